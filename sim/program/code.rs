@@ -1,0 +1,251 @@
+//! The operations that steps become.
+//!
+//! Structure is gone here: `if`, `while` and `for` are jumps, `try` is a table of guards as in CPython 3.11 and
+//! later, and `finally` is written out on each way that leaves it. What an operation needs is an index into one of the
+//! program's tables.
+//!
+//! Knows nothing of what executes it.
+
+use crate::id::{InstanceId, TextId};
+use crate::time::{Nanos, Time};
+
+use super::{Error, ErrorType, ExprId};
+
+/// A local variable of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Local(pub u16);
+
+/// A constant in which the instances of a body differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Slot(pub u32);
+
+/// The code of a `[[task]]` or of main.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Body {
+    /// The operations, run from the first; the last is a `Return`.
+    pub ops: Vec<Op>,
+    /// What catches what, innermost first.
+    pub guards: Vec<Guard>,
+    /// The names of the locals; a name that no scenario can write belongs to a loop or to a `finally`.
+    pub locals: Vec<String>,
+    /// What `{t.key}` reads: keys by number, and the slot of each.
+    pub keys: Vec<(u16, Slot)>,
+    /// The names of the points, by number.
+    pub points: Vec<String>,
+}
+
+/// While one of `from..to` runs, an error goes to `target`, and into the local `error`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// The first operation that is guarded.
+    pub from: u32,
+    /// One past the last.
+    pub to: u32,
+    /// Where to go on.
+    pub target: u32,
+    /// Where the error is kept.
+    pub error: Local,
+}
+
+/// A text that a step gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Text {
+    /// Known before the run, though it may differ from instance to instance.
+    Const(Slot),
+    /// Put together when the step runs: an index into [`Program::templates`](super::Program::templates).
+    Template(u32),
+}
+
+/// Where a value is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In this coroutine.
+    Local(Local),
+    /// In the whole program: an index into [`Program::shared`](super::Program::shared).
+    Shared(u16),
+}
+
+/// When `wait` returns, under asyncio's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ReturnWhen {
+    /// `ALL_COMPLETED`
+    AllCompleted,
+    /// `FIRST_COMPLETED`
+    FirstCompleted,
+    /// `FIRST_EXCEPTION`
+    FirstException,
+}
+
+/// One operation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Op {
+    /// `print(…)`
+    Print(Text),
+    /// `await asyncio.sleep(…)`; a range if the two differ. The slots hold nanoseconds.
+    Sleep {
+        /// The least.
+        min: Slot,
+        /// The most.
+        max: Slot,
+    },
+    /// A named place where a failure or a cancellation may strike.
+    Point(u16),
+    /// `raise TYPE(…)`
+    Raise {
+        /// The class.
+        ty: ErrorType,
+        /// Its argument.
+        message: Option<Text>,
+    },
+    /// `raise`, of the error in this local.
+    Reraise(Local),
+    /// `return …`
+    Return(ExprId),
+    /// `asyncio.create_task(…)`, of each if it is a list.
+    Spawn {
+        /// A coroutine, or a list of them.
+        what: ExprId,
+        /// Where the task goes, or the list of tasks.
+        into: Option<Local>,
+    },
+    /// `await …`
+    Await {
+        /// A handle, or a coroutine to run in place.
+        what: ExprId,
+        /// Where the result goes.
+        into: Option<Local>,
+    },
+    /// `….cancel(…)`
+    Cancel {
+        /// The handle.
+        what: ExprId,
+        /// The message.
+        message: Option<Text>,
+        /// Where it is kept whether the cancel was accepted.
+        accepted: Option<Local>,
+    },
+    /// Every task of `all_tasks()` but the current one is cancelled.
+    CancelAll {
+        /// The message.
+        message: Option<Text>,
+    },
+    /// `asyncio.gather(…)`
+    Gather {
+        /// A list of coroutines and handles.
+        what: ExprId,
+        /// Whether errors are results.
+        return_exceptions: bool,
+        /// Where the future goes.
+        into: Option<Local>,
+    },
+    /// `await asyncio.wait(…)`
+    Wait {
+        /// A list of handles.
+        what: ExprId,
+        /// At most this long, in nanoseconds.
+        timeout: Option<Slot>,
+        /// What it waits for.
+        return_when: ReturnWhen,
+        /// Where the done ones go.
+        done: Option<Local>,
+        /// Where the others go.
+        pending: Option<Local>,
+    },
+    /// `place = …`
+    Set {
+        /// What is bound.
+        place: Place,
+        /// To what.
+        value: ExprId,
+    },
+    /// `list.append(…)`
+    Append {
+        /// The list.
+        list: ExprId,
+        /// The new last item.
+        item: ExprId,
+    },
+    /// `list.remove(…)`
+    Remove {
+        /// The list.
+        list: ExprId,
+        /// The item, which must be there.
+        item: ExprId,
+    },
+    /// `assert …`
+    Assert {
+        /// What must hold.
+        condition: ExprId,
+        /// What is said otherwise.
+        message: Option<Text>,
+    },
+    /// Goes on elsewhere.
+    Jump(u32),
+    /// Goes on elsewhere unless the condition holds.
+    JumpUnless {
+        /// The condition.
+        condition: ExprId,
+        /// Where.
+        to: u32,
+    },
+    /// Goes on elsewhere unless the error in `error` is a `ty`; records that it was caught if it is.
+    JumpUnlessCaught {
+        /// The error.
+        error: Local,
+        /// What the clause catches.
+        ty: ErrorType,
+        /// Where.
+        to: u32,
+    },
+    /// Begins a `for`: the list, or the end of a range, goes to the local after `cursor`, its start into `cursor`.
+    Iterate {
+        /// The first number of a range; 0 for a list.
+        from: Option<ExprId>,
+        /// A list, or the number at which a range ends.
+        over: ExprId,
+        /// Where the loop counts.
+        cursor: Local,
+    },
+    /// Binds the next item, or leaves the loop.
+    NextItem {
+        /// Where the loop counts.
+        cursor: Local,
+        /// What is bound.
+        item: Local,
+        /// Where to go when there is none.
+        done: u32,
+    },
+    /// Binds the list of the file's coroutines, each to be started once.
+    Coroutines(Local),
+}
+
+/// What happens at a point.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Action {
+    /// Not before this time.
+    pub from: Time,
+    /// What is printed first.
+    pub print: Option<TextId>,
+    /// What strikes.
+    pub strike: Strike,
+}
+
+/// What an [`Action`] does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Strike {
+    /// The task raises this.
+    Raise(Error),
+    /// The task cancels the newest task of this instance.
+    Cancel(InstanceId, Option<TextId>),
+}
+
+/// A cancellation that nobody in the program asks for, as a `call_later` would do it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OutsideCancel {
+    /// When, from the start of the run.
+    pub at: Nanos,
+    /// The newest task of this instance; nothing happens if there is none.
+    pub victim: InstanceId,
+    /// The message.
+    pub message: Option<TextId>,
+}

@@ -1,0 +1,93 @@
+//! Expressions: conditions, placeholders, and what steps are told to work on.
+//!
+//! Knows nothing of evaluation, which needs a running machine and stands with the frames.
+
+use crate::id::InstanceId;
+
+use super::{Local, Slot, Value};
+
+/// A node of an expression: an index into [`Program::exprs`](super::Program::exprs).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ExprId(pub u32);
+
+/// One node.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Expr {
+    /// The same in every instance.
+    Literal(Value),
+    /// A constant in which the instances differ.
+    Const(Slot),
+    /// A local variable.
+    Local(Local),
+    /// A shared variable.
+    Shared(u16),
+    /// A task by its name: the newest task of that instance, or a call of its coroutine while there is none.
+    Named(InstanceId),
+    /// A call of the coroutine function, always a new one.
+    Call(InstanceId),
+    /// `asyncio.current_task()`
+    Current,
+    /// `[a, b]`: a new list of `count` items, the nodes of which stand at `first`, `first + 1`, …
+    List {
+        /// The first item.
+        first: ExprId,
+        /// How many.
+        count: u32,
+    },
+    /// A node that stands for another one: the items of a list have to stand side by side.
+    Same(ExprId),
+    /// `len(x)`
+    Len(ExprId),
+    /// `x[i]`
+    Index(ExprId, ExprId),
+    /// `x.name`
+    Attribute(ExprId, Attribute),
+    /// `not x`
+    Not(ExprId),
+    /// `x and y`
+    And(ExprId, ExprId),
+    /// `x or y`
+    Or(ExprId, ExprId),
+    /// `x + y`
+    Add(ExprId, ExprId),
+    /// `x - y`
+    Sub(ExprId, ExprId),
+    /// `x < y` and its kin
+    Compare(Comparison, ExprId, ExprId),
+}
+
+/// How two values are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// `==`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterOrEqual,
+}
+
+/// What can be asked of a handle, a coroutine or an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attribute {
+    /// `t.done()`
+    Done,
+    /// `t.cancelled()`
+    Cancelled,
+    /// `t.result()`, which raises what the task raised
+    Result,
+    /// `t.exception()`, which raises if the task was cancelled
+    Exception,
+    /// The task's name
+    Name,
+    /// The class of an error
+    Type,
+    /// One of the values of its `[[task]]`: an index into [`Program::keys`](super::Program::keys)
+    Key(u16),
+}

@@ -1,0 +1,755 @@
+//! What a body does next: the interpreter of operations and expressions, written once for all machines.
+//!
+//! [`resume`] runs a frame until it waits, calls another coroutine in place, or ends, and says which as [`Next`].
+//! Everything that happens at once (printing, spawning, cancelling, asking a handle) goes through [`Runtime`], which a
+//! machine implements; everything that takes a turn is the machine's own affair.
+//!
+//! Knows nothing of turns, queues or timers.
+
+use std::fmt::Write as _;
+
+use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
+use crate::time::{Nanos, Time};
+use crate::trace::What;
+
+use super::{
+    Attribute, Comparison, Error, ErrorType, Expr, ExprId, FrameId, Local, Memory, Op, Piece, Place, Program,
+    ReturnWhen, Strike, Text, Value,
+};
+
+/// What a frame does next, as far as its machine is concerned.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Next {
+    /// It sleeps for a length from `min` to `max`, both included; a sleep of 0 only yields.
+    Sleep {
+        /// The least.
+        min: Nanos,
+        /// The most.
+        max: Nanos,
+    },
+    /// It awaits a future, and is resumed with its result.
+    Await(FutureId),
+    /// It waits for some of a list of handles, which may name one twice. It is resumed with the list of done ones, and the pending ones in
+    /// the list with the next id.
+    Wait {
+        /// A list of its own.
+        over: ListId,
+        /// At most this long.
+        timeout: Option<Nanos>,
+        /// What it waits for.
+        return_when: ReturnWhen,
+    },
+    /// It runs a coroutine in place, and is resumed with what that returns.
+    Call(InstanceId),
+    /// It returned.
+    Returned(Value),
+    /// It raised.
+    Raised(Error),
+    /// The program has executed all the steps that it may.
+    OutOfSteps,
+}
+
+/// How a future stands, without taking anything out of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FutureState {
+    /// Not done.
+    Pending,
+    /// Done, with a result.
+    Finished,
+    /// Done, with an error.
+    Failed,
+    /// Cancelled.
+    Cancelled,
+}
+
+/// What a body can do without waiting. A machine implements it for the task that it is running.
+pub trait Runtime {
+    /// The memory that the bodies share.
+    fn memory(&mut self) -> &mut Memory;
+    /// The same, to be read.
+    fn memory_ref(&self) -> &Memory;
+    /// The task that runs.
+    fn current(&self) -> TaskId;
+    /// The future of the task that runs.
+    fn current_future(&self) -> FutureId;
+    /// The virtual time.
+    fn now(&self) -> Time;
+    /// Records what happened.
+    fn record(&mut self, what: What);
+    /// Makes a task of an instance's coroutine.
+    fn spawn(&mut self, instance: InstanceId) -> FutureId;
+    /// Asks for cancellation; whether it was accepted.
+    ///
+    /// # Errors
+    ///
+    /// `TypeError` where the profile's `cancel` takes no message.
+    fn cancel(&mut self, future: FutureId, message: Option<TextId>) -> Result<bool, Error>;
+    /// Cancels every task that is not done, but the current one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Runtime::cancel`].
+    fn cancel_all(&mut self, message: Option<TextId>) -> Result<(), Error>;
+    /// Gathers a list of handles.
+    fn gather(&mut self, children: ListId, return_exceptions: bool) -> FutureId;
+    /// How a future stands.
+    fn state(&self, future: FutureId) -> FutureState;
+    /// `future.result()`, which may take the error out of a cancelled task.
+    ///
+    /// # Errors
+    ///
+    /// What the future failed with, its cancellation, or `InvalidStateError`.
+    fn result(&mut self, future: FutureId) -> Result<Value, Error>;
+    /// `future.exception()`, likewise.
+    ///
+    /// # Errors
+    ///
+    /// The future's cancellation, or `InvalidStateError`.
+    fn exception(&mut self, future: FutureId) -> Result<Value, Error>;
+    /// Puts a list that stands for a set into the order in which it is walked.
+    fn order_set(&mut self, list: ListId);
+    /// The coroutine of the task whose future this is; nothing for a gather's.
+    fn instance_of(&self, future: FutureId) -> Option<InstanceId>;
+}
+
+/// How deep coroutines may call each other, as Python's recursion limit.
+const DEEPEST_CALL: u32 = 1000;
+
+/// Runs a frame from where it is: at its start, or at the operation that waited, with what it waited for.
+pub fn resume<R: Runtime>(program: &Program, rt: &mut R, frame: FrameId, input: Result<Value, Error>) -> Next {
+    let instance = rt.memory().instance_of(frame);
+    let mut run = Run { program, rt, frame, instance, pc: 0 };
+    let mut raised = run.arrive(input);
+    let body = program.body(instance);
+    loop {
+        let steps_left = &mut run.rt.memory().steps_left;
+        if *steps_left == 0 {
+            return Next::OutOfSteps;
+        }
+        *steps_left -= 1;
+        let step = match raised.take() {
+            Some(error) => Err(error),
+            None => run.execute(&body.ops[run.pc as usize]),
+        };
+        match step {
+            Ok(Flow::On) => run.pc += 1,
+            Ok(Flow::To(pc)) => run.pc = pc,
+            Ok(Flow::Out(next)) => {
+                let state = &mut run.rt.memory().frames[frame.0 as usize];
+                state.pc = run.pc;
+                state.begun = true;
+                return next;
+            }
+            Err(error) => {
+                let guard = body.guards.iter().find(|guard| guard.from <= run.pc && run.pc < guard.to);
+                let Some(guard) = guard.filter(|_| run.rt.memory().frames[frame.0 as usize].begun) else {
+                    return Next::Raised(error);
+                };
+                run.rt.memory().set_local(frame, guard.error, Value::Error(error));
+                run.pc = guard.target;
+            }
+        }
+    }
+}
+
+/// Where an operation leads.
+enum Flow {
+    /// To the next one.
+    On,
+    /// To another one.
+    To(u32),
+    /// Out of the frame.
+    Out(Next),
+}
+
+struct Run<'a, R> {
+    program: &'a Program,
+    rt: &'a mut R,
+    frame: FrameId,
+    instance: InstanceId,
+    pc: u32,
+}
+
+impl<R: Runtime> Run<'_, R> {
+    /// Takes what the frame is resumed with to the operation that waited for it. An error that arrives before the
+    /// first operation finds no guard: no line of an unstarted coroutine runs.
+    fn arrive(&mut self, input: Result<Value, Error>) -> Option<Error> {
+        let frame = self.rt.memory().frames[self.frame.0 as usize];
+        self.pc = frame.pc;
+        match input {
+            Err(error) => Some(error),
+            Ok(value) => {
+                if frame.begun {
+                    self.bind_input(value);
+                    self.pc += 1;
+                } else {
+                    self.rt.memory().frames[self.frame.0 as usize].begun = true;
+                }
+                None
+            }
+        }
+    }
+
+    fn bind_input(&mut self, value: Value) {
+        match self.program.body(self.instance).ops[self.pc as usize] {
+            Op::Await { into: Some(local), .. } => self.bind(local, value),
+            Op::Wait { done, pending, .. } => {
+                let Value::List(ListId(id)) = value else { unreachable!("a wait gives lists") };
+                if let Some(local) = done {
+                    self.bind(local, value);
+                }
+                if let Some(local) = pending {
+                    self.bind(local, Value::List(ListId(id + 1)));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn bind(&mut self, local: Local, value: Value) {
+        self.rt.memory().set_local(self.frame, local, value);
+    }
+
+    fn execute(&mut self, op: &Op) -> Result<Flow, Error> {
+        match *op {
+            Op::Print(text) => {
+                let text = self.text(text)?;
+                self.rt.record(What::Printed { task: self.rt.current(), text });
+            }
+            Op::Sleep { min, max } => {
+                let (min, max) = (self.nanos(min), self.nanos(max));
+                return Ok(Flow::Out(Next::Sleep { min, max }));
+            }
+            Op::Point(point) => self.point(point)?,
+            Op::Raise { ty, message } => {
+                let message = message.map(|text| self.text(text)).transpose()?;
+                return Err(self.raised(Error { ty, message }));
+            }
+            Op::Reraise(local) => {
+                let Value::Error(error) = self.rt.memory_ref().local(self.frame, local) else {
+                    unreachable!("a guard keeps errors")
+                };
+                return Err(error);
+            }
+            Op::Return(value) => return Ok(Flow::Out(Next::Returned(self.eval(value)?))),
+            Op::Spawn { what, into } => {
+                let started = match self.eval(what)? {
+                    Value::List(list) => Value::List(self.start_all(list)?),
+                    one => Value::Handle(self.start(one)?),
+                };
+                if let Some(local) = into {
+                    self.bind(local, started);
+                }
+            }
+            Op::Await { what, .. } => return self.await_value(what),
+            Op::Cancel { what, message, accepted } => {
+                let Value::Handle(future) = self.eval(what)? else {
+                    return Err(self.error(ErrorType::ATTRIBUTE_ERROR, "this has no attribute 'cancel'"));
+                };
+                let message = message.map(|text| self.text(text)).transpose()?;
+                let was_accepted = self.rt.cancel(future, message)?;
+                if let Some(local) = accepted {
+                    self.bind(local, Value::Bool(was_accepted));
+                }
+            }
+            Op::CancelAll { message } => {
+                let message = message.map(|text| self.text(text)).transpose()?;
+                self.rt.cancel_all(message)?;
+            }
+            Op::Gather { what, return_exceptions, into } => {
+                let Value::List(list) = self.eval(what)? else {
+                    return Err(self.error(ErrorType::TYPE_ERROR, "gather takes a list"));
+                };
+                let children = self.start_all(list)?;
+                let future = self.rt.gather(children, return_exceptions);
+                if let Some(local) = into {
+                    self.bind(local, Value::Handle(future));
+                }
+            }
+            Op::Wait { what, timeout, return_when, .. } => {
+                let Value::List(list) = self.eval(what)? else {
+                    return Err(self.error(ErrorType::TYPE_ERROR, "wait takes a list"));
+                };
+                let over = self.wait_set(list)?;
+                let timeout = timeout.map(|slot| self.nanos(slot));
+                return Ok(Flow::Out(Next::Wait { over, timeout, return_when }));
+            }
+            Op::Set { place, value } => {
+                let value = self.eval(value)?;
+                match place {
+                    Place::Local(local) => self.bind(local, value),
+                    Place::Shared(shared) => self.rt.memory().shared[usize::from(shared)] = value,
+                }
+            }
+            Op::Append { list, item } => {
+                let list = self.list(list)?;
+                let item = self.item(item)?;
+                self.rt.memory().list_mut(list).push(item);
+            }
+            Op::Remove { list, item } => {
+                let list = self.list(list)?;
+                let item = self.eval(item)?;
+                let found = self.rt.memory_ref().list(list).iter().position(|&other| self.equal(other, item));
+                match found {
+                    Some(at) => _ = self.rt.memory().list_mut(list).remove(at),
+                    None => return Err(self.error(ErrorType::VALUE_ERROR, "list.remove(x): x not in list")),
+                }
+            }
+            Op::Assert { condition, message } => {
+                if !self.truth(condition)? {
+                    let message = message.map(|text| self.text(text)).transpose()?;
+                    return Err(self.raised(Error { ty: ErrorType::ASSERTION_ERROR, message }));
+                }
+            }
+            Op::Jump(to) => return Ok(Flow::To(to)),
+            Op::JumpUnless { condition, to } => {
+                if !self.truth(condition)? {
+                    return Ok(Flow::To(to));
+                }
+            }
+            Op::JumpUnlessCaught { error: local, ty, to } => {
+                let Value::Error(error) = self.rt.memory_ref().local(self.frame, local) else {
+                    unreachable!("a guard keeps errors")
+                };
+                if !self.program.error_types.is_a(error.ty, ty) {
+                    return Ok(Flow::To(to));
+                }
+                self.rt.record(What::Caught { task: self.rt.current(), error });
+            }
+            Op::Iterate { from, over, cursor } => {
+                let first = from.map_or(Ok(Value::Int(0)), |from| self.eval(from))?;
+                let over = self.eval(over)?;
+                if !matches!((first, over), (Value::Int(_), Value::Int(_) | Value::List(_))) {
+                    return Err(self.error(ErrorType::TYPE_ERROR, "this is not iterable"));
+                }
+                if let Value::List(list) = over
+                    && self.rt.memory().take_unordered(list)
+                {
+                    self.rt.order_set(list);
+                }
+                self.bind(cursor, first);
+                self.bind(Local(cursor.0 + 1), over);
+            }
+            Op::NextItem { cursor, item, done } => return Ok(self.next_item(cursor, item, done)),
+            Op::Coroutines(local) => {
+                let list = self.rt.memory().new_list();
+                let coroutines = (1..self.program.instances.len() as u32).map(|at| Value::Coroutine(InstanceId(at)));
+                self.rt.memory().list_mut(list).extend(coroutines);
+                self.bind(local, Value::List(list));
+            }
+        }
+        Ok(Flow::On)
+    }
+
+    fn nanos(&self, slot: super::Slot) -> Nanos {
+        match self.program.constant(self.instance, slot) {
+            Value::Int(nanos) => Nanos(nanos as u64),
+            other => unreachable!("a length is an integer, not {other:?}"),
+        }
+    }
+
+    /// Lets strike what the scenario has in store for this point.
+    fn point(&mut self, point: u16) -> Result<(), Error> {
+        for action in self.program.actions_at(self.instance, point) {
+            if self.rt.now() < action.from {
+                continue;
+            }
+            let task = self.rt.current();
+            self.rt.record(What::Struck { task, point });
+            if let Some(text) = action.print {
+                self.rt.record(What::Printed { task, text });
+            }
+            match action.strike {
+                Strike::Raise(error) => return Err(self.raised(error)),
+                Strike::Cancel(victim, message) => {
+                    if let Some(future) = self.rt.memory().newest(victim) {
+                        self.rt.cancel(future, message)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn await_value(&mut self, what: ExprId) -> Result<Flow, Error> {
+        match self.eval(what)? {
+            // Awaiting something done takes no turn, and cannot be cancelled.
+            Value::Handle(future) if self.rt.state(future) != FutureState::Pending => {
+                let value = self.taken(future)?;
+                self.bind_input(value);
+                Ok(Flow::On)
+            }
+            Value::Handle(future) => Ok(Flow::Out(Next::Await(future))),
+            Value::Coroutine(_) | Value::Call(_) if self.is_deepest() => {
+                Err(self.error(ErrorType::RECURSION_ERROR, "maximum recursion depth exceeded"))
+            }
+            Value::Call(instance) => Ok(Flow::Out(Next::Call(instance))),
+            Value::Coroutine(instance) => {
+                if !self.rt.memory().start_once(instance) {
+                    return Err(self.error(ErrorType::RUNTIME_ERROR, "cannot reuse already awaited coroutine"));
+                }
+                Ok(Flow::Out(Next::Call(instance)))
+            }
+            _ => Err(self.error(ErrorType::TYPE_ERROR, "this can't be used in 'await' expression")),
+        }
+    }
+
+    fn is_deepest(&self) -> bool {
+        self.rt.memory_ref().depth(self.frame) >= DEEPEST_CALL
+    }
+
+    /// Makes a task of a coroutine; a handle stays what it is.
+    fn start(&mut self, value: Value) -> Result<FutureId, Error> {
+        match value {
+            Value::Handle(future) => Ok(future),
+            Value::Call(instance) => Ok(self.rt.spawn(instance)),
+            Value::Coroutine(instance) => {
+                if self.rt.memory().start_once(instance) {
+                    return Ok(self.rt.spawn(instance));
+                }
+                Err(self.error(ErrorType::RUNTIME_ERROR, "cannot reuse already awaited coroutine"))
+            }
+            _ => Err(self.error(ErrorType::TYPE_ERROR, "a coroutine was expected")),
+        }
+    }
+
+    /// A new list with a task for each coroutine of `list`; the same coroutine object twice is the same task.
+    fn start_all(&mut self, list: ListId) -> Result<ListId, Error> {
+        let started = self.rt.memory().new_list();
+        let mut first_new = None;
+        for at in 0..self.rt.memory_ref().list(list).len() {
+            let item = self.rt.memory_ref().list(list)[at];
+            let again = match item {
+                Value::Coroutine(instance) => self.rt.memory_ref().newest(instance).filter(|&task| Some(task) >= first_new),
+                _ => None,
+            };
+            let handle = match again {
+                Some(task) if first_new.is_some() => task,
+                _ => self.start(item)?,
+            };
+            if !matches!(item, Value::Handle(_)) {
+                first_new.get_or_insert(handle);
+            }
+            self.rt.memory().list_mut(started).push(Value::Handle(handle));
+        }
+        Ok(started)
+    }
+
+    /// What `wait` waits for, as handles.
+    fn wait_set(&mut self, list: ListId) -> Result<ListId, Error> {
+        let takes_coroutines = self.program.profile.wait_takes_coroutines;
+        if self.rt.memory_ref().list(list).is_empty() {
+            let kind = if takes_coroutines { "coroutines" } else { "Tasks" };
+            return Err(self.error(ErrorType::VALUE_ERROR, &format!("Set of {kind}/Futures is empty.")));
+        }
+        let all_handles = self.rt.memory_ref().list(list).iter().all(|item| matches!(item, Value::Handle(_)));
+        if !all_handles && !takes_coroutines {
+            let message = "Passing coroutines is forbidden, use tasks explicitly.";
+            return Err(self.error(ErrorType::TYPE_ERROR, message));
+        }
+        self.start_all(list)
+    }
+
+    fn next_item(&mut self, cursor: Local, item: Local, done: u32) -> Flow {
+        let memory = self.rt.memory_ref();
+        let Value::Int(at) = memory.local(self.frame, cursor) else { unreachable!("a cursor counts") };
+        let next = match memory.local(self.frame, Local(cursor.0 + 1)) {
+            Value::Int(end) => (at < end).then_some(Value::Int(at)),
+            Value::List(list) => memory.list(list).get(at as usize).copied(),
+            other => unreachable!("{other:?} is not iterable"),
+        };
+        let Some(value) = next else { return Flow::To(done) };
+        self.bind(cursor, Value::Int(at + 1));
+        self.bind(item, value);
+        Flow::On
+    }
+
+    fn list(&mut self, expr: ExprId) -> Result<ListId, Error> {
+        match self.eval(expr)? {
+            Value::List(list) => Ok(list),
+            _ => Err(self.error(ErrorType::ATTRIBUTE_ERROR, "this is not a list")),
+        }
+    }
+
+    /// What goes into a list: anything but another list, so that no list is part of itself.
+    fn item(&mut self, expr: ExprId) -> Result<Value, Error> {
+        match self.eval(expr)? {
+            Value::List(_) => Err(self.error(ErrorType::TYPE_ERROR, "a list cannot be an item of a list")),
+            item => Ok(item),
+        }
+    }
+
+    fn raised(&mut self, error: Error) -> Error {
+        self.rt.record(What::Raised { task: self.rt.current(), error });
+        error
+    }
+
+    /// An error that Python itself would raise here.
+    fn error(&mut self, ty: ErrorType, message: &str) -> Error {
+        let message = Some(self.rt.memory().texts.intern(message));
+        self.raised(Error { ty, message })
+    }
+
+    fn truth(&mut self, expr: ExprId) -> Result<bool, Error> {
+        let value = self.eval(expr)?;
+        Ok(self.is_true(value))
+    }
+
+    fn is_true(&self, value: Value) -> bool {
+        match value {
+            Value::None | Value::Bool(false) | Value::Int(0) => false,
+            Value::Text(text) => !text_of(self.program, self.rt.memory_ref(), text).is_empty(),
+            Value::List(list) => !self.rt.memory_ref().list(list).is_empty(),
+            _ => true,
+        }
+    }
+
+    fn equal(&self, a: Value, b: Value) -> bool {
+        let memory = self.rt.memory_ref();
+        let text = |id| text_of(self.program, memory, id);
+        match (a, b) {
+            (Value::Text(a), Value::Text(b)) => text(a) == text(b),
+            (Value::Bool(a), Value::Int(b)) | (Value::Int(b), Value::Bool(a)) => i64::from(a) == b,
+            (Value::List(a), Value::List(b)) => {
+                let (a, b) = (memory.list(a), memory.list(b));
+                a.len() == b.len() && a.iter().zip(b).all(|(&a, &b)| self.equal(a, b))
+            }
+            _ => a == b,
+        }
+    }
+
+    fn eval(&mut self, expr: ExprId) -> Result<Value, Error> {
+        Ok(match self.program.exprs[expr.0 as usize] {
+            Expr::Literal(value) => value,
+            Expr::Const(slot) => self.program.constant(self.instance, slot),
+            Expr::Local(local) => match self.rt.memory_ref().local(self.frame, local) {
+                Value::Unbound => {
+                    let name = &self.program.body(self.instance).locals[usize::from(local.0)];
+                    let message = format!("cannot access local variable '{name}' where it is not associated with a value");
+                    return Err(self.error(ErrorType::UNBOUND_LOCAL_ERROR, &message));
+                }
+                value => value,
+            },
+            Expr::Shared(shared) => self.rt.memory_ref().shared[usize::from(shared)],
+            Expr::Named(instance) => match self.rt.memory_ref().newest(instance) {
+                Some(task) => Value::Handle(task),
+                None => Value::Call(instance),
+            },
+            Expr::Call(instance) => Value::Call(instance),
+            Expr::Current => Value::Handle(self.rt.current_future()),
+            Expr::List { first, count } => {
+                let list = self.rt.memory().new_list();
+                for at in first.0..first.0 + count {
+                    let item = self.item(ExprId(at))?;
+                    self.rt.memory().list_mut(list).push(item);
+                }
+                Value::List(list)
+            }
+            Expr::Same(other) => self.eval(other)?,
+            Expr::Len(of) => match self.eval(of)? {
+                Value::List(list) => Value::Int(self.rt.memory_ref().list(list).len() as i64),
+                Value::Text(text) => {
+                    Value::Int(text_of(self.program, self.rt.memory_ref(), text).chars().count() as i64)
+                }
+                _ => return Err(self.error(ErrorType::TYPE_ERROR, "this has no len()")),
+            },
+            Expr::Index(of, at) => self.index(of, at)?,
+            Expr::Attribute(of, attribute) => {
+                let of = self.eval(of)?;
+                self.attribute(of, attribute)?
+            }
+            Expr::Not(of) => Value::Bool(!self.truth(of)?),
+            Expr::And(a, b) => {
+                let left = self.eval(a)?;
+                if self.is_true(left) { self.eval(b)? } else { left }
+            }
+            Expr::Or(a, b) => {
+                let left = self.eval(a)?;
+                if self.is_true(left) { left } else { self.eval(b)? }
+            }
+            Expr::Add(a, b) => self.arithmetic(a, b, i64::checked_add)?,
+            Expr::Sub(a, b) => self.arithmetic(a, b, i64::checked_sub)?,
+            Expr::Compare(how, a, b) => {
+                let (a, b) = (self.eval(a)?, self.eval(b)?);
+                Value::Bool(self.compare(how, a, b)?)
+            }
+        })
+    }
+
+    fn index(&mut self, of: ExprId, at: ExprId) -> Result<Value, Error> {
+        let list = self.list(of)?;
+        let Value::Int(at) = self.eval(at)? else {
+            return Err(self.error(ErrorType::TYPE_ERROR, "list indices must be integers"));
+        };
+        let items = self.rt.memory_ref().list(list);
+        let from_front = if at < 0 { at + items.len() as i64 } else { at };
+        match usize::try_from(from_front).ok().and_then(|at| items.get(at).copied()) {
+            Some(item) => Ok(item),
+            None => Err(self.error(ErrorType::INDEX_ERROR, "list index out of range")),
+        }
+    }
+
+    fn arithmetic(&mut self, a: ExprId, b: ExprId, op: fn(i64, i64) -> Option<i64>) -> Result<Value, Error> {
+        let (Value::Int(a), Value::Int(b)) = (self.eval(a)?, self.eval(b)?) else {
+            return Err(self.error(ErrorType::TYPE_ERROR, "only integers can be added and subtracted"));
+        };
+        match op(a, b) {
+            Some(result) => Ok(Value::Int(result)),
+            None => Err(self.error(ErrorType::OVERFLOW_ERROR, "this integer does not fit 64 bits")),
+        }
+    }
+
+    fn compare(&mut self, how: Comparison, a: Value, b: Value) -> Result<bool, Error> {
+        match how {
+            Comparison::Equal => return Ok(self.equal(a, b)),
+            Comparison::NotEqual => return Ok(!self.equal(a, b)),
+            _ => {}
+        }
+        let order = match (a, b) {
+            (Value::Int(a), Value::Int(b)) => a.cmp(&b),
+            (Value::Text(a), Value::Text(b)) => {
+                let memory = self.rt.memory_ref();
+                text_of(self.program, memory, a).cmp(text_of(self.program, memory, b))
+            }
+            _ => return Err(self.error(ErrorType::TYPE_ERROR, "these two cannot be ordered")),
+        };
+        Ok(match how {
+            Comparison::Less => order.is_lt(),
+            Comparison::LessOrEqual => order.is_le(),
+            Comparison::Greater => order.is_gt(),
+            _ => order.is_ge(),
+        })
+    }
+
+    fn attribute(&mut self, of: Value, attribute: Attribute) -> Result<Value, Error> {
+        let instance = match of {
+            Value::Handle(future) => self.rt.instance_of(future),
+            Value::Coroutine(instance) | Value::Call(instance) => Some(instance),
+            _ => None,
+        };
+        match (attribute, of, instance) {
+            (Attribute::Done, Value::Handle(future), _) => {
+                return Ok(Value::Bool(self.rt.state(future) != FutureState::Pending));
+            }
+            (Attribute::Cancelled, Value::Handle(future), _) => {
+                return Ok(Value::Bool(self.rt.state(future) == FutureState::Cancelled));
+            }
+            (Attribute::Result, Value::Handle(future), _) => return self.taken(future),
+            (Attribute::Exception, Value::Handle(future), _) => {
+                return self.rt.exception(future).map_err(|error| self.raised(error));
+            }
+            (Attribute::Type, Value::Error(error), _) => {
+                let name = self.program.error_types.name(error.ty);
+                return Ok(Value::Text(self.rt.memory().texts.intern(name)));
+            }
+            (Attribute::Name, _, Some(instance)) => return Ok(Value::Text(self.program.instance(instance).name)),
+            (Attribute::Key(key), _, Some(instance)) => {
+                let slot = self.program.body(instance).keys.iter().find(|(known, _)| *known == key);
+                if let Some((_, slot)) = slot {
+                    return Ok(self.program.constant(instance, *slot));
+                }
+            }
+            _ => {}
+        }
+        Err(self.error(ErrorType::ATTRIBUTE_ERROR, "it has no such attribute"))
+    }
+
+    /// The result of a future; an error that comes out of it is raised here.
+    fn taken(&mut self, future: FutureId) -> Result<Value, Error> {
+        self.rt.result(future).map_err(|error| self.raised(error))
+    }
+
+    fn text(&mut self, text: Text) -> Result<TextId, Error> {
+        let template = match text {
+            Text::Const(slot) => match self.program.constant(self.instance, slot) {
+                Value::Text(text) => return Ok(text),
+                other => unreachable!("a text is a text, not {other:?}"),
+            },
+            Text::Template(template) => &self.program.templates[template as usize],
+        };
+        let mut out = String::new();
+        for piece in template {
+            match *piece {
+                Piece::Text(text) => out.push_str(self.program.text(text)),
+                Piece::Value(expr, padding) => {
+                    let value = self.eval(expr)?;
+                    let mut shown = std::mem::take(&mut self.rt.memory().scratch);
+                    display(self.program, self.rt, value, &mut shown);
+                    padding.apply(&shown, matches!(value, Value::Int(_)), &mut out);
+                    shown.clear();
+                    self.rt.memory().scratch = shown;
+                }
+            }
+        }
+        Ok(self.rt.memory().texts.intern(&out))
+    }
+}
+
+fn text_of<'a>(program: &'a Program, memory: &'a Memory, id: TextId) -> &'a str {
+    memory.texts.get(id).unwrap_or_else(|| program.text(id))
+}
+
+/// Appends Python's `str(value)`. A handle shows as its task's name, where Python shows an address.
+pub fn display<R: Runtime>(program: &Program, rt: &R, value: Value, out: &mut String) {
+    match value {
+        Value::Text(text) => out.push_str(text_of(program, rt.memory_ref(), text)),
+        Value::Error(error) => {
+            if let Some(message) = error.message {
+                out.push_str(text_of(program, rt.memory_ref(), message));
+            }
+        }
+        other => repr(program, rt, other, out),
+    }
+}
+
+/// Appends Python's `repr(value)`, handles as in [`display`].
+pub fn repr<R: Runtime>(program: &Program, rt: &R, value: Value, out: &mut String) {
+    match value {
+        Value::Unbound | Value::None => out.push_str("None"),
+        Value::Bool(true) => out.push_str("True"),
+        Value::Bool(false) => out.push_str("False"),
+        Value::Int(int) => _ = write!(out, "{int}"),
+        Value::Text(text) => quote(text_of(program, rt.memory_ref(), text), out),
+        Value::Handle(future) => match rt.instance_of(future) {
+            Some(instance) => out.push_str(program.name(instance)),
+            None => out.push_str("gather"),
+        },
+        Value::Coroutine(instance) | Value::Call(instance) => out.push_str(program.name(instance)),
+        Value::List(list) => {
+            out.push('[');
+            for at in 0..rt.memory_ref().list(list).len() {
+                if at > 0 {
+                    out.push_str(", ");
+                }
+                repr(program, rt, rt.memory_ref().list(list)[at], out);
+            }
+            out.push(']');
+        }
+        Value::Error(error) => {
+            out.push_str(program.error_types.name(error.ty));
+            out.push('(');
+            if let Some(message) = error.message {
+                quote(text_of(program, rt.memory_ref(), message), out);
+            }
+            out.push(')');
+        }
+    }
+}
+
+/// Python quotes with `'` unless the text has one and no `"`.
+fn quote(text: &str, out: &mut String) {
+    let mark = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    out.push(mark);
+    for c in text.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c == mark => out.extend(['\\', c]),
+            c if c.is_control() => _ = write!(out, "\\x{:02x}", u32::from(c)),
+            c => out.push(c),
+        }
+    }
+    out.push(mark);
+}

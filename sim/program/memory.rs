@@ -1,0 +1,195 @@
+//! Everything that running bodies remember: frames, locals, lists, shared variables, texts put together on the way.
+//!
+//! Plain data that a machine can copy, compare, hash and use again for the next run without allocating.
+//!
+//! Knows nothing of tasks or time.
+
+use crate::id::{FutureId, InstanceId, ListId};
+
+use super::{Local, Program, Texts, Value};
+
+/// A coroutine that is being run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FrameId(pub u32);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Frame {
+    pub(super) instance: InstanceId,
+    /// The operation that runs next, or the one at which it waits.
+    pub(super) pc: u32,
+    /// Whether it has run at all: then what it is resumed with belongs to the operation at `pc`.
+    pub(super) begun: bool,
+    /// Where its locals begin.
+    pub(super) locals: u32,
+    /// Who runs this coroutine in place and gets what it returns.
+    pub(super) caller: Option<FrameId>,
+}
+
+/// The memory of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Memory {
+    pub(super) frames: Vec<Frame>,
+    pub(super) locals: Vec<Value>,
+    lists: Lists,
+    pub(super) shared: Vec<Value>,
+    /// Whether the coroutine object in `coros` has been started.
+    pub(super) started: Vec<bool>,
+    /// The newest task of each instance.
+    pub(super) newest: Vec<Option<FutureId>>,
+    /// Texts that are not the program's.
+    pub(super) texts: Texts,
+    pub(super) scratch: String,
+    pub(super) steps_left: u64,
+}
+
+/// Lists, with those of earlier runs kept for their memory; they are no part of what is compared or hashed.
+#[derive(Clone, Debug, Default)]
+struct Lists {
+    all: Vec<List>,
+    used: u32,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct List {
+    items: Vec<Value>,
+    /// Whether it stands for a Python set whose order nobody has looked at yet.
+    is_unordered: bool,
+}
+
+impl Lists {
+    fn live(&self) -> &[List] {
+        &self.all[..self.used as usize]
+    }
+}
+
+impl PartialEq for Lists {
+    fn eq(&self, other: &Lists) -> bool {
+        self.live() == other.live()
+    }
+}
+
+impl Eq for Lists {}
+
+impl std::hash::Hash for Lists {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.live().hash(state);
+    }
+}
+
+impl Memory {
+    /// Empties it for a run of `program`, keeping what was allocated.
+    pub fn reset(&mut self, program: &Program) {
+        self.frames.clear();
+        self.locals.clear();
+        self.lists.used = 0;
+        self.shared.clear();
+        self.shared.extend(program.shared.iter().map(|&(_, initial)| Value::Int(initial)));
+        self.started.clear();
+        self.started.resize(program.instances.len(), false);
+        self.newest.clear();
+        self.newest.resize(program.instances.len(), None);
+        self.texts.restart_above(&program.texts);
+        self.steps_left = program.limits.steps;
+    }
+
+    /// A frame at the start of `instance`, run on behalf of `caller` if it is run in place.
+    pub fn open(&mut self, program: &Program, instance: InstanceId, caller: Option<FrameId>) -> FrameId {
+        let locals = self.locals.len() as u32;
+        self.locals.resize(self.locals.len() + program.body(instance).locals.len(), Value::Unbound);
+        self.frames.push(Frame { instance, pc: 0, begun: false, locals, caller });
+        FrameId(self.frames.len() as u32 - 1)
+    }
+
+    /// Gives the frame's memory back if it is the newest; otherwise it stays until the run ends. Returns its caller.
+    pub fn close(&mut self, frame: FrameId) -> Option<FrameId> {
+        let Frame { caller, locals, .. } = self.frames[frame.0 as usize];
+        if frame.0 as usize + 1 == self.frames.len() {
+            self.frames.pop();
+            self.locals.truncate(locals as usize);
+        }
+        caller
+    }
+
+    /// The coroutine that a frame runs.
+    pub fn instance_of(&self, frame: FrameId) -> InstanceId {
+        self.frames[frame.0 as usize].instance
+    }
+
+    /// How many coroutines deep `frame` is.
+    pub fn depth(&self, mut frame: FrameId) -> u32 {
+        let mut depth = 1;
+        while let Some(caller) = self.frames[frame.0 as usize].caller {
+            depth += 1;
+            frame = caller;
+        }
+        depth
+    }
+
+    /// A new empty list.
+    pub fn new_list(&mut self) -> ListId {
+        let id = ListId(self.lists.used);
+        self.lists.used += 1;
+        match self.lists.all.get_mut(id.index()) {
+            Some(old) => {
+                old.items.clear();
+                old.is_unordered = false;
+            }
+            None => self.lists.all.push(List::default()),
+        }
+        id
+    }
+
+    /// From here on the list stands for a set: who walks it first has to decide in which order.
+    pub fn make_unordered(&mut self, id: ListId) {
+        self.lists.all[id.index()].is_unordered = true;
+    }
+
+    /// Whether the order of the list is still to be decided; it is decided once.
+    pub fn take_unordered(&mut self, id: ListId) -> bool {
+        std::mem::take(&mut self.lists.all[id.index()].is_unordered)
+    }
+
+    /// The items of a list.
+    pub fn list(&self, id: ListId) -> &[Value] {
+        &self.lists.all[id.index()].items
+    }
+
+    /// The items of a list, to be changed.
+    pub fn list_mut(&mut self, id: ListId) -> &mut Vec<Value> {
+        &mut self.lists.all[id.index()].items
+    }
+
+    /// Texts that were put together during the run.
+    pub fn texts(&mut self) -> &mut Texts {
+        &mut self.texts
+    }
+
+    /// The same, to be read.
+    pub fn texts_ref(&self) -> &Texts {
+        &self.texts
+    }
+
+    /// Marks the coroutine object of an instance as started; false if it was before.
+    pub fn start_once(&mut self, instance: InstanceId) -> bool {
+        !std::mem::replace(&mut self.started[instance.index()], true)
+    }
+
+    /// The newest task of an instance.
+    pub fn newest(&self, instance: InstanceId) -> Option<FutureId> {
+        self.newest[instance.index()]
+    }
+
+    /// Makes `task` the newest task of an instance.
+    pub fn set_newest(&mut self, instance: InstanceId, task: FutureId) {
+        self.newest[instance.index()] = Some(task);
+    }
+
+    pub(super) fn local(&self, frame: FrameId, local: Local) -> Value {
+        self.locals[self.frames[frame.0 as usize].locals as usize + usize::from(local.0)]
+    }
+
+    pub(super) fn set_local(&mut self, frame: FrameId, local: Local, value: Value) {
+        let at = self.frames[frame.0 as usize].locals as usize + usize::from(local.0);
+        self.locals[at] = value;
+    }
+}

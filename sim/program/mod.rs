@@ -1,0 +1,154 @@
+//! What runs: the steps of every task resolved into plain data, and what one body does next.
+//!
+//! A [`Program`] is what is left of a scenario when nothing needs to be looked up or checked any more: bodies of
+//! [`Op`]s, the instances that run them, the constants in which instances differ, and tables of texts and
+//! expressions. A [`Frame`](Memory) is one coroutine being run; [`resume`] runs it until it waits for something. Machines
+//! differ in what waiting means; what a step does is written once, here.
+//!
+//! Knows nothing of files, TOML, time passing, or of the machines that run it.
+
+mod code;
+mod expr;
+mod frame;
+mod memory;
+mod profile;
+mod text;
+mod value;
+
+pub use code::{Action, Body, Guard, Local, Op, OutsideCancel, Place, ReturnWhen, Slot, Strike, Text};
+pub use expr::{Attribute, Comparison, Expr, ExprId};
+pub use frame::{FutureState, Next, Runtime, display, repr, resume};
+pub use memory::{FrameId, Memory};
+pub use profile::{GatherDone, Messages, Profile};
+pub use text::{Padding, Piece, Side, Texts};
+pub use value::{Error, ErrorType, ErrorTypes, Value};
+
+use crate::id::{InstanceId, TextId};
+use crate::time::Nanos;
+
+/// A whole scenario under one strategy, ready to run on any machine.
+///
+/// A program that exists is valid: ids are in range, jumps land, every body ends in a return. What it can still do
+/// wrong is what a Python program can, and ends in an outcome.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Program {
+    /// The name of the strategy that is its main, or nothing if the scenario brings its own.
+    pub strategy: Option<String>,
+    /// Which Python it behaves like.
+    pub profile: Profile,
+    /// Code, shared by the instances of a `[[task]]`. Main's is the first.
+    pub bodies: Vec<Body>,
+    /// The coroutines: main, then every instance of every `[[task]]` in file order.
+    pub instances: Vec<Instance>,
+    /// Every text of the program.
+    pub texts: Texts,
+    /// What instances differ in: a [`Slot`] counts from [`Instance::consts`].
+    pub consts: Vec<Value>,
+    /// The nodes of every expression.
+    pub exprs: Vec<Expr>,
+    /// Texts with placeholders that are only known during the run.
+    pub templates: Vec<Vec<Piece>>,
+    /// The classes of errors.
+    pub error_types: ErrorTypes,
+    /// The names of `each` keys, and `i`: what `{t.secs}` may ask a task for.
+    pub keys: Vec<String>,
+    /// The shared variables and what they start as.
+    pub shared: Vec<(String, i64)>,
+    /// What happens at points, grouped by point; see [`Program::actions_at`].
+    pub actions: Vec<Action>,
+    /// For each point of each instance, its part of `actions`: [`Instance::points`] plus the point's number.
+    pub action_ranges: Vec<(u32, u32)>,
+    /// Cancellations from outside at a virtual time, in file order.
+    pub outside_cancels: Vec<OutsideCancel>,
+    /// Which freedoms are open.
+    pub schedule: Schedule,
+    /// When to give up.
+    pub limits: Limits,
+    /// The strategy's parameters, such as `linger`, in the order in which it declares them.
+    pub parameters: Vec<(String, Nanos)>,
+}
+
+/// One coroutine of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instance {
+    /// What traces and other steps call it.
+    pub name: TextId,
+    /// Its code: an index into [`Program::bodies`].
+    pub body: u32,
+    /// Where its constants begin in [`Program::consts`].
+    pub consts: u32,
+    /// Where its points begin in [`Program::action_ranges`].
+    pub points: u32,
+}
+
+/// Which of the freedoms that asyncio leaves open are asked at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// Whether timers of one instant may fire in any order; otherwise in the order in which they were set.
+    pub timers_any_order: bool,
+    /// Whether sets of tasks may be walked in any order; otherwise in creation order.
+    pub sets_any_order: bool,
+}
+
+/// Bounds that turn an endless program into an outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How many steps all bodies together may execute.
+    pub steps: u64,
+    /// How many turns may pass without virtual time moving.
+    pub turns_at_one_instant: u32,
+}
+
+impl Default for Schedule {
+    fn default() -> Schedule {
+        Schedule { timers_any_order: true, sets_any_order: true }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { steps: 1_000_000, turns_at_one_instant: 100_000 }
+    }
+}
+
+impl InstanceId {
+    /// The coroutine that is main.
+    pub const MAIN: InstanceId = InstanceId(0);
+}
+
+impl Program {
+    /// The instance with this id.
+    pub fn instance(&self, id: InstanceId) -> &Instance {
+        &self.instances[id.index()]
+    }
+
+    /// The code of an instance.
+    pub fn body(&self, id: InstanceId) -> &Body {
+        &self.bodies[self.instances[id.index()].body as usize]
+    }
+
+    /// The constant in `slot` of an instance.
+    pub fn constant(&self, id: InstanceId, slot: Slot) -> Value {
+        self.consts[(self.instances[id.index()].consts + slot.0) as usize]
+    }
+
+    /// What an instance is called.
+    pub fn name(&self, id: InstanceId) -> &str {
+        self.text(self.instance(id).name)
+    }
+
+    /// One of the program's own texts.
+    ///
+    /// # Panics
+    ///
+    /// If `id` is a text that was put together during a run.
+    pub fn text(&self, id: TextId) -> &str {
+        self.texts.get(id).expect("a text of the program itself")
+    }
+
+    /// What happens when an instance passes its point number `point`.
+    pub fn actions_at(&self, id: InstanceId, point: u16) -> &[Action] {
+        let (from, to) = self.action_ranges[self.instances[id.index()].points as usize + usize::from(point)];
+        &self.actions[from as usize..to as usize]
+    }
+}

@@ -1,0 +1,656 @@
+//! What happened in a run: its events, its questions, and exactly one outcome.
+//!
+//! An event is sixteen plain bytes, recorded where the thing happens; a run is a vector of them, reused from run to
+//! run and hashed in one go. [`Trace::iter`] gives them back with the turn and the time at which each happened.
+//!
+//! Knows nothing of how any of it is drawn, or of which machine ran.
+
+use crate::choice::{Choice, Kind, Log};
+use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
+use crate::program::{Error, ErrorType, Program, Texts, Value};
+use crate::time::Time;
+
+/// A recorded run. It ends in its outcome, which cannot be missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// What happened, in order.
+    pub events: Vec<Event>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The texts that were put together on the way; the others are the program's.
+    pub texts: Texts,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Main returned.
+    Finished(Value),
+    /// Main raised, so the program ended with this error.
+    Failed(Error),
+    /// Nothing was ready, no timer was set, and main had not ended: every unfinished task waits for another.
+    Deadlocked,
+    /// The bodies executed more steps than the program's limit.
+    OutOfSteps,
+    /// More turns than the program's limit passed at one instant.
+    Livelocked,
+}
+
+/// Where tasks ended up at the moment when main ended, each task but main counted once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Returned.
+    pub finished: u32,
+    /// Raised.
+    pub failed: u32,
+    /// Ended as cancelled.
+    pub cancelled: u32,
+    /// Were still running, or had not even started.
+    pub running: u32,
+    /// When main ended, or when the run did if main never ended.
+    pub ended: Time,
+}
+
+/// One event with its place in the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// The turn of the event loop, from 1; 0 before the first.
+    pub turn: u32,
+    /// The virtual time.
+    pub time: Time,
+    /// What happened.
+    pub what: What,
+}
+
+/// What can happen. Every variant names the task, or the future, that it happens to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum What {
+    /// A task was created by `by`.
+    Created { task: TaskId, by: TaskId, instance: InstanceId },
+    /// A task's first line runs.
+    Started { task: TaskId },
+    /// The program printed.
+    Printed { task: TaskId, text: TextId },
+    /// `sleep(0)`: the task goes to the end of the queue.
+    Yielded { task: TaskId },
+    /// The task sleeps until `until`.
+    Slept { task: TaskId, until: Time },
+    /// The task awaits a future that is not done.
+    Awaited { task: TaskId, future: FutureId },
+    /// The task awaits the first event that `wait` was asked for among `count` futures.
+    Waited { task: TaskId, count: u32, until: Option<Time> },
+    /// The task runs a coroutine in place.
+    Called { task: TaskId, instance: InstanceId },
+    /// That coroutine returned.
+    CallReturned { task: TaskId, value: Value },
+    /// The task goes on because of `by`.
+    Resumed { task: TaskId, by: Wake },
+    /// Somebody asked a task to cancel, and it was accepted.
+    CancelRequested { task: TaskId, by: Requester, message: Option<TextId> },
+    /// Somebody asked a task to cancel, and it was refused because the task had been done since turn `since`.
+    CancelRefused { task: TaskId, by: Requester, since: u32 },
+    /// The same for a gather's future; its children are asked next.
+    GatherCancelRequested { future: FutureId, by: Requester, message: Option<TextId> },
+    /// The gather's future had been done since turn `since`; no child is asked.
+    GatherCancelRefused { future: FutureId, by: Requester, since: u32 },
+    /// `CancelledError` is raised inside the task, where it waits.
+    CancelDelivered { task: TaskId, message: Option<TextId> },
+    /// A failure or cancellation that the scenario declares strikes at a point.
+    Struck { task: TaskId, point: u16 },
+    /// A step raised.
+    Raised { task: TaskId, error: Error },
+    /// An `except` caught it.
+    Caught { task: TaskId, error: Error },
+    /// The task ended with a result.
+    Finished { task: TaskId, value: Value },
+    /// The task ended with an error.
+    Failed { task: TaskId, error: Error },
+    /// The task ended as cancelled.
+    Cancelled { task: TaskId, message: Option<TextId> },
+    /// A gather was made for `children` distinct children.
+    Gathered { future: FutureId, by: TaskId, children: u32 },
+    /// A gather's future has its results.
+    GatherFinished { future: FutureId },
+    /// A gather's future has an error: its first failing or cancelled child's, or its own cancellation.
+    GatherFailed { future: FutureId, error: Error },
+    /// `wait` gives `done` and `pending` futures to the task.
+    WaitReturned { task: TaskId, done: u32, pending: u32, timed_out: bool },
+    /// Main has ended; `run()` cancels the `left` tasks that have not.
+    ShutdownBegan { left: u32 },
+    /// A task's error that nobody retrieved, told by `run()` during its shutdown.
+    UnhandledInShutdown { task: TaskId, error: Error },
+    /// The loop was closed and the task never ended.
+    Dropped { task: TaskId },
+    /// A question and its answer.
+    Chose(Choice),
+}
+
+/// Why a task goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Wake {
+    /// It had yielded.
+    Yield,
+    /// Its sleep is over.
+    Timer,
+    /// The future that it awaited is done.
+    Future(FutureId),
+    /// `wait` has what it was asked for, or timed out.
+    Wait,
+}
+
+/// Who asks for a cancellation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Requester {
+    /// A task.
+    Task(TaskId),
+    /// The scenario's `[[cancel]]`, from outside of every task.
+    Outside,
+    /// `run()`, after main has ended.
+    Shutdown,
+}
+
+/// An event in sixteen bytes: kind, a small number, a subject, and 64 bits that depend on the kind.
+///
+/// Turns are events too (nothing else needs to say when it happened), and so is the second half of a wide choice;
+/// [`Trace::iter`] takes them in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+pub struct Event {
+    /// Kind in the low 8 bits, a small number in the next 24, the subject above.
+    head: u64,
+    payload: u64,
+}
+
+mod kind {
+    pub const TURN: u8 = 0;
+    pub const CREATED: u8 = 1;
+    pub const STARTED: u8 = 2;
+    pub const PRINTED: u8 = 3;
+    pub const YIELDED: u8 = 4;
+    pub const SLEPT: u8 = 5;
+    pub const AWAITED: u8 = 6;
+    pub const WAITED: u8 = 7;
+    pub const CALLED: u8 = 8;
+    pub const CALL_RETURNED: u8 = 9;
+    pub const RESUMED: u8 = 10;
+    pub const CANCEL_REQUESTED: u8 = 11;
+    pub const CANCEL_REFUSED: u8 = 12;
+    pub const GATHER_CANCEL_REQUESTED: u8 = 13;
+    pub const GATHER_CANCEL_REFUSED: u8 = 14;
+    pub const CANCEL_DELIVERED: u8 = 15;
+    pub const STRUCK: u8 = 16;
+    pub const RAISED: u8 = 17;
+    pub const CAUGHT: u8 = 18;
+    pub const FINISHED: u8 = 19;
+    pub const FAILED: u8 = 20;
+    pub const CANCELLED: u8 = 21;
+    pub const GATHERED: u8 = 22;
+    pub const GATHER_FINISHED: u8 = 23;
+    pub const GATHER_FAILED: u8 = 24;
+    pub const WAIT_RETURNED: u8 = 25;
+    pub const SHUTDOWN_BEGAN: u8 = 26;
+    pub const UNHANDLED_IN_SHUTDOWN: u8 = 27;
+    pub const DROPPED: u8 = 28;
+    pub const CHOSE: u8 = 29;
+    pub const CHOSE_WIDE: u8 = 30;
+    pub const WIDE_BOUND: u8 = 31;
+}
+
+/// `None` in 32 bits: no id reaches it.
+const NOTHING: u32 = u32::MAX;
+
+impl Event {
+    /// A turn of the loop begins.
+    pub fn turn(number: u32, time: Time) -> Event {
+        Event::new(kind::TURN, 0, number, time.0)
+    }
+
+    #[inline]
+    fn new(kind: u8, small: u32, subject: u32, payload: u64) -> Event {
+        Event { head: u64::from(kind) | u64::from(small) << 8 | u64::from(subject) << 32, payload }
+    }
+
+    fn kind(self) -> u8 {
+        self.head as u8
+    }
+
+    fn small(self) -> u32 {
+        (self.head as u32) >> 8
+    }
+
+    fn subject(self) -> u32 {
+        (self.head >> 32) as u32
+    }
+
+    fn low(self) -> u32 {
+        self.payload as u32
+    }
+
+    fn high(self) -> u32 {
+        (self.payload >> 32) as u32
+    }
+}
+
+#[inline]
+fn pair(high: u32, low: u32) -> u64 {
+    u64::from(high) << 32 | u64::from(low)
+}
+
+#[inline]
+fn text_bits(text: Option<TextId>) -> u32 {
+    text.map_or(NOTHING, |text| text.0)
+}
+
+fn text_from(bits: u32) -> Option<TextId> {
+    (bits != NOTHING).then_some(TextId(bits))
+}
+
+fn error_from(event: Event) -> Error {
+    Error { ty: ErrorType(event.high() as u16), message: text_from(event.low()) }
+}
+
+#[inline]
+fn error_bits(error: Error) -> u64 {
+    pair(u32::from(error.ty.0), text_bits(error.message))
+}
+
+/// A value as a small number that tells its type, and 64 bits.
+fn value_bits(value: Value) -> (u32, u64) {
+    match value {
+        Value::Unbound => (0, 0),
+        Value::None => (1, 0),
+        Value::Bool(bool) => (2, u64::from(bool)),
+        Value::Int(int) => (3, int as u64),
+        Value::Text(text) => (4, u64::from(text.0)),
+        Value::Handle(future) => (5, u64::from(future.0)),
+        Value::Coroutine(instance) => (6, u64::from(instance.0)),
+        Value::Call(instance) => (7, u64::from(instance.0)),
+        Value::List(list) => (8, u64::from(list.0)),
+        Value::Error(error) => (9, error_bits(error)),
+    }
+}
+
+fn value_from(event: Event) -> Value {
+    let id = event.low();
+    match event.small() {
+        0 => Value::Unbound,
+        2 => Value::Bool(id != 0),
+        3 => Value::Int(event.payload as i64),
+        4 => Value::Text(TextId(id)),
+        5 => Value::Handle(FutureId(id)),
+        6 => Value::Coroutine(InstanceId(id)),
+        7 => Value::Call(InstanceId(id)),
+        8 => Value::List(ListId(id)),
+        9 => Value::Error(error_from(event)),
+        _ => Value::None,
+    }
+}
+
+#[inline]
+fn requester_bits(by: Requester) -> (u32, u32) {
+    match by {
+        Requester::Task(task) => (0, task.0),
+        Requester::Outside => (1, 0),
+        Requester::Shutdown => (2, 0),
+    }
+}
+
+fn requester_from(event: Event) -> Requester {
+    match event.small() {
+        0 => Requester::Task(TaskId(event.high())),
+        1 => Requester::Outside,
+        _ => Requester::Shutdown,
+    }
+}
+
+/// Events being recorded: turns are put in only where something happens in them.
+#[derive(Clone, Debug, Default)]
+pub struct Recorder {
+    events: Vec<Event>,
+    /// The turn that the next event belongs to.
+    turn: u32,
+    time: Time,
+    /// The turn that was recorded last.
+    recorded: u32,
+}
+
+impl Recorder {
+    /// Forgets everything and keeps the memory.
+    pub fn reset(&mut self) {
+        self.events.clear();
+        self.turn = 0;
+        self.time = Time::ZERO;
+        self.recorded = 0;
+    }
+
+    /// From here on it is this turn, at this time.
+    #[inline]
+    pub fn turn(&mut self, number: u32, time: Time) {
+        self.turn = number;
+        self.time = time;
+    }
+
+    /// The events so far.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// Records what happened.
+    #[inline]
+    pub fn record(&mut self, what: What) {
+        if self.recorded != self.turn {
+            self.recorded = self.turn;
+            self.events.push(Event::turn(self.turn, self.time));
+        }
+        let event = match what {
+            What::Created { task, by, instance } => Event::new(kind::CREATED, 0, task.0, pair(by.0, instance.0)),
+            What::Started { task } => Event::new(kind::STARTED, 0, task.0, 0),
+            What::Printed { task, text } => Event::new(kind::PRINTED, 0, task.0, u64::from(text.0)),
+            What::Yielded { task } => Event::new(kind::YIELDED, 0, task.0, 0),
+            What::Slept { task, until } => Event::new(kind::SLEPT, 0, task.0, until.0),
+            What::Awaited { task, future } => Event::new(kind::AWAITED, 0, task.0, u64::from(future.0)),
+            What::Waited { task, count, until } => {
+                Event::new(kind::WAITED, count, task.0, until.map_or(u64::MAX, |until| until.0))
+            }
+            What::Called { task, instance } => Event::new(kind::CALLED, 0, task.0, u64::from(instance.0)),
+            What::CallReturned { task, value } => {
+                let (tag, bits) = value_bits(value);
+                Event::new(kind::CALL_RETURNED, tag, task.0, bits)
+            }
+            What::Resumed { task, by } => {
+                let (tag, bits) = match by {
+                    Wake::Yield => (0, 0),
+                    Wake::Timer => (1, 0),
+                    Wake::Future(future) => (2, u64::from(future.0)),
+                    Wake::Wait => (3, 0),
+                };
+                Event::new(kind::RESUMED, tag, task.0, bits)
+            }
+            What::CancelRequested { task, by, message } => {
+                let (tag, by) = requester_bits(by);
+                Event::new(kind::CANCEL_REQUESTED, tag, task.0, pair(by, text_bits(message)))
+            }
+            What::CancelRefused { task, by, since } => {
+                let (tag, by) = requester_bits(by);
+                Event::new(kind::CANCEL_REFUSED, tag, task.0, pair(by, since))
+            }
+            What::GatherCancelRequested { future, by, message } => {
+                let (tag, by) = requester_bits(by);
+                Event::new(kind::GATHER_CANCEL_REQUESTED, tag, future.0, pair(by, text_bits(message)))
+            }
+            What::GatherCancelRefused { future, by, since } => {
+                let (tag, by) = requester_bits(by);
+                Event::new(kind::GATHER_CANCEL_REFUSED, tag, future.0, pair(by, since))
+            }
+            What::CancelDelivered { task, message } => {
+                Event::new(kind::CANCEL_DELIVERED, 0, task.0, u64::from(text_bits(message)))
+            }
+            What::Struck { task, point } => Event::new(kind::STRUCK, 0, task.0, u64::from(point)),
+            What::Raised { task, error } => Event::new(kind::RAISED, 0, task.0, error_bits(error)),
+            What::Caught { task, error } => Event::new(kind::CAUGHT, 0, task.0, error_bits(error)),
+            What::Finished { task, value } => {
+                let (tag, bits) = value_bits(value);
+                Event::new(kind::FINISHED, tag, task.0, bits)
+            }
+            What::Failed { task, error } => Event::new(kind::FAILED, 0, task.0, error_bits(error)),
+            What::Cancelled { task, message } => {
+                Event::new(kind::CANCELLED, 0, task.0, u64::from(text_bits(message)))
+            }
+            What::Gathered { future, by, children } => {
+                Event::new(kind::GATHERED, 0, future.0, pair(by.0, children))
+            }
+            What::GatherFinished { future } => Event::new(kind::GATHER_FINISHED, 0, future.0, 0),
+            What::GatherFailed { future, error } => Event::new(kind::GATHER_FAILED, 0, future.0, error_bits(error)),
+            What::WaitReturned { task, done, pending, timed_out } => {
+                Event::new(kind::WAIT_RETURNED, u32::from(timed_out), task.0, pair(done, pending))
+            }
+            What::ShutdownBegan { left } => Event::new(kind::SHUTDOWN_BEGAN, 0, left, 0),
+            What::UnhandledInShutdown { task, error } => {
+                Event::new(kind::UNHANDLED_IN_SHUTDOWN, 0, task.0, error_bits(error))
+            }
+            What::Dropped { task } => Event::new(kind::DROPPED, 0, task.0, 0),
+            What::Chose(choice) => return self.record_choice(choice),
+        };
+        self.events.push(event);
+    }
+
+    fn record_choice(&mut self, Choice { kind, subject, bound, answer }: Choice) {
+        if let (Ok(bound), Ok(answer)) = (u32::try_from(bound), u32::try_from(answer)) {
+            self.events.push(Event::new(kind::CHOSE, kind as u32, subject.0, pair(bound, answer)));
+        } else {
+            self.events.push(Event::new(kind::CHOSE_WIDE, kind as u32, subject.0, answer));
+            self.events.push(Event::new(kind::WIDE_BOUND, 0, subject.0, bound));
+        }
+    }
+
+    /// The trace of a run that ended like this.
+    pub fn trace(&self, outcome: Outcome, texts: &Texts) -> Trace {
+        Trace { events: self.events.clone(), outcome, texts: texts.clone() }
+    }
+
+    /// What [`Trace::fingerprint`] would say, without making a trace.
+    pub fn fingerprint(&self, outcome: Outcome, texts: &Texts) -> Fingerprint {
+        fingerprint(&self.events, outcome, texts)
+    }
+}
+
+/// A hash of everything that happened in a run and everything that was asked: equal runs have equal ones, on every
+/// machine. XXH3, 64 bits, over the events as little-endian bytes, the outcome, and the texts made on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint(pub u64);
+
+impl std::fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+fn fingerprint(events: &[Event], outcome: Outcome, texts: &Texts) -> Fingerprint {
+    let (tag, (small, bits)) = match outcome {
+        Outcome::Finished(value) => (0, value_bits(value)),
+        Outcome::Failed(error) => (1, (0, error_bits(error))),
+        Outcome::Deadlocked => (2, (0, 0)),
+        Outcome::OutOfSteps => (3, (0, 0)),
+        Outcome::Livelocked => (4, (0, 0)),
+    };
+    let mut seed = Event::new(tag, small, texts.len() as u32, bits).head ^ bits.rotate_left(17);
+    let (bytes, ends) = texts.bytes();
+    if !ends.is_empty() {
+        seed ^= twox_hash::XxHash3_64::oneshot(bytes.as_bytes());
+        seed ^= twox_hash::XxHash3_64::oneshot_with_seed(1, bytemuck::cast_slice(ends));
+    }
+    Fingerprint(twox_hash::XxHash3_64::oneshot_with_seed(seed, bytemuck::cast_slice(events)))
+}
+
+impl Trace {
+    /// The events in order, each with its turn and time.
+    pub fn iter(&self) -> impl Iterator<Item = Moment> {
+        let mut turn = 0;
+        let mut time = Time::ZERO;
+        let mut events = self.events.iter().copied();
+        std::iter::from_fn(move || {
+            loop {
+                let event = events.next()?;
+                if event.kind() == kind::TURN {
+                    turn = event.subject();
+                    time = Time(event.payload);
+                    continue;
+                }
+                let what = if event.kind() == kind::CHOSE_WIDE {
+                    let bound = events.next()?.payload;
+                    What::Chose(choice_from(event, bound, event.payload))
+                } else {
+                    decode(event)
+                };
+                return Some(Moment { turn, time, what });
+            }
+        })
+    }
+
+    /// The choices of the run, which [`Replay`](crate::choice::Replay) repeats.
+    pub fn log(&self) -> Log {
+        self.iter()
+            .filter_map(|moment| match moment.what {
+                What::Chose(choice) => Some(choice),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// A hash of everything that happened and was asked.
+    pub fn fingerprint(&self) -> Fingerprint {
+        fingerprint(&self.events, self.outcome, &self.texts)
+    }
+
+    /// A text of the program or of this run.
+    pub fn text<'a>(&'a self, program: &'a Program, id: TextId) -> &'a str {
+        self.texts.get(id).unwrap_or_else(|| program.text(id))
+    }
+
+    /// Where the tasks ended up, at the moment when main ended.
+    pub fn tally(&self) -> Tally {
+        let mut tally = Tally::default();
+        let mut created = 0;
+        for Moment { time, what, .. } in self.iter() {
+            tally.ended = time;
+            match what {
+                What::Created { task, .. } if task != TaskId::MAIN => created += 1,
+                What::Finished { task, .. } | What::Failed { task, .. } | What::Cancelled { task, .. }
+                    if task == TaskId::MAIN =>
+                {
+                    break;
+                }
+                What::Finished { .. } => tally.finished += 1,
+                What::Failed { .. } => tally.failed += 1,
+                What::Cancelled { .. } => tally.cancelled += 1,
+                _ => {}
+            }
+        }
+        tally.running = created - tally.finished - tally.failed - tally.cancelled;
+        tally
+    }
+}
+
+fn choice_from(event: Event, bound: u64, answer: u64) -> Choice {
+    let kind = Kind::from_number(event.small() as u8).expect("a recorded choice is of a known kind");
+    Choice { kind, subject: TaskId(event.subject()), bound, answer }
+}
+
+fn decode(event: Event) -> What {
+    let task = TaskId(event.subject());
+    let future = FutureId(event.subject());
+    let by = TaskId(event.high());
+    match event.kind() {
+        kind::CREATED => What::Created { task, by, instance: InstanceId(event.low()) },
+        kind::STARTED => What::Started { task },
+        kind::PRINTED => What::Printed { task, text: TextId(event.low()) },
+        kind::YIELDED => What::Yielded { task },
+        kind::SLEPT => What::Slept { task, until: Time(event.payload) },
+        kind::AWAITED => What::Awaited { task, future: FutureId(event.low()) },
+        kind::WAITED => {
+            let until = (event.payload != u64::MAX).then_some(Time(event.payload));
+            What::Waited { task, count: event.small(), until }
+        }
+        kind::CALLED => What::Called { task, instance: InstanceId(event.low()) },
+        kind::CALL_RETURNED => What::CallReturned { task, value: value_from(event) },
+        kind::RESUMED => {
+            let by = match event.small() {
+                0 => Wake::Yield,
+                1 => Wake::Timer,
+                2 => Wake::Future(FutureId(event.low())),
+                _ => Wake::Wait,
+            };
+            What::Resumed { task, by }
+        }
+        kind::CANCEL_REQUESTED => {
+            What::CancelRequested { task, by: requester_from(event), message: text_from(event.low()) }
+        }
+        kind::CANCEL_REFUSED => What::CancelRefused { task, by: requester_from(event), since: event.low() },
+        kind::GATHER_CANCEL_REQUESTED => {
+            What::GatherCancelRequested { future, by: requester_from(event), message: text_from(event.low()) }
+        }
+        kind::GATHER_CANCEL_REFUSED => {
+            What::GatherCancelRefused { future, by: requester_from(event), since: event.low() }
+        }
+        kind::CANCEL_DELIVERED => What::CancelDelivered { task, message: text_from(event.low()) },
+        kind::STRUCK => What::Struck { task, point: event.low() as u16 },
+        kind::RAISED => What::Raised { task, error: error_from(event) },
+        kind::CAUGHT => What::Caught { task, error: error_from(event) },
+        kind::FINISHED => What::Finished { task, value: value_from(event) },
+        kind::FAILED => What::Failed { task, error: error_from(event) },
+        kind::CANCELLED => What::Cancelled { task, message: text_from(event.low()) },
+        kind::GATHERED => What::Gathered { future, by, children: event.low() },
+        kind::GATHER_FINISHED => What::GatherFinished { future },
+        kind::GATHER_FAILED => What::GatherFailed { future, error: error_from(event) },
+        kind::WAIT_RETURNED => What::WaitReturned {
+            task,
+            done: event.high(),
+            pending: event.low(),
+            timed_out: event.small() != 0,
+        },
+        kind::SHUTDOWN_BEGAN => What::ShutdownBegan { left: event.subject() },
+        kind::UNHANDLED_IN_SHUTDOWN => What::UnhandledInShutdown { task, error: error_from(event) },
+        kind::DROPPED => What::Dropped { task },
+        kind::CHOSE => What::Chose(choice_from(event, u64::from(event.high()), u64::from(event.low()))),
+        other => unreachable!("no event has kind {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every variant survives its sixteen bytes.
+    #[test]
+    fn events_come_back_as_they_were_recorded() {
+        let (task, by, future) = (TaskId(3), Requester::Task(TaskId(1)), FutureId(9));
+        let error = Error { ty: ErrorType::VALUE_ERROR, message: Some(TextId(5)) };
+        let choice = Choice { kind: Kind::SleepLength, subject: task, bound: 1 << 40, answer: 1 << 39 };
+        let all = [
+            What::Created { task, by: TaskId(1), instance: InstanceId(2) },
+            What::Started { task },
+            What::Printed { task, text: TextId(7) },
+            What::Yielded { task },
+            What::Slept { task, until: Time(5) },
+            What::Awaited { task, future },
+            What::Waited { task, count: 3, until: None },
+            What::Waited { task, count: 3, until: Some(Time(8)) },
+            What::Called { task, instance: InstanceId(1) },
+            What::CallReturned { task, value: Value::Int(-1) },
+            What::Resumed { task, by: Wake::Yield },
+            What::Resumed { task, by: Wake::Timer },
+            What::Resumed { task, by: Wake::Future(future) },
+            What::Resumed { task, by: Wake::Wait },
+            What::CancelRequested { task, by, message: None },
+            What::CancelRefused { task, by: Requester::Outside, since: 4 },
+            What::GatherCancelRequested { future, by: Requester::Shutdown, message: Some(TextId(1)) },
+            What::GatherCancelRefused { future, by, since: 6 },
+            What::CancelDelivered { task, message: Some(TextId(0)) },
+            What::Struck { task, point: 2 },
+            What::Raised { task, error },
+            What::Caught { task, error: Error::cancelled(None) },
+            What::Finished { task, value: Value::Error(error) },
+            What::Finished { task, value: Value::Bool(true) },
+            What::Failed { task, error },
+            What::Cancelled { task, message: None },
+            What::Gathered { future, by: TaskId(1), children: 10 },
+            What::GatherFinished { future },
+            What::GatherFailed { future, error },
+            What::WaitReturned { task, done: 1, pending: 2, timed_out: true },
+            What::ShutdownBegan { left: 4 },
+            What::UnhandledInShutdown { task, error },
+            What::Dropped { task },
+            What::Chose(Choice { bound: 10, answer: 9, ..choice }),
+            What::Chose(choice),
+        ];
+        let mut recorder = Recorder::default();
+        for (turn, &what) in (1_u32..).zip(&all) {
+            recorder.turn(turn, Time(u64::from(turn) * 10));
+            recorder.record(what);
+        }
+        let trace = recorder.trace(Outcome::Deadlocked, &Texts::default());
+        let expected = (1_u32..).zip(&all).map(|(turn, &what)| Moment { turn, time: Time(u64::from(turn) * 10), what });
+        assert_eq!(trace.iter().collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+        assert_eq!(trace.log(), [Choice { bound: 10, answer: 9, ..choice }, choice]);
+    }
+}
