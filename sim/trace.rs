@@ -393,12 +393,8 @@ impl Recorder {
                 Event::new(kind::FINISHED, tag, task.0, bits)
             }
             What::Failed { task, error } => Event::new(kind::FAILED, 0, task.0, error_bits(error)),
-            What::Cancelled { task, message } => {
-                Event::new(kind::CANCELLED, 0, task.0, u64::from(text_bits(message)))
-            }
-            What::Gathered { future, by, children } => {
-                Event::new(kind::GATHERED, 0, future.0, pair(by.0, children))
-            }
+            What::Cancelled { task, message } => Event::new(kind::CANCELLED, 0, task.0, u64::from(text_bits(message))),
+            What::Gathered { future, by, children } => Event::new(kind::GATHERED, 0, future.0, pair(by.0, children)),
             What::GatherFinished { future } => Event::new(kind::GATHER_FINISHED, 0, future.0, 0),
             What::GatherFailed { future, error } => Event::new(kind::GATHER_FAILED, 0, future.0, error_bits(error)),
             What::WaitReturned { task, done, pending, timed_out } => {
@@ -582,12 +578,9 @@ fn decode(event: Event) -> What {
         kind::GATHERED => What::Gathered { future, by, children: event.low() },
         kind::GATHER_FINISHED => What::GatherFinished { future },
         kind::GATHER_FAILED => What::GatherFailed { future, error: error_from(event) },
-        kind::WAIT_RETURNED => What::WaitReturned {
-            task,
-            done: event.high(),
-            pending: event.low(),
-            timed_out: event.small() != 0,
-        },
+        kind::WAIT_RETURNED => {
+            What::WaitReturned { task, done: event.high(), pending: event.low(), timed_out: event.small() != 0 }
+        }
         kind::SHUTDOWN_BEGAN => What::ShutdownBegan { left: event.subject() },
         kind::UNHANDLED_IN_SHUTDOWN => What::UnhandledInShutdown { task, error: error_from(event) },
         kind::DROPPED => What::Dropped { task },

@@ -420,7 +420,9 @@ impl<R: Runtime> Run<'_, R> {
         for at in 0..self.rt.memory_ref().list(list).len() {
             let item = self.rt.memory_ref().list(list)[at];
             let again = match item {
-                Value::Coroutine(instance) => self.rt.memory_ref().newest(instance).filter(|&task| Some(task) >= first_new),
+                Value::Coroutine(instance) => {
+                    self.rt.memory_ref().newest(instance).filter(|&task| Some(task) >= first_new)
+                }
                 _ => None,
             };
             let handle = match again {
@@ -525,7 +527,8 @@ impl<R: Runtime> Run<'_, R> {
             Expr::Local(local) => match self.rt.memory_ref().local(self.frame, local) {
                 Value::Unbound => {
                     let name = &self.program.body(self.instance).locals[usize::from(local.0)];
-                    let message = format!("cannot access local variable '{name}' where it is not associated with a value");
+                    let message =
+                        format!("cannot access local variable '{name}' where it is not associated with a value");
                     return Err(self.error(ErrorType::UNBOUND_LOCAL_ERROR, &message));
                 }
                 value => value,

@@ -1,0 +1,28 @@
+//! A root future: what runs when it is not a [`Program`](crate::program::Program) on the event loop.
+//!
+//! Whoever makes a body knows nothing of who polls it, and the other way round: tokio's own runtime, or a host of the
+//! simulated network. The door puts the two together.
+
+use std::pin::Pin;
+
+/// Makes the root future, on the thread and inside the runtime that will poll it: a paused, single-threaded tokio
+/// runtime with a `LocalSet`, so `tokio::task::spawn_local` and `tokio::time` work in it.
+pub struct Body(Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()>>>>);
+
+impl Body {
+    /// A body that is what `make` returns.
+    pub fn new<F: Future<Output = ()> + 'static>(make: impl FnOnce() -> F + 'static) -> Body {
+        Body(Box::new(|| Box::pin(make())))
+    }
+
+    /// The future itself.
+    pub fn into_future(self) -> Pin<Box<dyn Future<Output = ()>>> {
+        (self.0)()
+    }
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Body")
+    }
+}
