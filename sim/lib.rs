@@ -4,6 +4,7 @@ pub mod choice;
 pub mod diagnostic;
 pub mod experiment;
 pub mod id;
+pub mod judge;
 pub mod machine;
 pub mod program;
 pub mod report;
