@@ -13,12 +13,16 @@
 //! Knows nothing of where its texts are printed, and makes no trace itself.
 
 mod columns;
+mod diagnostic;
+mod json;
 mod names;
 mod table;
 mod trace;
 mod transcript;
 mod verdict;
 
+pub use diagnostic::diagnostics;
+pub use json::{Origin, json};
 pub use table::{Row, markdown, table};
 pub use trace::trace;
 pub use transcript::transcript;

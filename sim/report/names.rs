@@ -5,6 +5,11 @@
 //!
 //! Knows nothing of how any of it is laid out.
 
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::choice::Kind;
 use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
 use crate::program::{Error, Lookup, Program, Value, push_printable, quote, repr};
 use crate::trace::{Trace, What};
@@ -52,6 +57,23 @@ enum Future {
     Task(TaskId),
     /// Its number, from 1, and how many children it was made for.
     Gather(u32, u32),
+}
+
+/// A task by its name, or a gather by its number.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Named {
+    Task(String),
+    Gather(u32),
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Named::Task(name) => f.write_str(name),
+            Named::Gather(number) => write!(f, "gather {number}"),
+        }
+    }
 }
 
 impl<'a> Names<'a> {
@@ -118,12 +140,12 @@ impl<'a> Names<'a> {
         printable(self.program.name(instance))
     }
 
-    /// A task's name, or `gather 1`.
-    pub(super) fn future(&self, future: FutureId) -> String {
+    /// What a future belongs to.
+    pub(super) fn future(&self, future: FutureId) -> Named {
         match self.futures.get(future.index()) {
-            Some(&Future::Task(task)) => self.task(task),
-            Some(Future::Gather(number, _)) => format!("gather {number}"),
-            None => format!("future {}", future.0),
+            Some(&Future::Task(task)) => Named::Task(self.task(task)),
+            Some(&Future::Gather(number, _)) => Named::Gather(number),
+            None => Named::Task(format!("future {}", future.0)),
         }
     }
 
@@ -132,6 +154,44 @@ impl<'a> Names<'a> {
         match self.futures.get(future.index()) {
             Some(&Future::Gather(_, children)) => Some(children),
             _ => None,
+        }
+    }
+
+    /// Whom an event happens to, if not to `run()` or to the event loop itself.
+    pub(super) fn subject(&self, what: What) -> Option<Named> {
+        match what {
+            What::Created { task, .. }
+            | What::Started { task }
+            | What::Printed { task, .. }
+            | What::Yielded { task }
+            | What::Slept { task, .. }
+            | What::Awaited { task, .. }
+            | What::Waited { task, .. }
+            | What::Called { task, .. }
+            | What::CallReturned { task, .. }
+            | What::Resumed { task, .. }
+            | What::CancelRequested { task, .. }
+            | What::CancelRefused { task, .. }
+            | What::CancelDelivered { task, .. }
+            | What::Struck { task, .. }
+            | What::Raised { task, .. }
+            | What::Caught { task, .. }
+            | What::Finished { task, .. }
+            | What::Failed { task, .. }
+            | What::Cancelled { task, .. }
+            | What::WaitReturned { task, .. }
+            | What::UnhandledInShutdown { task, .. }
+            | What::Dropped { task } => Some(Named::Task(self.task(task))),
+            What::GatherCancelRequested { future, .. }
+            | What::GatherCancelRefused { future, .. }
+            | What::Gathered { future, .. }
+            | What::GatherFinished { future }
+            | What::GatherFailed { future, .. } => Some(self.future(future)),
+            What::ShutdownBegan { .. } => None,
+            What::Chose(choice) => match choice.kind {
+                Kind::TimerOrder => None,
+                Kind::TaskSetOrder | Kind::SleepLength => Some(Named::Task(self.task(choice.subject))),
+            },
         }
     }
 

@@ -40,40 +40,11 @@ pub fn trace(program: &Program, trace: &Trace) -> String {
 
 /// Who it happens to and what happens, or nothing for a question that had its ordinary answer.
 fn tell(names: &Names<'_>, what: What) -> Option<(String, String)> {
-    let who = match what {
-        What::Created { task, .. }
-        | What::Started { task }
-        | What::Printed { task, .. }
-        | What::Yielded { task }
-        | What::Slept { task, .. }
-        | What::Awaited { task, .. }
-        | What::Waited { task, .. }
-        | What::Called { task, .. }
-        | What::CallReturned { task, .. }
-        | What::Resumed { task, .. }
-        | What::CancelRequested { task, .. }
-        | What::CancelRefused { task, .. }
-        | What::CancelDelivered { task, .. }
-        | What::Struck { task, .. }
-        | What::Raised { task, .. }
-        | What::Caught { task, .. }
-        | What::Finished { task, .. }
-        | What::Failed { task, .. }
-        | What::Cancelled { task, .. }
-        | What::WaitReturned { task, .. }
-        | What::UnhandledInShutdown { task, .. }
-        | What::Dropped { task } => names.task(task),
-        What::GatherCancelRequested { future, .. }
-        | What::GatherCancelRefused { future, .. }
-        | What::Gathered { future, .. }
-        | What::GatherFinished { future }
-        | What::GatherFailed { future, .. } => names.future(future),
-        What::ShutdownBegan { .. } => "run()".to_owned(),
-        What::Chose(Choice { answer: 0, .. }) => return None,
-        // The order of timers is nobody's own.
-        What::Chose(Choice { kind: Kind::TimerOrder, .. }) => "event loop".to_owned(),
-        What::Chose(Choice { subject, .. }) => names.task(subject),
-    };
+    if let What::Chose(Choice { answer: 0, .. }) = what {
+        return None;
+    }
+    let nobody = if matches!(what, What::Chose(_)) { "event loop" } else { "run()" };
+    let who = names.subject(what).map_or_else(|| nobody.to_owned(), |named| named.to_string());
     Some((who, sentence(names, what)))
 }
 
