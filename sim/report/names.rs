@@ -33,11 +33,12 @@ struct Task {
     instance: InstanceId,
     /// Which task of its instance, from 1.
     ordinal: u32,
-    doing: Doing,
+    /// Nothing once it has ended, or the loop was closed under it.
+    doing: Option<Doing>,
 }
 
 /// What a task does after its last event.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(super) enum Doing {
     /// Created, and its first line has not run.
     Starting,
@@ -47,8 +48,6 @@ pub(super) enum Doing {
     Awaiting(FutureId),
     /// Waits for some of this many futures.
     Waiting(u32),
-    /// It has ended, or the loop was closed under it.
-    Ended,
 }
 
 /// Whose future it is.
@@ -80,7 +79,7 @@ impl<'a> Names<'a> {
     pub(super) fn new(program: &'a Program, trace: &'a Trace) -> Names<'a> {
         let mut counts = vec![0; program.instances.len()];
         counts[InstanceId::MAIN.index()] = 1;
-        let main = Task { instance: InstanceId::MAIN, ordinal: 1, doing: Doing::Starting };
+        let main = Task { instance: InstanceId::MAIN, ordinal: 1, doing: Some(Doing::Starting) };
         Names { program, trace, tasks: vec![main], futures: vec![Future::Task(TaskId::MAIN)], counts, gathers: 0 }
     }
 
@@ -90,7 +89,7 @@ impl<'a> Names<'a> {
             What::Created { task, instance, .. } if task != TaskId::MAIN => {
                 let count = &mut self.counts[instance.index()];
                 *count += 1;
-                self.tasks.push(Task { instance, ordinal: *count, doing: Doing::Starting });
+                self.tasks.push(Task { instance, ordinal: *count, doing: Some(Doing::Starting) });
                 self.futures.push(Future::Task(task));
             }
             What::Gathered { future, children, .. } => {
@@ -102,18 +101,18 @@ impl<'a> Names<'a> {
             | What::Yielded { task }
             | What::Resumed { task, .. }
             | What::WaitReturned { task, .. }
-            | What::CancelDelivered { task, .. } => self.set(task, Doing::Running),
-            What::Awaited { task, future } => self.set(task, Doing::Awaiting(future)),
-            What::Waited { task, count, .. } => self.set(task, Doing::Waiting(count)),
+            | What::CancelDelivered { task, .. } => self.set(task, Some(Doing::Running)),
+            What::Awaited { task, future } => self.set(task, Some(Doing::Awaiting(future))),
+            What::Waited { task, count, .. } => self.set(task, Some(Doing::Waiting(count))),
             What::Finished { task, .. }
             | What::Failed { task, .. }
             | What::Cancelled { task, .. }
-            | What::Dropped { task } => self.set(task, Doing::Ended),
+            | What::Dropped { task } => self.set(task, None),
             _ => {}
         }
     }
 
-    fn set(&mut self, task: TaskId, doing: Doing) {
+    fn set(&mut self, task: TaskId, doing: Option<Doing>) {
         if let Some(known) = self.tasks.get_mut(task.index()) {
             known.doing = doing;
         }
@@ -121,8 +120,8 @@ impl<'a> Names<'a> {
 
     /// The tasks that have not ended, in creation order, and what each does.
     pub(super) fn unfinished(&self) -> impl Iterator<Item = (TaskId, Doing)> {
-        let all = self.tasks.iter().enumerate().map(|(at, task)| (TaskId(at as u32), task.doing));
-        all.filter(|&(_, doing)| doing != Doing::Ended)
+        let all = self.tasks.iter().enumerate();
+        all.filter_map(|(at, task)| Some((TaskId(at as u32), task.doing?)))
     }
 
     /// A task's name; the second task of one instance is `name#2`.

@@ -165,7 +165,6 @@ fn now(names: &Names<'_>, doing: Doing) -> String {
         Doing::Running => "waits for nobody".to_owned(),
         Doing::Awaiting(future) => format!("waits for {}", names.future(future)),
         Doing::Waiting(count) => format!("waits for {}", counted(count, "future", "futures")),
-        Doing::Ended => "has ended".to_owned(),
     }
 }
 
@@ -349,6 +348,67 @@ deadlocked: nothing is ready and no timer is set
   main waits for gather 1
   task 1 waits for 1 future
 0 finished, 0 failed, 0 cancelled, 1 running when the run ended at 0s
+",
+        );
+    }
+
+    /// The sentences that the story above has no use for.
+    #[test]
+    fn every_event_is_a_sentence() {
+        let mut program = sample::program(&["worker"]);
+        let text = sample::text(&mut program, "stop");
+        let (task, gather, message) = (TaskId(1), FutureId(2), Some(text));
+        let error = Error { ty: ErrorType::VALUE_ERROR, message };
+        let events = [
+            What::Created { task, by: MAIN, instance: sample::instance(&program, "worker") },
+            What::Gathered { future: gather, by: MAIN, children: 2 },
+            What::Yielded { task },
+            What::Resumed { task, by: Wake::Yield },
+            What::Awaited { task: MAIN, future: FutureId(1) },
+            What::Waited { task, count: 3, until: Some(Time(1_500_000_000)) },
+            What::WaitReturned { task, done: 1, pending: 2, timed_out: true },
+            What::WaitReturned { task, done: 1, pending: 2, timed_out: false },
+            What::Called { task, instance: sample::instance(&program, "worker") },
+            What::CallReturned { task, value: Value::Int(-1) },
+            What::CancelRequested { task, by: Requester::Outside, message },
+            What::GatherCancelRequested { future: gather, by: Requester::Task(MAIN), message },
+            What::CancelDelivered { task, message },
+            What::Cancelled { task, message },
+            What::GatherFinished { future: gather },
+            What::Chose(Choice { kind: Kind::TaskSetOrder, subject: MAIN, bound: 3, answer: 2 }),
+            What::Finished { task: MAIN, value: Value::Text(text) },
+            What::ShutdownBegan { left: 0 },
+            What::UnhandledInShutdown { task, error },
+            What::Dropped { task },
+        ];
+        check(
+            &program,
+            &recorded(Outcome::OutOfSteps, &[(1, 0, &events)]),
+            "\
+time  turn  who       event
+  0s     1  worker    created by main
+            gather 1  created by main: 2 children
+            worker    yields: sleep(0)
+            worker    resumed: it had yielded
+            main      awaits worker
+            worker    awaits wait() on 3 futures, until 1.5s at the latest
+            worker    resumed: wait() timed out with 1 done, 2 pending
+            worker    resumed: wait() returned with 1 done, 2 pending
+            worker    awaits worker in place
+            worker    the coroutine returns -1
+            worker    cancel() by the scenario: accepted, message 'stop'
+            gather 1  cancel() by main: accepted, message 'stop', so its children are asked
+            worker    CancelledError raised inside, message 'stop'
+            worker    is cancelled, message 'stop'
+            gather 1  is done: it has every result
+            main      task set order: option 2 of 0 to 2
+            main      returns 'stop'
+            run()     cancels the 0 tasks that are left
+            worker    run() reports its unhandled ValueError('stop')
+            worker    never ends: the loop is closed
+
+out of steps: the limit is 1000000
+0 finished, 0 failed, 1 cancelled, 0 running when main ended at 0s
 ",
         );
     }
