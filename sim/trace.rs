@@ -205,8 +205,8 @@ impl Event {
     }
 
     #[inline]
-    fn new(kind: u8, small: u32, subject: u32, payload: u64) -> Event {
-        Event { head: u64::from(kind) | u64::from(small) << 8 | u64::from(subject) << 32, payload }
+    const fn new(kind: u8, small: u32, subject: u32, payload: u64) -> Event {
+        Event { head: kind as u64 | (small as u64) << 8 | (subject as u64) << 32, payload }
     }
 
     fn kind(self) -> u8 {
@@ -302,31 +302,22 @@ fn requester_from(event: Event) -> Requester {
     }
 }
 
-/// Events being recorded: turns are put in only where something happens in them.
+/// Events being recorded.
 #[derive(Clone, Debug, Default)]
 pub struct Recorder {
     events: Vec<Event>,
-    /// The turn that the next event belongs to.
-    turn: u32,
-    time: Time,
-    /// The turn that was recorded last.
-    recorded: u32,
 }
 
 impl Recorder {
     /// Forgets everything and keeps the memory.
     pub fn reset(&mut self) {
         self.events.clear();
-        self.turn = 0;
-        self.time = Time::ZERO;
-        self.recorded = 0;
     }
 
     /// From here on it is this turn, at this time.
     #[inline]
     pub fn turn(&mut self, number: u32, time: Time) {
-        self.turn = number;
-        self.time = time;
+        self.events.push(Event::turn(number, time));
     }
 
     /// The events so far.
@@ -334,13 +325,9 @@ impl Recorder {
         &self.events
     }
 
-    /// Records what happened.
-    #[inline]
+    /// Records what happened. Inlined, so that what is recorded is packed where it is known what it is.
+    #[inline(always)]
     pub fn record(&mut self, what: What) {
-        if self.recorded != self.turn {
-            self.recorded = self.turn;
-            self.events.push(Event::turn(self.turn, self.time));
-        }
         let event = match what {
             What::Created { task, by, instance } => Event::new(kind::CREATED, 0, task.0, pair(by.0, instance.0)),
             What::Started { task } => Event::new(kind::STARTED, 0, task.0, 0),
@@ -410,6 +397,7 @@ impl Recorder {
         self.events.push(event);
     }
 
+    #[inline(never)]
     fn record_choice(&mut self, Choice { kind, subject, bound, answer }: Choice) {
         if let (Ok(bound), Ok(answer)) = (u32::try_from(bound), u32::try_from(answer)) {
             self.events.push(Event::new(kind::CHOSE, kind as u32, subject.0, pair(bound, answer)));
