@@ -245,16 +245,16 @@ impl<R: Runtime> Run<'_, R> {
                 let text = self.text(text)?;
                 self.rt.record(What::Printed { task: self.rt.current(), text });
             }
-            Op::Sleep { .. } | Op::Jump(_) | Op::NextItem { .. } => unreachable!("executed where operations are fetched"),
+            Op::Sleep { .. } | Op::Jump(_) | Op::NextItem { .. } => {
+                unreachable!("executed where operations are fetched")
+            }
             Op::Point(point) => self.point(point)?,
             Op::Raise { ty, message } => {
                 let message = message.map(|text| self.text(text)).transpose()?;
                 return Err(self.raised(Error { ty, message }));
             }
             Op::Reraise(local) => {
-                let Value::Error(error) = self.local(local) else {
-                    unreachable!("a guard keeps errors")
-                };
+                let Value::Error(error) = self.local(local) else { unreachable!("a guard keeps errors") };
                 return Err(error);
             }
             Op::Return(value) => return Ok(Flow::Out(Next::Returned(self.eval(value)?))),
@@ -333,9 +333,7 @@ impl<R: Runtime> Run<'_, R> {
                 }
             }
             Op::JumpUnlessCaught { error: local, ty, to } => {
-                let Value::Error(error) = self.local(local) else {
-                    unreachable!("a guard keeps errors")
-                };
+                let Value::Error(error) = self.local(local) else { unreachable!("a guard keeps errors") };
                 if !self.program.error_types.is_a(error.ty, ty) {
                     return Ok(Flow::To(to));
                 }

@@ -187,7 +187,7 @@ fn event<'a>(names: &Names<'a>, what: What) -> Event<'a> {
         What::Finished { value, .. } => Event::Finished { value: names.value(value) },
         What::Failed { error, .. } => Event::Failed { error: self::error(names, error) },
         What::Cancelled { message, .. } => Event::Cancelled { message: text(message) },
-        What::Gathered { by, children, .. } => Event::Gathered { by: names.task(by), children },
+        What::Gathered { by, children, .. } => Event::Gathered { by: names.maker(by), children },
         What::GatherFinished { .. } => Event::GatherFinished,
         What::GatherFailed { error, .. } => Event::GatherFailed { error: self::error(names, error) },
         What::WaitReturned { done, pending, timed_out, .. } => Event::WaitReturned { done, pending, timed_out },

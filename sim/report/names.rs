@@ -134,6 +134,12 @@ impl<'a> Names<'a> {
         name
     }
 
+    /// Who made a gather: main's name stands for `run()` once main has ended.
+    pub(super) fn maker(&self, by: TaskId) -> String {
+        let has_ended = self.tasks.get(by.index()).is_some_and(|task| task.doing.is_none());
+        if has_ended { "run()".to_owned() } else { self.task(by) }
+    }
+
     /// A coroutine's name.
     pub(super) fn instance(&self, instance: InstanceId) -> String {
         printable(self.program.name(instance))

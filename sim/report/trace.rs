@@ -95,7 +95,7 @@ fn sentence(names: &Names<'_>, what: What) -> String {
         What::Failed { error, .. } | What::GatherFailed { error, .. } => format!("fails with {}", names.error(error)),
         What::Cancelled { message, .. } => format!("is cancelled{}", with_message(names, message)),
         What::Gathered { by, children, .. } => {
-            format!("created by {}: {}", names.task(by), counted_children(children))
+            format!("created by {}: {}", names.maker(by), counted_children(children))
         }
         What::GatherFinished { .. } => "is done: it has every result".to_owned(),
         What::WaitReturned { done, pending, timed_out, .. } => {
@@ -377,7 +377,8 @@ deadlocked: nothing is ready and no timer is set
             What::GatherFinished { future: gather },
             What::Chose(Choice { kind: Kind::TaskSetOrder, subject: MAIN, bound: 3, answer: 2 }),
             What::Finished { task: MAIN, value: Value::Text(text) },
-            What::ShutdownBegan { left: 0 },
+            What::ShutdownBegan { left: 1 },
+            What::Gathered { future: FutureId(3), by: MAIN, children: 1 },
             What::UnhandledInShutdown { task, error },
             What::Dropped { task },
         ];
@@ -403,7 +404,8 @@ time  turn  who       event
             gather 1  is done: it has every result
             main      task set order: option 2 of 0 to 2
             main      returns 'stop'
-            run()     cancels the 0 tasks that are left
+            run()     cancels the 1 task that is left
+            gather 2  created by run(): 1 child
             worker    run() reports its unhandled ValueError('stop')
             worker    never ends: the loop is closed
 
