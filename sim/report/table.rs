@@ -55,15 +55,15 @@ impl Row<'_> {
     fn cells(&self) -> [String; 8] {
         let Row { strategy, tally, outcome, profile } = self;
         let ending = Ending::from(*outcome);
-        // Otherwise the tally holds when the run ended.
-        let has_main_ended = matches!(ending, Ending::Finished | Ending::Failed);
+        // After any other ending the tally may hold when the run ended instead.
+        let main_has_ended = matches!(ending, Ending::Finished | Ending::Failed);
         [
             printable(strategy),
             tally.finished.to_string(),
             tally.failed.to_string(),
             tally.cancelled.to_string(),
             tally.running.to_string(),
-            if has_main_ended { tally.ended.to_string() } else { "never".to_owned() },
+            if main_has_ended { tally.ended.to_string() } else { "-".to_owned() },
             ending.name().to_owned(),
             profile.name.to_owned(),
         ]
@@ -95,7 +95,7 @@ mod tests {
         let expected = "\
 strategy  finished  failed  cancelled  running  main ended  outcome     python
 gather           9       1          0        0          1s  finished    3.13
-a|b             10       0         12        0       never  deadlocked  3.13
+a|b             10       0         12        0           -  deadlocked  3.13
 ";
         assert_eq!(table(&rows()), expected);
     }
@@ -106,7 +106,7 @@ a|b             10       0         12        0       never  deadlocked  3.13
 | strategy | finished | failed | cancelled | running | main ended | outcome | python |
 | --- | ---: | ---: | ---: | ---: | ---: | --- | --- |
 | gather | 9 | 1 | 0 | 0 | 1s | finished | 3.13 |
-| a\\|b | 10 | 0 | 12 | 0 | never | deadlocked | 3.13 |
+| a\\|b | 10 | 0 | 12 | 0 | - | deadlocked | 3.13 |
 ";
         assert_eq!(markdown(&rows()), expected);
     }
