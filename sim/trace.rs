@@ -303,31 +303,29 @@ fn requester_from(event: Event) -> Requester {
     }
 }
 
-/// Events being recorded: turns are put in only where something happens in them.
+/// Events being recorded: turns are put in only where something happens in them. A machine that has no turns stays in
+/// turn 0, and only time moves.
 #[derive(Clone, Debug, Default)]
 pub struct Recorder {
     events: Vec<Event>,
-    /// The turn that the next event belongs to.
-    turn: u32,
-    time: Time,
-    /// The turn that was recorded last.
-    recorded: u32,
+    /// The turn that the next event belongs to, and its time.
+    now: (u32, Time),
+    /// The same, as recorded last.
+    recorded: (u32, Time),
 }
 
 impl Recorder {
     /// Forgets everything and keeps the memory.
     pub fn reset(&mut self) {
         self.events.clear();
-        self.turn = 0;
-        self.time = Time::ZERO;
-        self.recorded = 0;
+        self.now = (0, Time::ZERO);
+        self.recorded = self.now;
     }
 
     /// From here on it is this turn, at this time.
     #[inline]
     pub fn turn(&mut self, number: u32, time: Time) {
-        self.turn = number;
-        self.time = time;
+        self.now = (number, time);
     }
 
     /// The events so far.
@@ -338,9 +336,9 @@ impl Recorder {
     /// Records what happened.
     #[inline]
     pub fn record(&mut self, what: What) {
-        if self.recorded != self.turn {
-            self.recorded = self.turn;
-            self.events.push(Event::turn(self.turn, self.time));
+        if self.recorded != self.now {
+            self.recorded = self.now;
+            self.events.push(Event::turn(self.now.0, self.now.1));
         }
         let event = match what {
             What::Created { task, by, instance } => Event::new(kind::CREATED, 0, task.0, pair(by.0, instance.0)),

@@ -122,11 +122,9 @@ pub fn resume<R: Runtime>(program: &Program, rt: &mut R, frame: FrameId, input: 
     let mut raised = run.arrive(input);
     let body = program.body(instance);
     loop {
-        let steps_left = &mut run.rt.memory().steps_left;
-        if *steps_left == 0 {
+        if !run.rt.memory().take_step() {
             return Next::OutOfSteps;
         }
-        *steps_left -= 1;
         let step = match raised.take() {
             Some(error) => Err(error),
             None => run.execute(&body.ops[run.pc as usize]),
