@@ -2,6 +2,7 @@
 pub mod body;
 pub mod choice;
 pub mod diagnostic;
+pub mod event_loop;
 pub mod experiment;
 pub mod id;
 pub mod machine;

@@ -134,8 +134,6 @@ pub enum Wake {
     Timer,
     /// The future that it awaited is done.
     Future(FutureId),
-    /// `wait` has what it was asked for, or timed out.
-    Wait,
 }
 
 /// Who asks for a cancellation.
@@ -360,7 +358,6 @@ impl Recorder {
                     Wake::Yield => (0, 0),
                     Wake::Timer => (1, 0),
                     Wake::Future(future) => (2, u64::from(future.0)),
-                    Wake::Wait => (3, 0),
                 };
                 Event::new(kind::RESUMED, tag, task.0, bits)
             }
@@ -551,8 +548,7 @@ fn decode(event: Event) -> What {
             let by = match event.small() {
                 0 => Wake::Yield,
                 1 => Wake::Timer,
-                2 => Wake::Future(FutureId(event.low())),
-                _ => Wake::Wait,
+                _ => Wake::Future(FutureId(event.low())),
             };
             What::Resumed { task, by }
         }
@@ -611,7 +607,6 @@ mod tests {
             What::Resumed { task, by: Wake::Yield },
             What::Resumed { task, by: Wake::Timer },
             What::Resumed { task, by: Wake::Future(future) },
-            What::Resumed { task, by: Wake::Wait },
             What::CancelRequested { task, by, message: None },
             What::CancelRefused { task, by: Requester::Outside, since: 4 },
             What::GatherCancelRequested { future, by: Requester::Shutdown, message: Some(TextId(1)) },

@@ -166,6 +166,18 @@ impl Memory {
         left.is_some()
     }
 
+    /// An item of a list that has nothing but handles.
+    ///
+    /// # Panics
+    ///
+    /// If the item is something else.
+    pub fn handle(&self, id: ListId, at: usize) -> FutureId {
+        match self.list(id)[at] {
+            Value::Handle(future) => future,
+            other => panic!("expected a handle, but found {other:?}"),
+        }
+    }
+
     /// Texts that were put together during the run.
     pub fn texts(&mut self) -> &mut Texts {
         &mut self.texts
