@@ -6,7 +6,10 @@ pub mod event_loop;
 pub mod experiment;
 pub mod id;
 pub mod machine;
+#[cfg(feature = "network")]
+pub mod network;
 pub mod program;
 pub mod time;
+pub mod tokio_program;
 pub mod trace;
 pub mod verdict;

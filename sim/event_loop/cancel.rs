@@ -20,12 +20,7 @@ const DEEPEST_NEST: u32 = 1000;
 
 impl EventLoop<'_> {
     /// `future.cancel(message)`: whether it was accepted.
-    pub(super) fn cancel(
-        &mut self,
-        future: FutureId,
-        by: Requester,
-        message: Option<TextId>,
-    ) -> Result<bool, TooDeep> {
+    pub(super) fn cancel(&mut self, future: FutureId, by: Requester, message: Option<TextId>) -> Result<bool, TooDeep> {
         self.cancel_nested(future, by, message, 0)
     }
 

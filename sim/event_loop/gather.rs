@@ -39,7 +39,14 @@ impl EventLoop<'_> {
                 }
             }
         }
-        self.gathers.push(Gather { future, children, distinct, counted: 0, return_exceptions, cancel_requested: false });
+        self.gathers.push(Gather {
+            future,
+            children,
+            distinct,
+            counted: 0,
+            return_exceptions,
+            cancel_requested: false,
+        });
         self.recorder.record(What::Gathered { future, by, children: distinct });
         if distinct == 0 {
             self.finish_gather(gather);

@@ -93,7 +93,8 @@ impl<T: Copy> Timers<T> {
 
     /// In the order in which they would fire.
     pub(super) fn in_order(&self) -> Vec<(Time, T)> {
-        let mut all: Vec<Entry<T>> = self.rising.iter().copied().chain(self.others.iter().map(|Reverse(e)| *e)).collect();
+        let mut all: Vec<Entry<T>> =
+            self.rising.iter().copied().chain(self.others.iter().map(|Reverse(e)| *e)).collect();
         all.sort_unstable();
         all.into_iter().map(|entry| (entry.due, entry.carried)).collect()
     }

@@ -24,13 +24,7 @@ pub(super) struct Wait {
 }
 
 impl EventLoop<'_> {
-    pub(super) fn begin_wait(
-        &mut self,
-        task: TaskId,
-        over: ListId,
-        timeout: Option<Nanos>,
-        return_when: ReturnWhen,
-    ) {
+    pub(super) fn begin_wait(&mut self, task: TaskId, over: ListId, timeout: Option<Nanos>, return_when: ReturnWhen) {
         let wait = self.waits.len() as u32;
         self.keep_each_once(over);
         let count = self.memory.list(over).len() as u32;
