@@ -204,8 +204,8 @@ impl Event {
     }
 
     #[inline]
-    fn new(kind: u8, small: u32, subject: u32, payload: u64) -> Event {
-        Event { head: u64::from(kind) | u64::from(small) << 8 | u64::from(subject) << 32, payload }
+    const fn new(kind: u8, small: u32, subject: u32, payload: u64) -> Event {
+        Event { head: kind as u64 | (small as u64) << 8 | (subject as u64) << 32, payload }
     }
 
     fn kind(self) -> u8 {
@@ -301,29 +301,22 @@ fn requester_from(event: Event) -> Requester {
     }
 }
 
-/// Events being recorded: turns are put in only where something happens in them. A machine that has no turns stays in
-/// turn 0, and only time moves.
+/// Events being recorded.
 #[derive(Clone, Debug, Default)]
 pub struct Recorder {
     events: Vec<Event>,
-    /// The turn that the next event belongs to, and its time.
-    now: (u32, Time),
-    /// The same, as recorded last.
-    recorded: (u32, Time),
 }
 
 impl Recorder {
     /// Forgets everything and keeps the memory.
     pub fn reset(&mut self) {
         self.events.clear();
-        self.now = (0, Time::ZERO);
-        self.recorded = self.now;
     }
 
     /// From here on it is this turn, at this time.
     #[inline]
     pub fn turn(&mut self, number: u32, time: Time) {
-        self.now = (number, time);
+        self.events.push(Event::turn(number, time));
     }
 
     /// The events so far.
@@ -331,13 +324,9 @@ impl Recorder {
         &self.events
     }
 
-    /// Records what happened.
-    #[inline]
+    /// Records what happened. Inlined, so that what is recorded is packed where it is known what it is.
+    #[inline(always)]
     pub fn record(&mut self, what: What) {
-        if self.recorded != self.now {
-            self.recorded = self.now;
-            self.events.push(Event::turn(self.now.0, self.now.1));
-        }
         let event = match what {
             What::Created { task, by, instance } => Event::new(kind::CREATED, 0, task.0, pair(by.0, instance.0)),
             What::Started { task } => Event::new(kind::STARTED, 0, task.0, 0),
@@ -405,6 +394,7 @@ impl Recorder {
         self.events.push(event);
     }
 
+    #[inline(never)]
     fn record_choice(&mut self, Choice { kind, subject, bound, answer }: Choice) {
         if let (Ok(bound), Ok(answer)) = (u32::try_from(bound), u32::try_from(answer)) {
             self.events.push(Event::new(kind::CHOSE, kind as u32, subject.0, pair(bound, answer)));

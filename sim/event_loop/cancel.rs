@@ -130,11 +130,6 @@ impl EventLoop<'_> {
         }
     }
 
-    /// A cancel's message as far as the profile knows messages.
-    pub(super) fn messages_kept(&self, message: Option<TextId>) -> Option<TextId> {
-        message.filter(|_| self.program.profile.messages != Messages::None)
-    }
-
     fn invalid_state(&mut self, message: &str) -> Error {
         let message = Some(self.memory.texts().intern(message));
         Error { ty: ErrorType::INVALID_STATE_ERROR, message }

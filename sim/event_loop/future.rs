@@ -21,7 +21,7 @@ pub(super) struct Future {
     pub(super) cancelled_error: Option<Error>,
     /// The turn in which it was done.
     pub(super) done_since: u32,
-    /// The gather or wait that counted this future last, so that a duplicate is seen at once.
+    /// One more than the id of the gather that counted this future last, so that a duplicate is seen at once.
     pub(super) counted_by: u32,
     callbacks: Callbacks,
 }

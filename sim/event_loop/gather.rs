@@ -6,7 +6,7 @@
 //! Knows nothing of what its children do.
 
 use super::cancel::TooDeep;
-use super::{Callback, EventLoop, Owner, future};
+use super::{Callback, EventLoop, Handle, Owner, future};
 use crate::id::{FutureId, ListId, TaskId, TextId};
 use crate::program::{Error, GatherDone, Value};
 use crate::trace::{Requester, What};
@@ -30,13 +30,17 @@ impl EventLoop<'_> {
         let future = self.futures.add(Owner::Gather(gather));
         let inline = self.program.profile.gather_done == GatherDone::Inline;
         let mut distinct = 0;
-        for at in 0..self.memory.list(children).len() {
-            let child = self.memory.handle(children, at);
-            if self.count_once(child, future) {
-                distinct += 1;
-                if !(inline && self.futures[child].is_done()) {
-                    self.add_done_callback(child, Callback::Gather(gather));
-                }
+        for item in self.memory.list(children) {
+            let &Value::Handle(child) = item else { unreachable!("a gather has handles") };
+            let state = &mut self.futures[child];
+            if std::mem::replace(&mut state.counted_by, future.0 + 1) == future.0 + 1 {
+                continue; // the same child again
+            }
+            distinct += 1;
+            if !state.is_done() {
+                self.futures.add_callback(child, Callback::Gather(gather));
+            } else if !inline {
+                self.ready.push(Handle::GatherChild { gather, child });
             }
         }
         self.gathers.push(Gather {
@@ -66,11 +70,6 @@ impl EventLoop<'_> {
                 self.count_gather_child(gather, child);
             }
         }
-    }
-
-    /// Whether this is the first time that `by` counts this future.
-    pub(super) fn count_once(&mut self, child: FutureId, by: FutureId) -> bool {
-        std::mem::replace(&mut self.futures[child].counted_by, by.0 + 1) != by.0 + 1
     }
 
     /// A child is done: gather's callback.

@@ -61,6 +61,7 @@ impl<C: Choices + ?Sized> Runtime for Running<'_, '_, C> {
         self.event_loop.now
     }
 
+    #[inline(always)]
     fn record(&mut self, what: What) {
         self.event_loop.recorder.record(what);
     }

@@ -94,10 +94,16 @@ impl EventLoop<'_> {
 
     /// The queued wakeup of a task: what it awaited is done.
     pub(super) fn wake_task<C: Choices + ?Sized>(&mut self, task: TaskId, choices: &mut C) {
-        let (waits_for, own) = (self.tasks[task.index()].waits_for, self.tasks[task.index()].own);
+        let state = &mut self.tasks[task.index()];
+        let waits_for = state.waits_for;
         let input = match waits_for {
             WaitsFor::Future(future) => self.take_result(future),
-            _ => own_result(own),
+            WaitsFor::Sleep => {
+                // On its way out a sleep cancels its timer.
+                state.own_serial += 1;
+                own_result(state.own)
+            }
+            _ => own_result(state.own),
         };
         let state = &self.tasks[task.index()];
         let is_cancelled = state.must_cancel || input.is_err_and(Error::is_cancelled) && state.cancel_requested;
@@ -110,23 +116,24 @@ impl EventLoop<'_> {
             WaitsFor::Wait(_) => {}
             WaitsFor::Nothing => unreachable!("{task} was woken from nothing"),
         }
-        if waits_for == WaitsFor::Sleep {
-            self.cancel_own_timer(task);
-        }
         self.resume_task(task, input, choices);
     }
 
     /// Runs a task with what it waited for, until it waits again or ends: asyncio's `__step`.
     fn resume_task<C: Choices + ?Sized>(&mut self, task: TaskId, input: Result<Value, Error>, choices: &mut C) {
-        let waited_for = std::mem::replace(&mut self.tasks[task.index()].waits_for, WaitsFor::Nothing);
-        let mut input = self.deliver_cancel(task, input);
+        let mut input = input;
+        let state = &mut self.tasks[task.index()];
+        let waited_for = std::mem::replace(&mut state.waits_for, WaitsFor::Nothing);
+        let mut frame = state.frame;
+        if state.must_cancel || input.is_err() {
+            input = self.deliver_cancel(task, input);
+        }
         if let WaitsFor::Wait(wait) = waited_for {
             let lists = self.leave_wait(task, wait, input.is_ok());
             input = input.map(|_| lists);
         }
         self.tasks[task.index()].started = true;
         loop {
-            let frame = self.tasks[task.index()].frame;
             let mut running = Running { event_loop: self, choices, task };
             match resume(running.event_loop.program, &mut running, frame, input) {
                 Next::Sleep { min, max } => return self.sleep(task, min, max, choices),
@@ -135,7 +142,8 @@ impl EventLoop<'_> {
                     return self.begin_wait(task, over, timeout, return_when);
                 }
                 Next::Call(instance) => {
-                    self.tasks[task.index()].frame = self.memory.open(self.program, instance, Some(frame));
+                    frame = self.memory.open(self.program, instance, Some(frame));
+                    self.tasks[task.index()].frame = frame;
                     self.recorder.record(What::Called { task, instance });
                     input = Ok(Value::None);
                 }
@@ -145,14 +153,16 @@ impl EventLoop<'_> {
                         return self.task_returned(task, value, shown);
                     };
                     self.recorder.record(What::CallReturned { task, value: shown });
-                    self.tasks[task.index()].frame = caller;
+                    frame = caller;
+                    self.tasks[task.index()].frame = frame;
                     input = Ok(value);
                 }
                 Next::Raised(error) => {
                     let Some(caller) = self.memory.close(frame) else {
                         return self.task_raised(task, error);
                     };
-                    self.tasks[task.index()].frame = caller;
+                    frame = caller;
+                    self.tasks[task.index()].frame = frame;
                     input = Err(error);
                 }
                 Next::OutOfSteps => return self.end(Outcome::OutOfSteps),
@@ -161,23 +171,22 @@ impl EventLoop<'_> {
     }
 
     /// A cancellation that waited for this step replaces whatever the step was to be told, but for a `CancelledError`.
+    #[inline(never)]
     fn deliver_cancel(&mut self, task: TaskId, input: Result<Value, Error>) -> Result<Value, Error> {
         let state = &mut self.tasks[task.index()];
-        let mut input = input;
-        if std::mem::take(&mut state.must_cancel) && !input.is_err_and(Error::is_cancelled) {
-            input = Err(Error::cancelled(self.messages_kept(self.tasks[task.index()].cancel_message)));
+        let must_cancel = std::mem::take(&mut state.must_cancel);
+        let error = match input {
+            Err(error) if !must_cancel || error.is_cancelled() => error,
+            _ => Error::cancelled(state.cancel_message),
+        };
+        if !state.started {
+            // No line of it runs; that it ends as cancelled says it all.
+        } else if error.is_cancelled() && std::mem::take(&mut state.cancel_requested) {
+            self.recorder.record(What::CancelDelivered { task, message: error.message });
+        } else {
+            self.recorder.record(What::Raised { task, error });
         }
-        if let Err(error) = input {
-            let state = &mut self.tasks[task.index()];
-            if !state.started {
-                // No line of it runs; that it ends as cancelled says it all.
-            } else if error.is_cancelled() && std::mem::take(&mut state.cancel_requested) {
-                self.recorder.record(What::CancelDelivered { task, message: error.message });
-            } else {
-                self.recorder.record(What::Raised { task, error });
-            }
-        }
-        input
+        Err(error)
     }
 
     fn sleep<C: Choices + ?Sized>(&mut self, task: TaskId, min: Nanos, max: Nanos, choices: &mut C) {
@@ -195,25 +204,20 @@ impl EventLoop<'_> {
         self.recorder.record(What::Slept { task, until });
         let serial = self.begin_own(task, WaitsFor::Sleep);
         self.timers.set(until, Timer::Own { task, serial });
-        self.suspended_on_own(task);
     }
 
-    /// From here on the task waits on a new future of its own.
+    /// From here on the task waits on a new future of its own; a task that was cancelled while it ran is cancelled
+    /// now that it waits.
     pub(super) fn begin_own(&mut self, task: TaskId, waits_for: WaitsFor) -> u32 {
         let state = &mut self.tasks[task.index()];
         state.own_serial += 1;
         state.own = Own::Pending;
         state.waits_for = waits_for;
-        state.own_serial
-    }
-
-    /// A task that was cancelled while it ran is cancelled now that it waits.
-    pub(super) fn suspended_on_own(&mut self, task: TaskId) {
-        let state = &mut self.tasks[task.index()];
         if std::mem::take(&mut state.must_cancel) {
             state.own = Own::Cancelled(state.cancel_message);
             self.ready.push(Handle::Wakeup(task));
         }
+        state.own_serial
     }
 
     fn await_future(&mut self, task: TaskId, future: FutureId) {
@@ -256,7 +260,6 @@ impl EventLoop<'_> {
         let (future, message) = (state.future, state.cancel_message);
         if std::mem::take(&mut state.must_cancel) {
             // The value is lost: the task is cancelled by returning.
-            let message = self.messages_kept(message);
             self.recorder.record(What::Cancelled { task, message });
             self.futures[future].result = future::Result::Cancelled;
             self.futures[future].cancel_message = message;

@@ -30,16 +30,16 @@ impl EventLoop<'_> {
         let count = self.memory.list(over).len() as u32;
         let until = timeout.map(|timeout| self.now + timeout);
         self.recorder.record(What::Waited { task, count, until });
-        let serial = self.begin_own(task, WaitsFor::Wait(wait));
-        if let Some(until) = until {
-            self.timers.set(until, Timer::Own { task, serial });
-        }
         self.waits.push(Wait { task, over, left: count, return_when, timed_out: false });
         for at in 0..count as usize {
             let future = self.memory.handle(over, at);
             self.add_done_callback(future, Callback::Wait(wait));
         }
-        self.suspended_on_own(task);
+        // Last, because a task that is to be cancelled already is woken behind the callbacks.
+        let serial = self.begin_own(task, WaitsFor::Wait(wait));
+        if let Some(until) = until {
+            self.timers.set(until, Timer::Own { task, serial });
+        }
     }
 
     /// A set has each future once; creation order is the ordinary order of one.

@@ -13,8 +13,8 @@ use crate::time::{Nanos, Time};
 use crate::trace::What;
 
 use super::{
-    Attribute, Comparison, Error, ErrorType, Expr, ExprId, FrameId, Local, Memory, Op, Piece, Place, Program,
-    ReturnWhen, Strike, Text, Value,
+    Attribute, Body, Comparison, Error, ErrorType, Expr, ExprId, FrameId, Local, Memory, Op, Piece, Place, Program,
+    ReturnWhen, Slot, Strike, Text, Value,
 };
 
 /// What a frame does next, as far as its machine is concerned.
@@ -116,38 +116,64 @@ pub trait Runtime {
 const DEEPEST_CALL: u32 = 1000;
 
 /// Runs a frame from where it is: at its start, or at the operation that waited, with what it waited for.
+///
+/// What most steps are is executed right here; the rest, and everything that can raise, is in [`Run::execute`].
 pub fn resume<R: Runtime>(program: &Program, rt: &mut R, frame: FrameId, input: Result<Value, Error>) -> Next {
-    let instance = rt.memory().instance_of(frame);
-    let mut run = Run { program, rt, frame, instance, pc: 0 };
-    let mut raised = run.arrive(input);
-    let body = program.body(instance);
-    loop {
-        if !run.rt.memory().take_step() {
-            return Next::OutOfSteps;
+    let memory = rt.memory();
+    let mut steps_left = memory.steps_left;
+    let state = &mut memory.frames[frame.0 as usize];
+    let (mut pc, begun, instance, locals) = (state.pc, state.begun, state.instance, state.locals);
+    state.begun = true;
+    let place = program.instance(instance);
+    let body = &program.bodies[place.body as usize];
+    let consts = &program.consts[place.consts as usize..];
+    let mut run = Run { program, rt, frame, instance, body, consts, locals };
+
+    let mut raised = None;
+    match input {
+        Ok(value) if begun => {
+            run.bind_input(&body.ops[pc as usize], value);
+            pc += 1;
         }
-        let step = match raised.take() {
-            Some(error) => Err(error),
-            None => run.execute(&body.ops[run.pc as usize]),
-        };
-        match step {
-            Ok(Flow::On) => run.pc += 1,
-            Ok(Flow::To(pc)) => run.pc = pc,
-            Ok(Flow::Out(next)) => {
-                let state = &mut run.rt.memory().frames[frame.0 as usize];
-                state.pc = run.pc;
-                state.begun = true;
-                return next;
-            }
-            Err(error) => {
-                let guard = body.guards.iter().find(|guard| guard.from <= run.pc && run.pc < guard.to);
-                let Some(guard) = guard.filter(|_| run.rt.memory().frames[frame.0 as usize].begun) else {
-                    return Next::Raised(error);
-                };
-                run.rt.memory().set_local(frame, guard.error, Value::Error(error));
-                run.pc = guard.target;
-            }
-        }
+        Ok(_) => {}
+        // An error that arrives before the first operation finds no guard: no line of an unstarted coroutine runs.
+        Err(error) if !begun => return Next::Raised(error),
+        Err(error) => raised = Some(error),
     }
+    let next = loop {
+        if let Some(error) = raised.take() {
+            let Some(guard) = body.guards.iter().find(|guard| guard.from <= pc && pc < guard.to) else {
+                break Next::Raised(error);
+            };
+            run.bind(guard.error, Value::Error(error));
+            pc = guard.target;
+        }
+        if steps_left == 0 {
+            break Next::OutOfSteps;
+        }
+        steps_left -= 1;
+        match body.ops[pc as usize] {
+            Op::Print(Text::Const(slot)) => {
+                let text = run.constant_text(slot);
+                run.rt.record(What::Printed { task: run.rt.current(), text });
+                pc += 1;
+            }
+            Op::Sleep { min, max } => break Next::Sleep { min: run.nanos(min), max: run.nanos(max) },
+            Op::Jump(to) => pc = to,
+            Op::Point(point) if run.program.actions_at(instance, point).is_empty() => pc += 1,
+            Op::NextItem { cursor, item, done } => pc = if run.next_item(cursor, item) { pc + 1 } else { done },
+            ref op => match run.execute(op) {
+                Ok(Flow::On) => pc += 1,
+                Ok(Flow::To(to)) => pc = to,
+                Ok(Flow::Out(next)) => break next,
+                Err(error) => raised = Some(error),
+            },
+        }
+    };
+    let memory = run.rt.memory();
+    memory.steps_left = steps_left;
+    memory.frames[frame.0 as usize].pc = pc;
+    next
 }
 
 /// Where an operation leads.
@@ -165,31 +191,17 @@ struct Run<'a, R> {
     rt: &'a mut R,
     frame: FrameId,
     instance: InstanceId,
-    pc: u32,
+    body: &'a Body,
+    /// The instance's constants, and those of the instances after it.
+    consts: &'a [Value],
+    /// Where the frame's locals begin.
+    locals: u32,
 }
 
 impl<R: Runtime> Run<'_, R> {
-    /// Takes what the frame is resumed with to the operation that waited for it. An error that arrives before the
-    /// first operation finds no guard: no line of an unstarted coroutine runs.
-    fn arrive(&mut self, input: Result<Value, Error>) -> Option<Error> {
-        let frame = self.rt.memory().frames[self.frame.0 as usize];
-        self.pc = frame.pc;
-        match input {
-            Err(error) => Some(error),
-            Ok(value) => {
-                if frame.begun {
-                    self.bind_input(value);
-                    self.pc += 1;
-                } else {
-                    self.rt.memory().frames[self.frame.0 as usize].begun = true;
-                }
-                None
-            }
-        }
-    }
-
-    fn bind_input(&mut self, value: Value) {
-        match self.program.body(self.instance).ops[self.pc as usize] {
+    /// Takes what the frame is resumed with to the operation that waited for it.
+    fn bind_input(&mut self, op: &Op, value: Value) {
+        match *op {
             Op::Await { into: Some(local), .. } => self.bind(local, value),
             Op::Wait { done, pending, .. } => {
                 let Value::List(ListId(id)) = value else { unreachable!("a wait gives lists") };
@@ -205,26 +217,28 @@ impl<R: Runtime> Run<'_, R> {
     }
 
     fn bind(&mut self, local: Local, value: Value) {
-        self.rt.memory().set_local(self.frame, local, value);
+        self.rt.memory().locals[self.locals as usize + usize::from(local.0)] = value;
     }
 
+    fn local(&self, local: Local) -> Value {
+        self.rt.memory_ref().locals[self.locals as usize + usize::from(local.0)]
+    }
+
+    #[inline(never)]
     fn execute(&mut self, op: &Op) -> Result<Flow, Error> {
         match *op {
             Op::Print(text) => {
                 let text = self.text(text)?;
                 self.rt.record(What::Printed { task: self.rt.current(), text });
             }
-            Op::Sleep { min, max } => {
-                let (min, max) = (self.nanos(min), self.nanos(max));
-                return Ok(Flow::Out(Next::Sleep { min, max }));
-            }
+            Op::Sleep { .. } | Op::Jump(_) | Op::NextItem { .. } => unreachable!("executed where operations are fetched"),
             Op::Point(point) => self.point(point)?,
             Op::Raise { ty, message } => {
                 let message = message.map(|text| self.text(text)).transpose()?;
                 return Err(self.raised(Error { ty, message }));
             }
             Op::Reraise(local) => {
-                let Value::Error(error) = self.rt.memory_ref().local(self.frame, local) else {
+                let Value::Error(error) = self.local(local) else {
                     unreachable!("a guard keeps errors")
                 };
                 return Err(error);
@@ -239,7 +253,7 @@ impl<R: Runtime> Run<'_, R> {
                     self.bind(local, started);
                 }
             }
-            Op::Await { what, .. } => return self.await_value(what),
+            Op::Await { what, .. } => return self.await_value(op, what),
             Op::Cancel { what, message, accepted } => {
                 let Value::Handle(future) = self.eval(what)? else {
                     return Err(self.error(ErrorType::ATTRIBUTE_ERROR, "this has no attribute 'cancel'"));
@@ -299,14 +313,13 @@ impl<R: Runtime> Run<'_, R> {
                     return Err(self.raised(Error { ty: ErrorType::ASSERTION_ERROR, message }));
                 }
             }
-            Op::Jump(to) => return Ok(Flow::To(to)),
             Op::JumpUnless { condition, to } => {
                 if !self.truth(condition)? {
                     return Ok(Flow::To(to));
                 }
             }
             Op::JumpUnlessCaught { error: local, ty, to } => {
-                let Value::Error(error) = self.rt.memory_ref().local(self.frame, local) else {
+                let Value::Error(error) = self.local(local) else {
                     unreachable!("a guard keeps errors")
                 };
                 if !self.program.error_types.is_a(error.ty, ty) {
@@ -328,7 +341,6 @@ impl<R: Runtime> Run<'_, R> {
                 self.bind(cursor, first);
                 self.bind(Local(cursor.0 + 1), over);
             }
-            Op::NextItem { cursor, item, done } => return Ok(self.next_item(cursor, item, done)),
             Op::Coroutines(local) => {
                 let list = self.rt.memory().new_list();
                 let coroutines = (1..self.program.instances.len() as u32).map(|at| Value::Coroutine(InstanceId(at)));
@@ -339,8 +351,15 @@ impl<R: Runtime> Run<'_, R> {
         Ok(Flow::On)
     }
 
-    fn nanos(&self, slot: super::Slot) -> Nanos {
-        match self.program.constant(self.instance, slot) {
+    fn constant_text(&self, slot: Slot) -> TextId {
+        match self.consts[slot.0 as usize] {
+            Value::Text(text) => text,
+            other => unreachable!("a text is a text, not {other:?}"),
+        }
+    }
+
+    fn nanos(&self, slot: Slot) -> Nanos {
+        match self.consts[slot.0 as usize] {
             Value::Int(nanos) => Nanos(nanos as u64),
             other => unreachable!("a length is an integer, not {other:?}"),
         }
@@ -369,12 +388,12 @@ impl<R: Runtime> Run<'_, R> {
         Ok(())
     }
 
-    fn await_value(&mut self, what: ExprId) -> Result<Flow, Error> {
+    fn await_value(&mut self, op: &Op, what: ExprId) -> Result<Flow, Error> {
         match self.eval(what)? {
             // Awaiting something done takes no turn, and cannot be cancelled.
             Value::Handle(future) if self.rt.state(future) != FutureState::Pending => {
                 let value = self.taken(future)?;
-                self.bind_input(value);
+                self.bind_input(op, value);
                 Ok(Flow::On)
             }
             Value::Handle(future) => Ok(Flow::Out(Next::Await(future))),
@@ -414,25 +433,33 @@ impl<R: Runtime> Run<'_, R> {
     /// A new list with a task for each coroutine of `list`; the same coroutine object twice is the same task.
     fn start_all(&mut self, list: ListId) -> Result<ListId, Error> {
         let started = self.rt.memory().new_list();
+        let items = std::mem::take(self.rt.memory().list_mut(list));
+        let mut handles = std::mem::take(self.rt.memory().list_mut(started));
         let mut first_new = None;
-        for at in 0..self.rt.memory_ref().list(list).len() {
-            let item = self.rt.memory_ref().list(list)[at];
+        let mut failed = None;
+        for &item in &items {
             let again = match item {
-                Value::Coroutine(instance) => {
-                    self.rt.memory_ref().newest(instance).filter(|&task| Some(task) >= first_new)
-                }
+                Value::Coroutine(instance) if first_new.is_some() => self.rt.memory_ref().newest(instance),
                 _ => None,
             };
-            let handle = match again {
-                Some(task) if first_new.is_some() => task,
-                _ => self.start(item)?,
+            let handle = match again.filter(|&task| Some(task) >= first_new) {
+                Some(task) => task,
+                None => match self.start(item) {
+                    Ok(handle) => handle,
+                    Err(error) => {
+                        failed = Some(error);
+                        break;
+                    }
+                },
             };
-            if !matches!(item, Value::Handle(_)) {
-                first_new.get_or_insert(handle);
+            if first_new.is_none() && !matches!(item, Value::Handle(_)) {
+                first_new = Some(handle);
             }
-            self.rt.memory().list_mut(started).push(Value::Handle(handle));
+            handles.push(Value::Handle(handle));
         }
-        Ok(started)
+        *self.rt.memory().list_mut(list) = items;
+        *self.rt.memory().list_mut(started) = handles;
+        failed.map_or(Ok(started), Err)
     }
 
     /// What `wait` waits for, as handles.
@@ -450,18 +477,18 @@ impl<R: Runtime> Run<'_, R> {
         self.start_all(list)
     }
 
-    fn next_item(&mut self, cursor: Local, item: Local, done: u32) -> Flow {
-        let memory = self.rt.memory_ref();
-        let Value::Int(at) = memory.local(self.frame, cursor) else { unreachable!("a cursor counts") };
-        let next = match memory.local(self.frame, Local(cursor.0 + 1)) {
+    /// Binds the next item of a loop, if there is one.
+    fn next_item(&mut self, cursor: Local, item: Local) -> bool {
+        let Value::Int(at) = self.local(cursor) else { unreachable!("a cursor counts") };
+        let next = match self.local(Local(cursor.0 + 1)) {
             Value::Int(end) => (at < end).then_some(Value::Int(at)),
-            Value::List(list) => memory.list(list).get(at as usize).copied(),
+            Value::List(list) => self.rt.memory_ref().list(list).get(at as usize).copied(),
             other => unreachable!("{other:?} is not iterable"),
         };
-        let Some(value) = next else { return Flow::To(done) };
+        let Some(value) = next else { return false };
         self.bind(cursor, Value::Int(at + 1));
         self.bind(item, value);
-        Flow::On
+        true
     }
 
     fn list(&mut self, expr: ExprId) -> Result<ListId, Error> {
@@ -521,10 +548,10 @@ impl<R: Runtime> Run<'_, R> {
     fn eval(&mut self, expr: ExprId) -> Result<Value, Error> {
         Ok(match self.program.exprs[expr.0 as usize] {
             Expr::Literal(value) => value,
-            Expr::Const(slot) => self.program.constant(self.instance, slot),
-            Expr::Local(local) => match self.rt.memory_ref().local(self.frame, local) {
+            Expr::Const(slot) => self.consts[slot.0 as usize],
+            Expr::Local(local) => match self.local(local) {
                 Value::Unbound => {
-                    let name = &self.program.body(self.instance).locals[usize::from(local.0)];
+                    let name = &self.body.locals[usize::from(local.0)];
                     let message =
                         format!("cannot access local variable '{name}' where it is not associated with a value");
                     return Err(self.error(ErrorType::UNBOUND_LOCAL_ERROR, &message));
@@ -662,10 +689,7 @@ impl<R: Runtime> Run<'_, R> {
 
     fn text(&mut self, text: Text) -> Result<TextId, Error> {
         let template = match text {
-            Text::Const(slot) => match self.program.constant(self.instance, slot) {
-                Value::Text(text) => return Ok(text),
-                other => unreachable!("a text is a text, not {other:?}"),
-            },
+            Text::Const(slot) => return Ok(self.constant_text(slot)),
             Text::Template(template) => &self.program.templates[template as usize],
         };
         let mut out = String::new();

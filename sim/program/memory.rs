@@ -6,7 +6,7 @@
 
 use crate::id::{FutureId, InstanceId, ListId};
 
-use super::{Local, Program, Texts, Value};
+use super::{Program, Texts, Value};
 
 /// A coroutine that is being run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -201,14 +201,5 @@ impl Memory {
     /// Makes `task` the newest task of an instance.
     pub fn set_newest(&mut self, instance: InstanceId, task: FutureId) {
         self.newest[instance.index()] = Some(task);
-    }
-
-    pub(super) fn local(&self, frame: FrameId, local: Local) -> Value {
-        self.locals[self.frames[frame.0 as usize].locals as usize + usize::from(local.0)]
-    }
-
-    pub(super) fn set_local(&mut self, frame: FrameId, local: Local, value: Value) {
-        let at = self.frames[frame.0 as usize].locals as usize + usize::from(local.0);
-        self.locals[at] = value;
     }
 }

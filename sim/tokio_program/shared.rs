@@ -36,6 +36,8 @@ pub(super) struct Timers {
 struct State {
     memory: Memory,
     recorder: Recorder,
+    /// The time that was recorded last.
+    recorded: Time,
     choices: Box<dyn Choices>,
     /// When the root was polled first.
     start: Option<Instant>,
@@ -73,6 +75,7 @@ impl Shared {
         let state = State {
             memory,
             recorder: Recorder::default(),
+            recorded: Time::ZERO,
             choices,
             start: None,
             tasks: Vec::new(),
@@ -257,10 +260,15 @@ impl State {
     }
 
     fn record(&mut self, what: What) {
-        if self.outcome.is_none() {
-            self.recorder.turn(0, self.now());
-            self.recorder.record(what);
+        if self.outcome.is_some() {
+            return;
         }
+        let now = self.now();
+        if self.recorded != now {
+            self.recorded = now;
+            self.recorder.turn(0, now);
+        }
+        self.recorder.record(what);
     }
 
     fn add(&mut self, task: Option<(TaskId, InstanceId)>) -> FutureId {
