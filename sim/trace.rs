@@ -37,7 +37,7 @@ pub enum Outcome {
 }
 
 /// Where tasks ended up at the moment when main ended, each task but main counted once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Tally {
     /// Returned.
     pub finished: u32,
@@ -95,8 +95,9 @@ pub enum What {
     GatherCancelRefused { future: FutureId, by: Requester, since: u32 },
     /// `CancelledError` is raised inside the task, where it waits.
     CancelDelivered { task: TaskId, message: Option<TextId> },
-    /// A failure or cancellation that the scenario declares strikes at a point.
-    Struck { task: TaskId, point: u16 },
+    /// A failure or cancellation that the scenario declares strikes at a point of the coroutine that the task runs,
+    /// which is another instance than its own while it runs one in place.
+    Struck { task: TaskId, instance: InstanceId, point: u16 },
     /// A step raised.
     Raised { task: TaskId, error: Error },
     /// An `except` caught it.
@@ -369,7 +370,9 @@ impl Recorder {
             What::CancelDelivered { task, message } => {
                 Event::new(kind::CANCEL_DELIVERED, 0, task.0, u64::from(text_bits(message)))
             }
-            What::Struck { task, point } => Event::new(kind::STRUCK, 0, task.0, u64::from(point)),
+            What::Struck { task, instance, point } => {
+                Event::new(kind::STRUCK, 0, task.0, pair(instance.0, u32::from(point)))
+            }
             What::Raised { task, error } => Event::new(kind::RAISED, 0, task.0, error_bits(error)),
             What::Caught { task, error } => Event::new(kind::CAUGHT, 0, task.0, error_bits(error)),
             What::Finished { task, value } => {
@@ -490,25 +493,51 @@ impl Trace {
 
     /// Where the tasks ended up, at the moment when main ended.
     pub fn tally(&self) -> Tally {
-        let mut tally = Tally::default();
-        let mut created = 0;
-        for Moment { time, what, .. } in self.iter() {
-            tally.ended = time;
-            match what {
-                What::Created { task, .. } if task != TaskId::MAIN => created += 1,
-                What::Finished { task, .. } | What::Failed { task, .. } | What::Cancelled { task, .. }
-                    if task == TaskId::MAIN =>
-                {
-                    break;
-                }
-                What::Finished { .. } => tally.finished += 1,
-                What::Failed { .. } => tally.failed += 1,
-                What::Cancelled { .. } => tally.cancelled += 1,
-                _ => {}
-            }
+        let mut counting = Counting::default();
+        self.iter().for_each(|moment| counting.see(moment));
+        counting.tally()
+    }
+}
+
+/// A [`Tally`] in the making: see every event, in order, and ask at any time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Counting {
+    /// Without the running ones, which are what is left.
+    tally: Tally,
+    created: u32,
+    main_has_ended: bool,
+}
+
+impl Counting {
+    /// Takes one more event in.
+    pub fn see(&mut self, Moment { time, what, .. }: Moment) {
+        if self.main_has_ended {
+            return;
         }
-        tally.running = created - tally.finished - tally.failed - tally.cancelled;
-        tally
+        self.tally.ended = time;
+        match what {
+            What::Created { task, .. } if task != TaskId::MAIN => self.created += 1,
+            What::Finished { task, .. } | What::Failed { task, .. } | What::Cancelled { task, .. }
+                if task == TaskId::MAIN =>
+            {
+                self.main_has_ended = true;
+            }
+            What::Finished { .. } => self.tally.finished += 1,
+            What::Failed { .. } => self.tally.failed += 1,
+            What::Cancelled { .. } => self.tally.cancelled += 1,
+            _ => {}
+        }
+    }
+
+    /// The tally if the run ended here.
+    pub fn tally(&self) -> Tally {
+        let ended = self.tally.finished + self.tally.failed + self.tally.cancelled;
+        Tally { running: self.created - ended, ..self.tally }
+    }
+
+    /// Whether main has ended; what happens later is `run()`'s shutdown and does not count.
+    pub fn has_main_ended(&self) -> bool {
+        self.main_has_ended
     }
 }
 
@@ -553,7 +582,7 @@ fn decode(event: Event) -> What {
             What::GatherCancelRefused { future, by: requester_from(event), since: event.low() }
         }
         kind::CANCEL_DELIVERED => What::CancelDelivered { task, message: text_from(event.low()) },
-        kind::STRUCK => What::Struck { task, point: event.low() as u16 },
+        kind::STRUCK => What::Struck { task, instance: InstanceId(event.high()), point: event.low() as u16 },
         kind::RAISED => What::Raised { task, error: error_from(event) },
         kind::CAUGHT => What::Caught { task, error: error_from(event) },
         kind::FINISHED => What::Finished { task, value: value_from(event) },
@@ -602,7 +631,7 @@ mod tests {
             What::GatherCancelRequested { future, by: Requester::Shutdown, message: Some(TextId(1)) },
             What::GatherCancelRefused { future, by, since: 6 },
             What::CancelDelivered { task, message: Some(TextId(0)) },
-            What::Struck { task, point: 2 },
+            What::Struck { task, instance: InstanceId(4), point: 2 },
             What::Raised { task, error },
             What::Caught { task, error: Error::cancelled(None) },
             What::Finished { task, value: Value::Error(error) },

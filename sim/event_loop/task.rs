@@ -121,10 +121,9 @@ impl EventLoop<'_> {
 
     /// Runs a task with what it waited for, until it waits again or ends: asyncio's `__step`.
     fn resume_task<C: Choices + ?Sized>(&mut self, task: TaskId, input: Result<Value, Error>, choices: &mut C) {
-        let mut input = input;
         let state = &mut self.tasks[task.index()];
         let waited_for = std::mem::replace(&mut state.waits_for, WaitsFor::Nothing);
-        let mut frame = state.frame;
+        let mut input = input;
         if state.must_cancel || input.is_err() {
             input = self.deliver_cancel(task, input);
         }
@@ -133,41 +132,51 @@ impl EventLoop<'_> {
             input = input.map(|_| lists);
         }
         self.tasks[task.index()].started = true;
-        loop {
-            let mut running = Running { event_loop: self, choices, task };
-            match resume(running.event_loop.program, &mut running, frame, input) {
-                Next::Sleep { min, max } => return self.sleep(task, min, max, choices),
-                Next::Await(future) => return self.await_future(task, future),
-                Next::Wait { over, timeout, return_when } => {
-                    return self.begin_wait(task, over, timeout, return_when);
-                }
-                Next::Call(instance) => {
-                    frame = self.memory.open(self.program, instance, Some(frame));
-                    self.tasks[task.index()].frame = frame;
-                    self.recorder.record(What::Called { task, instance });
-                    input = Ok(Value::None);
-                }
-                Next::Returned(value) => {
-                    let shown = Running { event_loop: self, choices, task }.without_list(value);
-                    let Some(caller) = self.memory.close(frame) else {
-                        return self.task_returned(task, value, shown);
-                    };
-                    self.recorder.record(What::CallReturned { task, value: shown });
-                    frame = caller;
-                    self.tasks[task.index()].frame = frame;
-                    input = Ok(value);
-                }
-                Next::Raised(error) => {
-                    let Some(caller) = self.memory.close(frame) else {
-                        return self.task_raised(task, error);
-                    };
-                    frame = caller;
-                    self.tasks[task.index()].frame = frame;
-                    input = Err(error);
-                }
-                Next::OutOfSteps => return self.end(Outcome::OutOfSteps),
-            }
+        let mut goes_on = self.run_frame(task, input, choices);
+        while let Some(input) = goes_on {
+            goes_on = self.run_frame(task, input, choices);
         }
+    }
+
+    /// Runs the innermost coroutine of a task until it waits, calls another one in place, or ends. Returns what the
+    /// coroutine that is the innermost then goes on with, if the task does not wait.
+    fn run_frame<C: Choices + ?Sized>(
+        &mut self,
+        task: TaskId,
+        input: Result<Value, Error>,
+        choices: &mut C,
+    ) -> Option<Result<Value, Error>> {
+        let frame = self.tasks[task.index()].frame;
+        match resume(self.program, &mut Running { event_loop: self, choices, task }, frame, input) {
+            Next::Sleep { min, max } => self.sleep(task, min, max, choices),
+            Next::Await(future) => self.await_future(task, future),
+            Next::Wait { over, timeout, return_when } => self.begin_wait(task, over, timeout, return_when),
+            Next::Call(instance) => {
+                self.tasks[task.index()].frame = self.memory.open(self.program, instance, Some(frame));
+                self.recorder.record(What::Called { task, instance });
+                return Some(Ok(Value::None));
+            }
+            Next::Returned(value) => {
+                let shown = Running { event_loop: self, choices, task }.without_list(value);
+                let Some(caller) = self.memory.close(frame) else {
+                    self.task_returned(task, value, shown);
+                    return None;
+                };
+                self.recorder.record(What::CallReturned { task, value: shown });
+                self.tasks[task.index()].frame = caller;
+                return Some(Ok(value));
+            }
+            Next::Raised(error) => {
+                let Some(caller) = self.memory.close(frame) else {
+                    self.task_raised(task, error);
+                    return None;
+                };
+                self.tasks[task.index()].frame = caller;
+                return Some(Err(error));
+            }
+            Next::OutOfSteps => self.end(Outcome::OutOfSteps),
+        }
+        None
     }
 
     /// A cancellation that waited for this step replaces whatever the step was to be told, but for a `CancelledError`.

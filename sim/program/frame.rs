@@ -6,12 +6,11 @@
 //!
 //! Knows nothing of turns, queues or timers.
 
-use std::fmt::Write as _;
-
 use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
 use crate::time::{Nanos, Time};
 use crate::trace::What;
 
+use super::show::{DEEPEST_LIST, Lookup, display, text_of};
 use super::{
     Attribute, Body, Comparison, Error, ErrorType, Expr, ExprId, FrameId, Local, Memory, Op, Piece, Place, Program,
     ReturnWhen, Slot, Strike, Text, Value,
@@ -110,6 +109,21 @@ pub trait Runtime {
     fn order_set(&mut self, list: ListId);
     /// The coroutine of the task whose future this is; nothing for a gather's.
     fn instance_of(&self, future: FutureId) -> Option<InstanceId>;
+}
+
+/// What a machine's values name is in its memory.
+impl<R: Runtime> Lookup for R {
+    fn made_text(&self, id: TextId) -> Option<&str> {
+        self.memory_ref().texts.get(id)
+    }
+
+    fn items(&self, id: ListId) -> Option<&[Value]> {
+        Some(self.memory_ref().list(id))
+    }
+
+    fn instance_of(&self, future: FutureId) -> Option<InstanceId> {
+        Runtime::instance_of(self, future)
+    }
 }
 
 /// How deep coroutines may call each other, as Python's recursion limit.
@@ -231,16 +245,16 @@ impl<R: Runtime> Run<'_, R> {
                 let text = self.text(text)?;
                 self.rt.record(What::Printed { task: self.rt.current(), text });
             }
-            Op::Sleep { .. } | Op::Jump(_) | Op::NextItem { .. } => unreachable!("executed where operations are fetched"),
+            Op::Sleep { .. } | Op::Jump(_) | Op::NextItem { .. } => {
+                unreachable!("executed where operations are fetched")
+            }
             Op::Point(point) => self.point(point)?,
             Op::Raise { ty, message } => {
                 let message = message.map(|text| self.text(text)).transpose()?;
                 return Err(self.raised(Error { ty, message }));
             }
             Op::Reraise(local) => {
-                let Value::Error(error) = self.local(local) else {
-                    unreachable!("a guard keeps errors")
-                };
+                let Value::Error(error) = self.local(local) else { unreachable!("a guard keeps errors") };
                 return Err(error);
             }
             Op::Return(value) => return Ok(Flow::Out(Next::Returned(self.eval(value)?))),
@@ -319,9 +333,7 @@ impl<R: Runtime> Run<'_, R> {
                 }
             }
             Op::JumpUnlessCaught { error: local, ty, to } => {
-                let Value::Error(error) = self.local(local) else {
-                    unreachable!("a guard keeps errors")
-                };
+                let Value::Error(error) = self.local(local) else { unreachable!("a guard keeps errors") };
                 if !self.program.error_types.is_a(error.ty, ty) {
                     return Ok(Flow::To(to));
                 }
@@ -372,7 +384,7 @@ impl<R: Runtime> Run<'_, R> {
                 continue;
             }
             let task = self.rt.current();
-            self.rt.record(What::Struck { task, point });
+            self.rt.record(What::Struck { task, instance: self.instance, point });
             if let Some(text) = action.print {
                 self.rt.record(What::Printed { task, text });
             }
@@ -525,21 +537,26 @@ impl<R: Runtime> Run<'_, R> {
     fn is_true(&self, value: Value) -> bool {
         match value {
             Value::None | Value::Bool(false) | Value::Int(0) => false,
-            Value::Text(text) => !text_of(self.program, self.rt.memory_ref(), text).is_empty(),
+            Value::Text(text) => !text_of(self.program, self.rt, text).is_empty(),
             Value::List(list) => !self.rt.memory_ref().list(list).is_empty(),
             _ => true,
         }
     }
 
     fn equal(&self, a: Value, b: Value) -> bool {
+        self.equal_within(a, b, DEEPEST_LIST)
+    }
+
+    /// Lists that are nested deeper than `levels` are equal only to themselves.
+    fn equal_within(&self, a: Value, b: Value, levels: u32) -> bool {
         let memory = self.rt.memory_ref();
-        let text = |id| text_of(self.program, memory, id);
+        let text = |id| text_of(self.program, self.rt, id);
         match (a, b) {
             (Value::Text(a), Value::Text(b)) => text(a) == text(b),
             (Value::Bool(a), Value::Int(b)) | (Value::Int(b), Value::Bool(a)) => i64::from(a) == b,
-            (Value::List(a), Value::List(b)) => {
+            (Value::List(a), Value::List(b)) if a != b && levels > 0 => {
                 let (a, b) = (memory.list(a), memory.list(b));
-                a.len() == b.len() && a.iter().zip(b).all(|(&a, &b)| self.equal(a, b))
+                a.len() == b.len() && a.iter().zip(b).all(|(&a, &b)| self.equal_within(a, b, levels - 1))
             }
             _ => a == b,
         }
@@ -576,9 +593,7 @@ impl<R: Runtime> Run<'_, R> {
             Expr::Same(other) => self.eval(other)?,
             Expr::Len(of) => match self.eval(of)? {
                 Value::List(list) => Value::Int(self.rt.memory_ref().list(list).len() as i64),
-                Value::Text(text) => {
-                    Value::Int(text_of(self.program, self.rt.memory_ref(), text).chars().count() as i64)
-                }
+                Value::Text(text) => Value::Int(text_of(self.program, self.rt, text).chars().count() as i64),
                 _ => return Err(self.error(ErrorType::TYPE_ERROR, "this has no len()")),
             },
             Expr::Index(of, at) => self.index(of, at)?,
@@ -636,8 +651,7 @@ impl<R: Runtime> Run<'_, R> {
         let order = match (a, b) {
             (Value::Int(a), Value::Int(b)) => a.cmp(&b),
             (Value::Text(a), Value::Text(b)) => {
-                let memory = self.rt.memory_ref();
-                text_of(self.program, memory, a).cmp(text_of(self.program, memory, b))
+                text_of(self.program, self.rt, a).cmp(text_of(self.program, self.rt, b))
             }
             _ => return Err(self.error(ErrorType::TYPE_ERROR, "these two cannot be ordered")),
         };
@@ -651,7 +665,7 @@ impl<R: Runtime> Run<'_, R> {
 
     fn attribute(&mut self, of: Value, attribute: Attribute) -> Result<Value, Error> {
         let instance = match of {
-            Value::Handle(future) => self.rt.instance_of(future),
+            Value::Handle(future) => Runtime::instance_of(self.rt, future),
             Value::Coroutine(instance) | Value::Call(instance) => Some(instance),
             _ => None,
         };
@@ -708,73 +722,4 @@ impl<R: Runtime> Run<'_, R> {
         }
         Ok(self.rt.memory().texts.intern(&out))
     }
-}
-
-fn text_of<'a>(program: &'a Program, memory: &'a Memory, id: TextId) -> &'a str {
-    memory.texts.get(id).unwrap_or_else(|| program.text(id))
-}
-
-/// Appends Python's `str(value)`. A handle shows as its task's name, where Python shows an address.
-pub fn display<R: Runtime>(program: &Program, rt: &R, value: Value, out: &mut String) {
-    match value {
-        Value::Text(text) => out.push_str(text_of(program, rt.memory_ref(), text)),
-        Value::Error(error) => {
-            if let Some(message) = error.message {
-                out.push_str(text_of(program, rt.memory_ref(), message));
-            }
-        }
-        other => repr(program, rt, other, out),
-    }
-}
-
-/// Appends Python's `repr(value)`, handles as in [`display`].
-pub fn repr<R: Runtime>(program: &Program, rt: &R, value: Value, out: &mut String) {
-    match value {
-        Value::Unbound | Value::None => out.push_str("None"),
-        Value::Bool(true) => out.push_str("True"),
-        Value::Bool(false) => out.push_str("False"),
-        Value::Int(int) => _ = write!(out, "{int}"),
-        Value::Text(text) => quote(text_of(program, rt.memory_ref(), text), out),
-        Value::Handle(future) => match rt.instance_of(future) {
-            Some(instance) => out.push_str(program.name(instance)),
-            None => out.push_str("gather"),
-        },
-        Value::Coroutine(instance) | Value::Call(instance) => out.push_str(program.name(instance)),
-        Value::List(list) => {
-            out.push('[');
-            for at in 0..rt.memory_ref().list(list).len() {
-                if at > 0 {
-                    out.push_str(", ");
-                }
-                repr(program, rt, rt.memory_ref().list(list)[at], out);
-            }
-            out.push(']');
-        }
-        Value::Error(error) => {
-            out.push_str(program.error_types.name(error.ty));
-            out.push('(');
-            if let Some(message) = error.message {
-                quote(text_of(program, rt.memory_ref(), message), out);
-            }
-            out.push(')');
-        }
-    }
-}
-
-/// Python quotes with `'` unless the text has one and no `"`.
-fn quote(text: &str, out: &mut String) {
-    let mark = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
-    out.push(mark);
-    for c in text.chars() {
-        match c {
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c == mark => out.extend(['\\', c]),
-            c if c.is_control() => _ = write!(out, "\\x{:02x}", u32::from(c)),
-            c => out.push(c),
-        }
-    }
-    out.push(mark);
 }
