@@ -28,13 +28,21 @@ const HOST: &str = "program";
 /// How long a message travels.
 const LATENCY: Duration = Duration::from_millis(1);
 
-/// Runs a body on a host of its own; whether it came to its end. One that did not was dropped after `at_most` of virtual
-/// time.
+/// Runs a body on a host of its own; whether it came to its end. One that did not was dropped after [`LONGEST`].
 ///
 /// # Panics
 ///
 /// If the body panics.
-pub fn run(body: Body, at_most: Duration) -> bool {
+pub fn run(body: Body) -> bool {
+    run_at_most(body, LONGEST)
+}
+
+/// The same with another longest time.
+///
+/// # Panics
+///
+/// If the body panics.
+pub fn run_at_most(body: Body, at_most: Duration) -> bool {
     let ended = Rc::new(Cell::new(false));
     let mut sim = turmoil::Builder::new()
         .rng_seed(0)

@@ -11,12 +11,11 @@
 
 mod shared;
 mod stage;
-pub mod strategies;
+mod strategies;
 mod task;
 
-pub use stage::{Coroutine, Exception, JoinHandle, JoinSet, Stage};
-
 use std::rc::Rc;
+use std::sync::Arc;
 
 use tokio::task::LocalSet;
 use tokio::time::Duration;
@@ -31,12 +30,22 @@ use shared::Shared;
 /// What a program does here that it does not do on the event loop, as Markdown.
 pub const DIFFERENCES: &str = include_str!("differences.md");
 
+/// A strategy as a Rust programmer would write it, to be read beside its Python twin.
+///
+/// ```
+/// let rust = atropos::tokio_program::source("cancel-each-task").unwrap();
+/// assert!(rust.contains("handle.abort()"));
+/// ```
+pub fn source(strategy: &str) -> Option<&'static str> {
+    strategies::find(strategy).map(|strategy| strategy.source)
+}
+
 /// Runs a program to its end.
 ///
 /// # Panics
 ///
 /// If the operating system has nothing left to make a runtime of.
-pub fn run(program: Rc<Program>, choices: Box<dyn Choices>) -> Trace {
+pub fn run(program: Arc<Program>, choices: Box<dyn Choices>) -> Trace {
     let (body, run) = body(program, choices);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime without threads and sockets can be built");
@@ -47,7 +56,7 @@ pub fn run(program: Rc<Program>, choices: Box<dyn Choices>) -> Trace {
 /// The program as a root future that somebody else polls, and where its trace is afterwards.
 ///
 /// A root that is dropped before its end has run out of steps.
-pub fn body(program: Rc<Program>, choices: Box<dyn Choices>) -> (Body, Run) {
+pub fn body(program: Arc<Program>, choices: Box<dyn Choices>) -> (Body, Run) {
     let shared = Shared::new(program, choices);
     let root = Root(shared.clone());
     (Body::new(move || root.run()), Run { shared })

@@ -6,6 +6,7 @@
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use tokio::task::AbortHandle;
@@ -19,7 +20,7 @@ use crate::time::{Nanos, Time};
 use crate::trace::{Outcome, Recorder, Requester, Trace, What};
 
 pub(super) struct Shared {
-    pub(super) program: Rc<Program>,
+    pub(super) program: Arc<Program>,
     state: RefCell<State>,
     timers: Cell<Timers>,
 }
@@ -69,7 +70,7 @@ impl Drop for Timer<'_> {
 }
 
 impl Shared {
-    pub(super) fn new(program: Rc<Program>, choices: Box<dyn Choices>) -> Rc<Shared> {
+    pub(super) fn new(program: Arc<Program>, choices: Box<dyn Choices>) -> Rc<Shared> {
         let mut memory = Memory::default();
         memory.reset(&program);
         let state = State {

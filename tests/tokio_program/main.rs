@@ -4,10 +4,12 @@
 
 mod build;
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use atropos::choice::{Choices, Ordinary, Question};
+use atropos::event_loop::EventLoop;
 use atropos::id::TaskId;
+use atropos::machine::Machine;
 use atropos::program::{Program, ReturnWhen, Value};
 use atropos::time::Nanos;
 use atropos::tokio_program;
@@ -17,8 +19,8 @@ use build::{Build, program, story};
 
 const YEAR: u64 = 365 * 24 * 3600 * 1_000_000_000;
 
-fn run(program: Program) -> (Rc<Program>, Trace) {
-    let program = Rc::new(program);
+fn run(program: Program) -> (Arc<Program>, Trace) {
+    let program = Arc::new(program);
     let trace = tokio_program::run(program.clone(), Box::new(Ordinary));
     (program, trace)
 }
@@ -37,9 +39,9 @@ fn check(program: Program, expected: &[&str]) {
 }
 
 #[cfg(feature = "network")]
-fn on_turmoil(program: &Rc<Program>) -> Trace {
+fn on_turmoil(program: &Arc<Program>) -> Trace {
     let (body, run) = tokio_program::body(program.clone(), Box::new(Ordinary));
-    assert!(atropos::network::run(body, atropos::network::LONGEST));
+    assert!(atropos::network::run(body));
     run.trace()
 }
 
@@ -173,6 +175,26 @@ fn aborting_a_gather_cancels_no_child() {
     check(program, &expected);
 }
 
+/// Where nothing is cancelled, the two libraries agree on who ends how, and when.
+#[test]
+fn asyncio_tells_the_same_story_of_what_runs_to_its_end() {
+    let ending = |build: Build| {
+        build.main(|code| {
+            let group = code.gather(&[1, 2, 3], true);
+            code.join_group(group);
+            code.wait(&[1, 3], ReturnWhen::AllCompleted, Some(100));
+            code.attempt(|code| code.join(2), |code| code.print("caught"));
+        })
+    };
+    let circle = program().task("a", |code| code.join(2)).task("b", |code| code.join(1));
+    for program in [ending(shop()), circle.main(|code| code.join(1)), shop().main(|code| code.join(2))] {
+        let mut event_loop = EventLoop::new(&program);
+        event_loop.run(&mut Ordinary);
+        let on_asyncio = story(&program, &event_loop.trace());
+        check(program, &on_asyncio.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+}
+
 #[test]
 fn a_failed_gather_leaves_its_other_children_running() {
     let program = shop().main(|code| {
@@ -275,7 +297,7 @@ impl Choices for Longest {
 
 #[test]
 fn the_length_of_a_sleep_is_asked_and_recorded() {
-    let program = Rc::new(program().main(|code| code.sleep_nanos(1_000_000, 3_000_000)));
+    let program = Arc::new(program().main(|code| code.sleep_nanos(1_000_000, 3_000_000)));
     let trace = tokio_program::run(program, Box::new(Longest));
     assert_eq!(trace.tally().ended.0, 3_000_000);
     let [choice] = trace.log()[..] else { panic!("expected one question, but found {:?}", trace.log()) };
@@ -317,7 +339,7 @@ fn a_request_to_abort_is_recorded_for_every_task_that_is_not_done() {
 
 #[test]
 fn two_hundred_runs_have_one_fingerprint() {
-    let program = Rc::new(shop().strategy("cancel-each-task"));
+    let program = Arc::new(shop().strategy("cancel-each-task"));
     let fingerprint = || tokio_program::run(program.clone(), Box::new(Ordinary)).fingerprint();
     let first = fingerprint();
     assert!((0..200).all(|_| fingerprint() == first));
@@ -334,8 +356,26 @@ fn a_thousand_tasks_end_at_one_instant() {
 #[cfg(feature = "network")]
 #[test]
 fn what_is_left_of_a_body_that_takes_too_long_on_turmoil_is_a_trace() {
-    let program = Rc::new(program().main(|code| code.sleep_nanos(YEAR, YEAR)));
+    let program = Arc::new(program().main(|code| code.sleep_nanos(YEAR, YEAR)));
     let (body, run) = tokio_program::body(program.clone(), Box::new(Ordinary));
-    assert!(!atropos::network::run(body, std::time::Duration::from_secs(2)));
+    assert!(!atropos::network::run_at_most(body, std::time::Duration::from_secs(2)));
     assert_eq!(story(&program, &run.trace()), ["OutOfSteps"]);
+}
+
+/// Whatever slot of tokio's timer wheel they waited in.
+#[test]
+fn timers_of_one_instant_fire_in_the_order_in_which_they_were_set() {
+    let set_at: Vec<u64> = (0..40).map(|at| (at * 7919 + 13) % 4999).collect();
+    let crowd = set_at.iter().fold(program(), |build, ms| {
+        build.task(&format!("set at {ms}"), |code| {
+            code.sleep(*ms);
+            code.sleep(5000 - ms);
+        })
+    });
+    let mut sorted = set_at;
+    sorted.sort_unstable();
+    let mut expected: Vec<String> = sorted.iter().map(|ms| format!("5s set at {ms} finishes")).collect();
+    expected.extend(["5s main finishes".to_owned(), "finished".to_owned()]);
+    let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+    check(crowd.strategy("gather-return-exceptions"), &expected);
 }

@@ -1,7 +1,6 @@
 //! The named main programs once more, as somebody writes them who has tokio and not asyncio.
 //!
-//! They are there to be read beside their Python twins, and they run: a program whose strategy has a twin here takes
-//! it as main.
+//! They are there to be read, and they run: a program whose strategy has a twin here takes it as main.
 //!
 //! Knows nothing of how a task or a recording works; a strategy has the stage, tokio's names, and nothing else.
 
@@ -19,12 +18,10 @@ use super::stage::{Exception, JoinHandle, Stage};
 use crate::program::Value;
 
 /// A main program in Rust.
-#[derive(Clone, Copy, Debug)]
-pub struct Strategy {
-    /// What scenarios and commands call it.
-    pub name: &'static str,
+pub(super) struct Strategy {
+    name: &'static str,
     /// Its file.
-    pub source: &'static str,
+    pub(super) source: &'static str,
     pub(super) main: Main,
 }
 
@@ -50,18 +47,8 @@ strategies! {
     "await-one-by-one" = await_one_by_one;
 }
 
-/// Every strategy that there is in Rust.
-pub fn all() -> &'static [Strategy] {
-    ALL
-}
-
 /// The strategy called `name`.
-///
-/// ```
-/// let strategy = atropos::tokio_program::strategies::find("cancel-each-task").unwrap();
-/// assert!(strategy.source.contains("handle.abort()"));
-/// ```
-pub fn find(name: &str) -> Option<&'static Strategy> {
+pub(super) fn find(name: &str) -> Option<&'static Strategy> {
     ALL.iter().find(|strategy| strategy.name == name)
 }
 
