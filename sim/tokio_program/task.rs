@@ -72,11 +72,7 @@ pub(super) async fn run_in_place(shared: &Rc<Shared>, task: TaskId, instance: In
     let mut frame = shared.memory().open(&shared.program, instance, None);
     let mut input = Ok(Value::None);
     loop {
-        if let Err(error) = input {
-            shared.record(What::Raised { task, error });
-        }
-        let next = shared.resume(task, frame, input);
-        input = match next {
+        input = match shared.resume(task, frame, input) {
             Next::Sleep { min, max } => sleep(shared, task, min, max).await,
             Next::Await(future) => join(shared, task, future).await,
             Next::Wait { over, timeout, return_when } => wait(shared, task, over, timeout, return_when).await,
@@ -128,6 +124,9 @@ async fn join(shared: &Rc<Shared>, task: TaskId, future: FutureId) -> Result<Val
     shared.record(What::Awaited { task, future });
     let result = shared.clone().done(future).await;
     shared.record(What::Resumed { task, by: Wake::Future(future) });
+    if let Err(error) = result {
+        shared.record(What::Raised { task, error });
+    }
     result
 }
 
