@@ -159,6 +159,13 @@ impl Memory {
         &mut self.lists.all[id.index()].items
     }
 
+    /// Takes one of the steps that the program may execute; false if there is none left.
+    pub fn take_step(&mut self) -> bool {
+        let left = self.steps_left.checked_sub(1);
+        self.steps_left = left.unwrap_or(0);
+        left.is_some()
+    }
+
     /// An item of a list that has nothing but handles.
     ///
     /// # Panics
