@@ -6,6 +6,7 @@ pub mod experiment;
 pub mod id;
 pub mod machine;
 pub mod program;
+pub mod scenario;
 pub mod strategy;
 pub mod time;
 pub mod trace;

@@ -524,6 +524,7 @@ impl<R: Runtime> Run<'_, R> {
         Ok(match self.program.exprs[expr.0 as usize] {
             Expr::Literal(value) => value,
             Expr::Const(slot) => self.program.constant(self.instance, slot),
+            Expr::Template(template) => Value::Text(self.text(Text::Template(template))?),
             Expr::Local(local) => match self.rt.memory_ref().local(self.frame, local) {
                 Value::Unbound => {
                     let name = &self.program.body(self.instance).locals[usize::from(local.0)];
