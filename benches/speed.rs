@@ -151,7 +151,8 @@ impl Python {
 
     fn start_one(interpreter: &str) -> Option<Python> {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cpython/bench.py");
-        let version = Command::new(interpreter).arg("--version").output().ok().filter(|output| output.status.success())?;
+        let version =
+            Command::new(interpreter).arg("--version").output().ok().filter(|output| output.status.success())?;
         println!("{}, virtual clock", String::from_utf8_lossy(&version.stdout).trim());
         let mut child = Command::new(interpreter)
             .args([script, "--serve"])

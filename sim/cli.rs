@@ -11,16 +11,22 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::experiment::Runtime;
 use crate::harness::{self, File, Judged, Rejected, Run};
 use crate::program::Profile;
 use crate::report::{self, Origin, Row};
-use crate::scenario::{REFERENCE, Runtime, StrategyText};
+use crate::scenario::{REFERENCE, StrategyText};
 use crate::trace::Trace;
 use crate::{strategy, tokio_program};
 
 /// Deterministic simulation tests for task cancellation.
 #[derive(Parser)]
-#[command(name = "atropos", version, about, after_help = "Exit codes: 0 fine, 1 an expectation was not met, 2 bad input or usage.")]
+#[command(
+    name = "atropos",
+    version,
+    about,
+    after_help = "Exit codes: 0 fine, 1 an expectation was not met, 2 bad input or usage."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -103,7 +109,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let done = execute(arguments.command, &mut out).and_then(|code| out.flush().map(|()| code).map_err(Refused::Output));
+    let done =
+        execute(arguments.command, &mut out).and_then(|code| out.flush().map(|()| code).map_err(Refused::Output));
     match done {
         Ok(code) => code,
         // Whoever read the output has seen enough.
@@ -131,6 +138,15 @@ impl From<io::Error> for Refused {
     }
 }
 
+impl From<harness::Refused> for Refused {
+    fn from(refused: harness::Refused) -> Refused {
+        match refused {
+            harness::Refused::Rejected(rejected) => rejected.into(),
+            not_built => Refused::Usage(not_built.to_string()),
+        }
+    }
+}
+
 impl From<Rejected> for Refused {
     fn from(rejected: Rejected) -> Refused {
         Refused::Files(vec![rejected])
@@ -142,7 +158,15 @@ fn execute(command: Command, out: &mut impl Write) -> Result<ExitCode, Refused> 
         Command::Run(arguments) => return run(&arguments, out),
         Command::Check { paths } => {
             let files = load(&paths)?;
-            writeln!(out, "{}", if files.len() == 1 { "1 scenario is valid".into() } else { format!("{} scenarios are valid", files.len()) })?;
+            writeln!(
+                out,
+                "{}",
+                if files.len() == 1 {
+                    "1 scenario is valid".into()
+                } else {
+                    format!("{} scenarios are valid", files.len())
+                }
+            )?;
         }
         Command::Strategies { name: None } => list_strategies(out)?,
         Command::Strategies { name: Some(name) } => show_strategy(&name, out)?,
@@ -176,11 +200,18 @@ fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<ExitCode, Refus
     let mut met = true;
     for file in &files {
         let mut rows = Vec::new();
-        for strategy in mains.clone().unwrap_or_else(|| file.mains()) {
+        for strategy in mains
+            .clone()
+            .unwrap_or_else(|| file.scenario.mains().into_iter().map(|main| main.map(str::to_owned)).collect())
+        {
             let run = Run { strategy, runtime: arguments.runtime, profile: arguments.python, seed: arguments.seed };
-            let judged = file.run(&run).map_err(|error| Refused::Usage(error.to_string()))?;
+            let judged = file.run(&run)?;
             if arguments.format == Format::Table {
-                rows.push((run.strategy.clone().unwrap_or_else(|| "main".to_owned()), judged.trace.clone(), judged.program.profile));
+                rows.push((
+                    run.strategy.clone().unwrap_or_else(|| "main".to_owned()),
+                    judged.trace.clone(),
+                    judged.program.profile,
+                ));
             } else {
                 print(arguments.format, file, &run, &judged, out)?;
             }
@@ -262,7 +293,7 @@ fn command(file: &File, run: &Run) -> String {
 fn list_strategies(out: &mut impl Write) -> io::Result<()> {
     let width = strategy::all().iter().map(|strategy| strategy.name.len()).max().unwrap_or(0);
     for strategy in strategy::all() {
-        let text = StrategyText::parse(strategy.text);
+        let text = read(strategy);
         writeln!(out, "{:width$}  {}", strategy.name, text.about)?;
     }
     writeln!(out, "\n`atropos strategies NAME` shows one.")
@@ -270,7 +301,7 @@ fn list_strategies(out: &mut impl Write) -> io::Result<()> {
 
 fn show_strategy(name: &str, out: &mut impl Write) -> Result<(), Refused> {
     let strategy = known_strategy(name)?;
-    let text = StrategyText::parse(strategy.text);
+    let text = read(strategy);
     writeln!(out, "{}\n\n{}\n{}\n", strategy.name, text.about, text.verdict)?;
     if !text.parameters.is_empty() {
         writeln!(out, "Parameters")?;
@@ -279,11 +310,15 @@ fn show_strategy(name: &str, out: &mut impl Write) -> Result<(), Refused> {
         }
         writeln!(out)?;
     }
-    writeln!(out, "Steps\n{}\nPython\n{}", indented(&text.steps), indented(&text.python))?;
+    writeln!(out, "Steps\n{}\nPython\n{}", indented(&text.steps_text), indented(&text.python))?;
     if let Some(rust) = tokio_program::source(strategy.name) {
         writeln!(out, "Rust\n{}", indented(rust))?;
     }
     Ok(())
+}
+
+fn read(strategy: &strategy::Strategy) -> StrategyText {
+    StrategyText::parse(strategy.name, strategy.text).expect("a strategy of this crate is well written")
 }
 
 fn indented(text: &str) -> String {
@@ -292,25 +327,26 @@ fn indented(text: &str) -> String {
 
 fn known_strategy(name: &str) -> Result<&'static strategy::Strategy, Refused> {
     strategy::find(name).ok_or_else(|| {
-        let names = strategy::all().iter().map(|strategy| strategy.name);
-        Refused::Usage(unknown("strategy", name, names, "`atropos strategies` lists them"))
+        let names: Vec<&str> = strategy::all().iter().map(|strategy| strategy.name).collect();
+        Refused::Usage(unknown("strategy", name, &names, "`atropos strategies` lists them"))
     })
 }
 
 fn profile(name: &str) -> Result<Profile, String> {
-    let names = Profile::ALL.iter().map(|profile| profile.name);
-    Profile::find(name).ok_or_else(|| unknown("profile", name, names.clone(), &format!("there are {}", names.collect::<Vec<_>>().join(", "))))
+    let names = Profile::ALL.map(|profile| profile.name);
+    Profile::find(name).ok_or_else(|| unknown("profile", name, &names, &format!("there are {}", names.join(", "))))
 }
 
 fn runtime(name: &str) -> Result<Runtime, String> {
-    let names = Runtime::ALL.iter().map(|runtime| runtime.name());
-    Runtime::find(name).ok_or_else(|| unknown("runtime", name, names.clone(), &format!("there are {}", names.collect::<Vec<_>>().join(", "))))
+    let names = Runtime::ALL.map(Runtime::name);
+    Runtime::find(name).ok_or_else(|| unknown("runtime", name, &names, &format!("there are {}", names.join(", "))))
 }
 
 /// What is said about a name that nothing has, with the nearest one that something has.
-fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>, hint: &str) -> String {
+fn unknown(what: &str, name: &str, known: &[&str], hint: &str) -> String {
     let nearest = known
-        .map(|known| (strsim::damerau_levenshtein(known, name), known))
+        .iter()
+        .map(|&known| (strsim::damerau_levenshtein(known, name), known))
         .min()
         .filter(|&(distance, known)| distance <= known.len() / 3 + 1)
         .map(|(_, known)| format!("; did you mean `{known}`?"))

@@ -10,10 +10,11 @@ use std::sync::Arc;
 use crate::choice::{Choices, Ordinary, Seeded};
 use crate::diagnostic::Diagnostic;
 use crate::event_loop::EventLoop;
+use crate::experiment::Runtime;
 use crate::judge::judge;
 use crate::machine::Machine;
 use crate::program::{Profile, Program};
-use crate::scenario::{Runtime, Scenario};
+use crate::scenario::Scenario;
 use crate::trace::Trace;
 use crate::verdict::Verdict;
 use crate::{report, strategy, tokio_program};
@@ -25,6 +26,7 @@ pub struct File {
     pub path: PathBuf,
     /// What it says.
     pub scenario: Scenario,
+    text: String,
 }
 
 /// A file, or a folder, that cannot be used; it displays as the message for whoever wrote it.
@@ -59,9 +61,14 @@ pub struct Judged {
     pub verdict: Verdict,
 }
 
-/// A runtime that this build does not have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotBuilt;
+/// Why a run was not made.
+#[derive(Clone, Debug)]
+pub enum Refused {
+    /// The file does not fit the strategy that was asked for.
+    Rejected(Rejected),
+    /// This build does not have the runtime.
+    NotBuilt(Runtime),
+}
 
 impl File {
     /// Reads and checks a scenario file.
@@ -83,7 +90,7 @@ impl File {
             rejected(String::new(), vec![Diagnostic::whole(message).help("save the file as UTF-8")])
         })?;
         match Scenario::parse(&text, &strategies()) {
-            Ok(scenario) => Ok(File { path: path.to_owned(), scenario }),
+            Ok(scenario) => Ok(File { path: path.to_owned(), scenario, text }),
             Err(diagnostics) => Err(rejected(text, diagnostics)),
         }
     }
@@ -92,15 +99,10 @@ impl File {
     ///
     /// # Errors
     ///
-    /// If this build does not have the runtime.
-    ///
-    /// # Panics
-    ///
-    /// If there is no such strategy.
-    pub fn run(&self, run: &Run) -> Result<Judged, NotBuilt> {
+    /// If the file does not fit the strategy, or this build does not have the runtime.
+    pub fn run(&self, run: &Run) -> Result<Judged, Refused> {
         let strategy = run.strategy.as_deref();
-        let program = self.scenario.program(strategy, run.profile).expect("a strategy that exists");
-        let program = Arc::new(program);
+        let program = Arc::new(self.scenario.program(strategy, run.profile).map_err(|errors| self.rejected(errors))?);
         let trace = trace(&program, run.runtime, run.seed)?;
         let verdict = if self.speaks_of(strategy) {
             let expectation = self.scenario.expectation(strategy, run.runtime != Runtime::Asyncio);
@@ -113,15 +115,11 @@ impl File {
 
     /// Whether the file's expectations are about this strategy.
     fn speaks_of(&self, strategy: Option<&str>) -> bool {
-        strategy.is_none_or(|name| self.scenario.strategies().iter().any(|listed| listed == name))
+        self.scenario.mains().contains(&strategy)
     }
 
-    /// The mains that the file names: its strategies, or its own.
-    pub fn mains(&self) -> Vec<Option<String>> {
-        match self.scenario.strategies() {
-            [] => vec![None],
-            listed => listed.iter().cloned().map(Some).collect(),
-        }
+    fn rejected(&self, diagnostics: Vec<Diagnostic>) -> Rejected {
+        Rejected { path: self.path.clone(), text: self.text.clone(), diagnostics }
     }
 }
 
@@ -130,7 +128,7 @@ impl File {
 /// # Errors
 ///
 /// If this build does not have the runtime.
-pub fn trace(program: &Arc<Program>, runtime: Runtime, seed: Option<u64>) -> Result<Trace, NotBuilt> {
+pub fn trace(program: &Arc<Program>, runtime: Runtime, seed: Option<u64>) -> Result<Trace, Refused> {
     let mut choices: Box<dyn Choices> = match seed {
         Some(seed) => Box::new(Seeded::new(seed)),
         None => Box::new(Ordinary),
@@ -147,15 +145,15 @@ pub fn trace(program: &Arc<Program>, runtime: Runtime, seed: Option<u64>) -> Res
 }
 
 #[cfg(feature = "network")]
-fn on_turmoil(program: Arc<Program>, choices: Box<dyn Choices>) -> Result<Trace, NotBuilt> {
+fn on_turmoil(program: Arc<Program>, choices: Box<dyn Choices>) -> Result<Trace, Refused> {
     let (body, recorded) = tokio_program::body(program, choices);
     crate::network::run(body);
     Ok(recorded.trace())
 }
 
 #[cfg(not(feature = "network"))]
-fn on_turmoil(_: Arc<Program>, _: Box<dyn Choices>) -> Result<Trace, NotBuilt> {
-    Err(NotBuilt)
+fn on_turmoil(_: Arc<Program>, _: Box<dyn Choices>) -> Result<Trace, Refused> {
+    Err(Refused::NotBuilt(Runtime::Turmoil))
 }
 
 /// The scenario files that `paths` name: files as they are, folders searched for `*.toml`, in the order of their
@@ -170,7 +168,10 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Rejected> {
         let before = found.len();
         search(path, &mut found).map_err(|message| Rejected::whole(path, message))?;
         if found.len() == before {
-            return Err(Rejected::whole(path, "expected scenario files, but found no *.toml in this folder".to_owned()));
+            return Err(Rejected::whole(
+                path,
+                "expected scenario files, but found no *.toml in this folder".to_owned(),
+            ));
         }
     }
     Ok(found)
@@ -217,10 +218,21 @@ impl std::fmt::Display for Rejected {
 
 impl std::error::Error for Rejected {}
 
-impl std::fmt::Display for NotBuilt {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("this build has no turmoil; build it with `--features network`")
+impl From<Rejected> for Refused {
+    fn from(rejected: Rejected) -> Refused {
+        Refused::Rejected(rejected)
     }
 }
 
-impl std::error::Error for NotBuilt {}
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Refused::Rejected(rejected) => rejected.fmt(f),
+            Refused::NotBuilt(runtime) => {
+                write!(f, "this build has no {}; build it with `--features network`", runtime.name())
+            }
+        }
+    }
+}
+
+impl std::error::Error for Refused {}

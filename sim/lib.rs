@@ -43,9 +43,9 @@
 //! The data goes one way: file → `Scenario` → `Program` → machine and choices → `Trace` → `Verdict` → report or snapshot.
 //!
 //! ```
+//! use atropos::experiment::Runtime;
 //! use atropos::harness::{File, Run};
 //! use atropos::report;
-//! use atropos::scenario::Runtime;
 //!
 //! let file = File::load("scenarios/first.toml".as_ref())?;
 //! let strategy = Some("gather-cancel-wrong".to_owned());

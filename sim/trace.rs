@@ -63,6 +63,7 @@ pub struct Moment {
 }
 
 /// What can happen. Every variant names the task, or the future, that it happens to.
+#[expect(missing_docs, reason = "the fields are what the line above each variant says")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum What {
     /// A task was created by `by`.

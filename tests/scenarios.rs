@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use atropos::experiment::Runtime;
 use atropos::harness::{File, Run, find};
 use atropos::report;
-use atropos::scenario::Runtime;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() {
@@ -40,7 +40,8 @@ fn name_of(path: &Path, root: &Path) -> String {
 }
 
 fn add_trials(name: &str, file: File, trials: &mut Vec<Trial>, used: &mut BTreeSet<PathBuf>) {
-    for main in file.mains() {
+    for main in file.scenario.mains() {
+        let main = main.map(str::to_owned);
         for &runtime in file.scenario.runtimes() {
             let main_name = main.as_deref().unwrap_or("main");
             let mut runs = Vec::new();
@@ -88,7 +89,11 @@ fn no_stale_snapshot(used: &BTreeSet<PathBuf>) -> Result<(), Failed> {
     let mut there = BTreeSet::new();
     collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots/scenarios"), &mut there)?;
     let stale: Vec<String> = there.difference(used).map(|path| path.display().to_string()).collect();
-    if stale.is_empty() { Ok(()) } else { Err(format!("nothing uses these, delete them:\n{}", stale.join("\n")).into()) }
+    if stale.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("nothing uses these, delete them:\n{}", stale.join("\n")).into())
+    }
 }
 
 fn collect(folder: &Path, found: &mut BTreeSet<PathBuf>) -> Result<(), Failed> {

@@ -51,7 +51,9 @@ fn floor_of(room: &str) -> Option<usize> {
 /// Whether code in `from` may name `to`.
 fn may_import(from: &str, to: &str) -> bool {
     match (floor_of(from), floor_of(to)) {
-        (Some(from_floor), Some(to_floor)) => from == to || to_floor < from_floor || (from_floor == to_floor && from_floor != 2),
+        (Some(from_floor), Some(to_floor)) => {
+            from == to || to_floor < from_floor || (from_floor == to_floor && from_floor != 2)
+        }
         _ => false,
     }
 }
@@ -218,7 +220,8 @@ fn every_file_says_what_it_does_and_what_it_knows_nothing_of() {
 #[test]
 fn every_room_stands_on_the_map() {
     let library = std::fs::read_to_string(root().join("sim/lib.rs")).unwrap();
-    let map: String = library.lines().take_while(|line| line.starts_with("//!")).map(|line| format!("{line}\n")).collect();
+    let map: String =
+        library.lines().take_while(|line| line.starts_with("//!")).map(|line| format!("{line}\n")).collect();
     for room in FLOORS.iter().flat_map(|rooms| rooms.iter()).filter(|room| **room != "lib") {
         assert!(map.contains(&format!("`{room}`")), "sim/lib.rs has no line about `{room}`");
     }

@@ -17,6 +17,8 @@ pub enum Expr {
     Literal(Value),
     /// A constant in which the instances differ.
     Const(Slot),
+    /// A text put together when it is asked for: an index into [`Program::templates`](super::Program::templates).
+    Template(u32),
     /// A local variable.
     Local(Local),
     /// A shared variable.

@@ -566,6 +566,7 @@ impl<R: Runtime> Run<'_, R> {
         Ok(match self.program.exprs[expr.0 as usize] {
             Expr::Literal(value) => value,
             Expr::Const(slot) => self.consts[slot.0 as usize],
+            Expr::Template(template) => Value::Text(self.text(Text::Template(template))?),
             Expr::Local(local) => match self.local(local) {
                 Value::Unbound => {
                     let name = &self.body.locals[usize::from(local.0)];

@@ -1,0 +1,86 @@
+//! A machine for tests: runs main by itself, where sleeping takes no time and nothing else can be waited for.
+//!
+//! Knows nothing of tasks.
+
+use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
+use crate::program::{Error, FutureState, Memory, Next, Program, Runtime, Value, display, resume};
+use crate::time::Time;
+use crate::trace::What;
+
+struct Alone {
+    memory: Memory,
+    printed: Vec<TextId>,
+}
+
+/// Runs main. Returns what it prints, and last what it returns or raises.
+pub(super) fn run(program: &Program) -> Vec<String> {
+    let mut alone = Alone { memory: Memory::default(), printed: Vec::new() };
+    alone.memory.reset(program);
+    let frame = alone.memory.open(program, InstanceId::MAIN, None);
+    let end = loop {
+        match resume(program, &mut alone, frame, Ok(Value::None)) {
+            Next::Sleep { .. } => {}
+            Next::Returned(value) => break ("returned", value),
+            Next::Raised(error) => break ("raised", Value::Error(error)),
+            other => panic!("main alone cannot do this: {other:?}"),
+        }
+    };
+    let printed = std::mem::take(&mut alone.printed).into_iter().map(Value::Text);
+    let mut lines: Vec<String> = Vec::new();
+    for value in printed.chain([end.1]) {
+        let mut line = String::new();
+        display(program, &alone, value, &mut line);
+        lines.push(line);
+    }
+    let last = lines.last_mut().expect("the end has a line");
+    *last = format!("{} {last}", end.0);
+    lines
+}
+
+impl Runtime for Alone {
+    fn memory(&mut self) -> &mut Memory {
+        &mut self.memory
+    }
+    fn memory_ref(&self) -> &Memory {
+        &self.memory
+    }
+    fn current(&self) -> TaskId {
+        TaskId::MAIN
+    }
+    fn current_future(&self) -> FutureId {
+        FutureId(0)
+    }
+    fn now(&self) -> Time {
+        Time::ZERO
+    }
+    fn record(&mut self, what: What) {
+        if let What::Printed { text, .. } = what {
+            self.printed.push(text);
+        }
+    }
+    fn spawn(&mut self, _: InstanceId) -> FutureId {
+        unreachable!("alone")
+    }
+    fn cancel(&mut self, _: FutureId, _: Option<TextId>) -> Result<bool, Error> {
+        unreachable!("alone")
+    }
+    fn cancel_all(&mut self, _: Option<TextId>) -> Result<(), Error> {
+        unreachable!("alone")
+    }
+    fn gather(&mut self, _: ListId, _: bool) -> FutureId {
+        unreachable!("alone")
+    }
+    fn state(&self, _: FutureId) -> FutureState {
+        FutureState::Pending
+    }
+    fn result(&mut self, _: FutureId) -> Result<Value, Error> {
+        unreachable!("alone")
+    }
+    fn exception(&mut self, _: FutureId) -> Result<Value, Error> {
+        unreachable!("alone")
+    }
+    fn order_set(&mut self, _: ListId) {}
+    fn instance_of(&self, _: FutureId) -> Option<InstanceId> {
+        Some(InstanceId::MAIN)
+    }
+}

@@ -1,0 +1,142 @@
+//! Lengths of time as scenarios write them: `1s`, `1.5s`, `300ms`, `1m30s`, in exact nanoseconds.
+//!
+//! Knows nothing of where the text stands.
+
+use std::ops::Range;
+
+use crate::time::Nanos;
+
+/// The units, with their nanoseconds; one that is the beginning of another comes after it.
+const UNITS: [(&str, u128); 7] = [
+    ("ns", 1),
+    ("us", 1_000),
+    ("ms", 1_000_000),
+    ("s", 1_000_000_000),
+    ("m", 60_000_000_000),
+    ("h", 3_600_000_000_000),
+    ("d", 86_400_000_000_000),
+];
+
+/// What is wrong with a length, and with which part of it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Problem {
+    pub(super) part: Range<usize>,
+    pub(super) message: String,
+    pub(super) label: &'static str,
+}
+
+/// The least and the most of `1s..2s`, or twice the same.
+pub(super) fn parse_range(text: &str) -> Result<(Nanos, Nanos), Problem> {
+    let Some((least, most)) = text.split_once("..") else {
+        return parse(text).map(|length| (length, length));
+    };
+    let second = least.len() + 2;
+    let from = parse(least)?;
+    let to = parse(most).map_err(|problem| {
+        let part = problem.part.start + second..problem.part.end + second;
+        Problem { part, ..problem }
+    })?;
+    if from <= to {
+        return Ok((from, to));
+    }
+    let message = format!("expected a range from the shorter to the longer, but found {text}");
+    Err(Problem { part: 0..text.len(), message, label: "turned round" })
+}
+
+/// One length: numbers with units, or the bare number 0.
+pub(super) fn parse(text: &str) -> Result<Nanos, Problem> {
+    let problem = |part: Range<usize>, found: &str, label| {
+        let message = format!("expected a duration such as 1s, 1.5s, 300ms or 1m30s, but found {found}");
+        Err(Problem { part, message, label })
+    };
+    if text == "0" {
+        return Ok(Nanos(0));
+    }
+    if text.starts_with('-') {
+        return problem(0..text.len(), &format!("`{text}`"), "a length of time is not negative");
+    }
+    if text.is_empty() {
+        return problem(0..0, "nothing", "nothing here");
+    }
+    let mut total: u128 = 0;
+    let mut at = 0;
+    while at < text.len() {
+        let rest = &text[at..];
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let unit_end = rest[digits..].find(|c: char| !c.is_ascii_alphabetic()).map_or(rest.len(), |end| digits + end);
+        let (number, unit) = (&rest[..digits], &rest[digits..unit_end]);
+        let (whole, decimals) = number.split_once('.').unwrap_or((number, ""));
+        let dotted = number.contains('.');
+        if whole.is_empty() || decimals.contains('.') || (dotted && decimals.is_empty()) {
+            return problem(at..text.len(), &format!("`{text}`"), "expected a number here");
+        }
+        let Some(&(_, nanos)) = UNITS.iter().find(|(name, _)| *name == unit) else {
+            let label = if unit.is_empty() { "expected a unit after the number" } else { "unknown unit" };
+            return problem(at + digits..at + unit_end, &format!("`{text}`"), label);
+        };
+        let decimals = decimals.trim_end_matches('0');
+        match exact(whole, decimals, nanos) {
+            Some(part) => total = total.saturating_add(part),
+            None => return problem(at..at + digits, &format!("`{text}`"), "finer than a nanosecond"),
+        }
+        if total > u128::from(Nanos::MAX.0) {
+            let message = format!("expected at most 100 years, but found `{text}`");
+            return Err(Problem { part: 0..text.len(), message, label: "too long" });
+        }
+        at += unit_end;
+    }
+    Ok(Nanos(total as u64))
+}
+
+/// `whole.decimals` units in nanoseconds; nothing if that is not an integer. What is far too long saturates.
+fn exact(whole: &str, decimals: &str, unit: u128) -> Option<u128> {
+    let whole = whole.parse::<u128>().unwrap_or(u128::MAX).saturating_mul(unit);
+    // A day of nanoseconds has sixteen factors of two: with more decimals than that nothing comes out even.
+    if decimals.len() > 16 {
+        return None;
+    }
+    let scale = 10_u128.pow(decimals.len() as u32);
+    let part = if decimals.is_empty() { 0 } else { decimals.parse::<u128>().ok()? } * unit;
+    part.is_multiple_of(scale).then(|| whole.saturating_add(part / scale))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_exact() {
+        let check = |text: &str, nanos: u64| assert_eq!(parse(text), Ok(Nanos(nanos)), "{text}");
+        check("0", 0);
+        check("0s", 0);
+        check("1s", 1_000_000_000);
+        check("1.5s", 1_500_000_000);
+        check("300ms", 300_000_000);
+        check("1m30s", 90_000_000_000);
+        check("2d1h", 176_400_000_000_000);
+        check("0.1us", 100);
+        check("1.000000000s", 1_000_000_000);
+        check("36500d", Nanos::MAX.0);
+        check("0.0000000000003125d", 27);
+    }
+
+    #[test]
+    fn what_is_no_length_says_where() {
+        let check = |text: &str, part: Range<usize>, label: &str| {
+            let problem = parse_range(text).unwrap_err();
+            assert_eq!((problem.part, problem.label), (part, label), "{text}");
+        };
+        check("", 0..0, "nothing here");
+        check("-1s", 0..3, "a length of time is not negative");
+        check("1", 1..1, "expected a unit after the number");
+        check("1 s", 1..1, "expected a unit after the number");
+        check("5sec", 1..4, "unknown unit");
+        check("1.s", 0..3, "expected a number here");
+        check("1s2", 3..3, "expected a unit after the number");
+        check("0.5ns", 0..3, "finer than a nanosecond");
+        check("36501d", 0..6, "too long");
+        check("99999999999999999999999999999999999999999999s", 0..45, "too long");
+        check("2s..1s", 0..6, "turned round");
+        check("1s..2x", 5..6, "unknown unit");
+    }
+}

@@ -1,0 +1,462 @@
+//! From a tree of blocks to a row of operations: jumps, guards, and `finally` written out on every way out.
+//!
+//! As in CPython, code inside a `try` costs nothing until something is raised: which handler is responsible for an
+//! operation stands in the guard table. A `finally` is copied to each way that leaves its `try`: the ordinary one, the
+//! error, and every `return`, `break` and `continue` that crosses it; the copy itself is guarded only by what is
+//! outside of that `try`.
+//!
+//! Knows nothing of names, texts or TOML.
+
+use crate::program::{Body, ErrorType, Expr, ExprId, Guard, Local, Op, Place, Value};
+
+/// A tree of resolved steps.
+#[derive(Clone, Debug)]
+pub(super) enum Node {
+    Op(Op),
+    Return(ExprId),
+    Break,
+    Continue,
+    Reraise,
+    If { condition: ExprId, then: Vec<Node>, otherwise: Vec<Node> },
+    While { condition: ExprId, body: Vec<Node> },
+    For { from: Option<ExprId>, over: ExprId, item: Local, body: Vec<Node> },
+    Try(Box<TryNode>),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct TryNode {
+    pub(super) body: Vec<Node>,
+    pub(super) clauses: Vec<ClauseNode>,
+    pub(super) otherwise: Vec<Node>,
+    pub(super) finally: Option<Vec<Node>>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct ClauseNode {
+    pub(super) ty: ErrorType,
+    pub(super) name: Option<Local>,
+    pub(super) body: Vec<Node>,
+}
+
+/// What a body may grow to, and how deep copies of `finally` may be nested.
+const OPS_MAX: usize = 1_000_000;
+const NESTING_MAX: u32 = 200;
+
+/// The body has more operations or locals than fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TooLarge;
+
+/// Flattens `nodes`. `locals` are the names that the scenario gave; hidden ones are added behind them.
+pub(super) fn flatten(nodes: &[Node], locals: Vec<String>, exprs: &mut Vec<Expr>) -> Result<Body, TooLarge> {
+    let mut flat = Flat {
+        exprs,
+        locals,
+        ops: Vec::new(),
+        labels: Vec::new(),
+        handlers: Vec::new(),
+        scope: Scope { handler: None, handling: None },
+        exits: Vec::new(),
+        nesting: 0,
+    };
+    flat.block(nodes)?;
+    let none = flat.literal(Value::None);
+    flat.emit(Op::Return(none))?;
+    Ok(flat.finish())
+}
+
+/// A place in the code that is not known yet; operations carry its number until [`Flat::finish`].
+type Label = u32;
+
+#[derive(Clone, Copy)]
+struct HandlerId(usize);
+
+struct Handler {
+    target: Label,
+    error: Local,
+    outer: Option<HandlerId>,
+    depth: u32,
+    /// The stretches of operations that it guards.
+    runs: Vec<(u32, u32)>,
+}
+
+/// Something that a jump out of a block has to pass.
+#[derive(Clone, Copy)]
+enum Exit<'n> {
+    Loop {
+        next: Label,
+        done: Label,
+    },
+    /// Python unbinds the name of an `except` clause at its end.
+    Unbind(Local),
+    Finally(&'n [Node], Scope),
+}
+
+/// What surrounds an operation.
+#[derive(Clone, Copy)]
+struct Scope {
+    handler: Option<HandlerId>,
+    /// The error that a bare `raise` raises again.
+    handling: Option<Local>,
+}
+
+struct Flat<'n, 'e> {
+    exprs: &'e mut Vec<Expr>,
+    locals: Vec<String>,
+    ops: Vec<Op>,
+    /// Where each label stands.
+    labels: Vec<u32>,
+    handlers: Vec<Handler>,
+    scope: Scope,
+    exits: Vec<Exit<'n>>,
+    /// How deep the blocks are nested that are being written, copies of `finally` included: hidden locals are shared
+    /// by what is never alive together.
+    nesting: u32,
+}
+
+type Done = Result<(), TooLarge>;
+
+impl<'n> Flat<'n, '_> {
+    fn emit(&mut self, op: Op) -> Done {
+        if self.ops.len() >= OPS_MAX {
+            return Err(TooLarge);
+        }
+        let at = self.ops.len() as u32;
+        self.ops.push(op);
+        let mut handler = self.scope.handler;
+        while let Some(HandlerId(id)) = handler {
+            let Handler { runs, outer, .. } = &mut self.handlers[id];
+            match runs.last_mut() {
+                Some((_, to)) if *to == at => *to += 1,
+                _ => runs.push((at, at + 1)),
+            }
+            handler = *outer;
+        }
+        Ok(())
+    }
+
+    fn label(&mut self) -> Label {
+        self.labels.push(u32::MAX);
+        self.labels.len() as Label - 1
+    }
+
+    fn place(&mut self, label: Label) {
+        self.labels[label as usize] = self.ops.len() as u32;
+    }
+
+    fn literal(&mut self, value: Value) -> ExprId {
+        self.expr(Expr::Literal(value))
+    }
+
+    fn expr(&mut self, expr: Expr) -> ExprId {
+        self.exprs.push(expr);
+        ExprId(self.exprs.len() as u32 - 1)
+    }
+
+    /// A local that no scenario can name, one for each level of nesting.
+    fn hidden(&mut self, what: &str) -> Result<Local, TooLarge> {
+        let name = format!("({what} {})", self.nesting);
+        let at = self.locals.iter().position(|local| *local == name).unwrap_or_else(|| {
+            self.locals.push(name);
+            self.locals.len() - 1
+        });
+        u16::try_from(at).map(Local).map_err(|_| TooLarge)
+    }
+
+    fn set(&mut self, local: Local, value: Expr) -> Done {
+        let value = self.expr(value);
+        self.emit(Op::Set { place: Place::Local(local), value })
+    }
+
+    fn block(&mut self, nodes: &'n [Node]) -> Done {
+        self.nesting += 1;
+        if self.nesting > NESTING_MAX {
+            return Err(TooLarge);
+        }
+        for node in nodes {
+            self.node(node)?;
+        }
+        self.nesting -= 1;
+        Ok(())
+    }
+
+    fn node(&mut self, node: &'n Node) -> Done {
+        match node {
+            Node::Op(op) => self.emit(*op),
+            Node::Return(value) => self.leave_by_return(*value),
+            Node::Break => self.leave_loop(|_, done| done),
+            Node::Continue => self.leave_loop(|next, _| next),
+            Node::Reraise => {
+                let error = self.scope.handling.expect("a bare raise stands in an except clause");
+                self.emit(Op::Reraise(error))
+            }
+            Node::If { condition, then, otherwise } => {
+                let (to, end) = (self.label(), self.label());
+                self.emit(Op::JumpUnless { condition: *condition, to })?;
+                self.block(then)?;
+                if !otherwise.is_empty() {
+                    self.emit(Op::Jump(end))?;
+                }
+                self.place(to);
+                self.block(otherwise)?;
+                self.place(end);
+                Ok(())
+            }
+            Node::While { condition, body } => {
+                let (next, done) = (self.label(), self.label());
+                self.place(next);
+                self.emit(Op::JumpUnless { condition: *condition, to: done })?;
+                self.repeat(next, done, body)
+            }
+            Node::For { from, over, item, body } => {
+                let (next, done) = (self.label(), self.label());
+                let cursor = self.hidden("cursor")?;
+                self.hidden("over")?;
+                self.emit(Op::Iterate { from: *from, over: *over, cursor })?;
+                self.place(next);
+                self.emit(Op::NextItem { cursor, item: *item, done })?;
+                self.repeat(next, done, body)
+            }
+            Node::Try(block) => self.try_block(block),
+        }
+    }
+
+    /// The body of a loop, the way back, and where the loop ends.
+    fn repeat(&mut self, next: Label, done: Label, body: &'n [Node]) -> Done {
+        self.exits.push(Exit::Loop { next, done });
+        self.block(body)?;
+        self.exits.pop();
+        self.emit(Op::Jump(next))?;
+        self.place(done);
+        Ok(())
+    }
+
+    fn try_block(&mut self, block: &'n TryNode) -> Done {
+        let outside = self.scope;
+        let end = self.label();
+        let finally = match &block.finally {
+            Some(nodes) => {
+                self.exits.push(Exit::Finally(nodes, outside));
+                Some((nodes, self.enter("finally error")?))
+            }
+            None => None,
+        };
+        let inside = self.scope;
+        let except = if block.clauses.is_empty() { None } else { Some(self.enter("error")?) };
+        self.block(&block.body)?;
+        self.scope = inside;
+        self.block(&block.otherwise)?;
+        self.leave_try(finally.is_some(), end)?;
+        if let Some((target, error)) = except {
+            self.place(target);
+            self.clauses(&block.clauses, error, finally.is_some(), end)?;
+        }
+        if let Some((nodes, (target, error))) = finally {
+            self.exits.pop();
+            self.scope = outside;
+            self.place(target);
+            self.block(nodes)?;
+            self.emit(Op::Reraise(error))?;
+        }
+        self.scope = outside;
+        self.place(end);
+        Ok(())
+    }
+
+    /// From here on errors go to a new label, kept in a new local.
+    fn enter(&mut self, what: &str) -> Result<(Label, Local), TooLarge> {
+        let (target, error) = (self.label(), self.hidden(what)?);
+        let outer = self.scope.handler;
+        let depth = outer.map_or(0, |HandlerId(id)| self.handlers[id].depth + 1);
+        self.handlers.push(Handler { target, error, outer, depth, runs: Vec::new() });
+        self.scope.handler = Some(HandlerId(self.handlers.len() - 1));
+        Ok((target, error))
+    }
+
+    /// The ordinary way out of a `try`, by way of its `finally` if it has one.
+    fn leave_try(&mut self, by_finally: bool, end: Label) -> Done {
+        if by_finally {
+            self.pass(self.exits.len() - 1)?;
+        }
+        self.emit(Op::Jump(end))
+    }
+
+    fn clauses(&mut self, clauses: &'n [ClauseNode], error: Local, by_finally: bool, end: Label) -> Done {
+        let inside = self.scope;
+        for clause in clauses {
+            let next = self.label();
+            self.emit(Op::JumpUnlessCaught { error, ty: clause.ty, to: next })?;
+            self.scope = Scope { handling: Some(error), ..inside };
+            if let Some(name) = clause.name {
+                self.set(name, Expr::Local(error))?;
+                self.exits.push(Exit::Unbind(name));
+            }
+            self.block(&clause.body)?;
+            if clause.name.is_some() {
+                self.pass(self.exits.len() - 1)?;
+                self.exits.pop();
+            }
+            self.scope = inside;
+            self.leave_try(by_finally, end)?;
+            self.place(next);
+        }
+        self.emit(Op::Reraise(error))
+    }
+
+    /// Writes out what has to be passed to leave the blocks above `height`, innermost first.
+    fn pass(&mut self, height: usize) -> Done {
+        let (exits, scope) = (self.exits.clone(), self.scope);
+        while self.exits.len() > height {
+            match self.exits.pop() {
+                Some(Exit::Finally(nodes, outside)) => {
+                    self.scope = outside;
+                    self.block(nodes)?;
+                }
+                Some(Exit::Unbind(name)) => self.set(name, Expr::Literal(Value::Unbound))?,
+                Some(Exit::Loop { .. }) | None => {}
+            }
+        }
+        (self.exits, self.scope) = (exits, scope);
+        Ok(())
+    }
+
+    fn leave_by_return(&mut self, value: ExprId) -> Done {
+        if !self.exits.iter().any(|exit| matches!(exit, Exit::Finally(..))) {
+            return self.emit(Op::Return(value));
+        }
+        // What is returned is known before the `finally` runs, and may not be changed by it.
+        let kept = self.hidden("value")?;
+        self.emit(Op::Set { place: Place::Local(kept), value })?;
+        self.pass(0)?;
+        let kept = self.expr(Expr::Local(kept));
+        self.emit(Op::Return(kept))
+    }
+
+    fn leave_loop(&mut self, target: fn(Label, Label) -> Label) -> Done {
+        let at = self.exits.iter().rposition(|exit| matches!(exit, Exit::Loop { .. }));
+        let at = at.expect("break and continue stand in a loop");
+        let Exit::Loop { next, done } = self.exits[at] else { unreachable!("a loop was found") };
+        self.pass(at + 1)?;
+        self.emit(Op::Jump(target(next, done)))
+    }
+
+    fn finish(mut self) -> Body {
+        let labels = self.labels;
+        let pc = |label: Label| labels[label as usize];
+        for op in &mut self.ops {
+            match op {
+                Op::Jump(to) | Op::JumpUnless { to, .. } | Op::JumpUnlessCaught { to, .. } => *to = pc(*to),
+                Op::NextItem { done, .. } => *done = pc(*done),
+                _ => {}
+            }
+        }
+        // Deeper handlers are inner ones wherever two guard the same operation.
+        self.handlers.sort_by_key(|handler| std::cmp::Reverse(handler.depth));
+        let guards = self.handlers.iter().flat_map(|handler| {
+            handler.runs.iter().map(|&(from, to)| Guard { from, to, target: pc(handler.target), error: handler.error })
+        });
+        let guards = guards.collect();
+        Body { ops: self.ops, guards, locals: self.locals, ..Body::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Scenario, alone};
+
+    /// What main prints, and how it ends.
+    fn check(steps: &str, expected: &[&str]) {
+        let text = format!("about = 'a test'\n[main]\nsteps = [{steps}]\n");
+        let scenario = Scenario::parse(&text, &[]).unwrap_or_else(|errors| panic!("{text}: {errors:#?}"));
+        assert_eq!(alone::run(&scenario.program(None, None).unwrap()), expected, "{steps}");
+    }
+
+    #[test]
+    fn loops_and_branches() {
+        check("{ for = 'x', in = 'range(2, 4)', do = [{ print = '{x}' }] }", &["2", "3", "returned None"]);
+        check("{ for = 'x', in = '[1, 2]', do = [{ if = 'x == 2', then = [{ return = '{x}' }] }] }", &["returned 2"]);
+        check(
+            "{ set = 'x', to = 0 }, { while = true, do = [{ add = 1, to = 'x' }, { if = 'x < 3', then = ['continue'], \
+             else = ['break'] }] }, { return = 'x is {x}' }",
+            &["returned x is 3"],
+        );
+        check(
+            "{ for = 'a', in = '[1, 2]', do = [{ for = 'b', in = '[3, 4]', do = [{ print = '{a}{b}' }] }] }",
+            &["13", "14", "23", "24", "returned None"],
+        );
+    }
+
+    #[test]
+    fn a_clause_catches_its_class_and_the_others_pass() {
+        let caught = |ty: &str| {
+            format!(
+                "{{ try = [{{ raise = 'm', type = '{ty}' }}], except = {{ 'ValueError as e' = [{{ print = 'V {{e}}' }}], \
+                 'Exception' = [{{ print = 'E' }}] }}, else = [{{ print = 'else' }}], finally = [{{ print = 'F' }}] }}"
+            )
+        };
+        check(&caught("ValueError"), &["V m", "F", "returned None"]);
+        check(&caught("KeyError"), &["E", "F", "returned None"]);
+        check(&caught("CancelledError"), &["F", "raised m"]);
+        check("{ try = [], except = { 'Exception' = [] }, else = [{ raise = 'in else' }] }", &["raised in else"]);
+        check(
+            "{ try = [{ raise = 'a' }], except = { 'Exception as e' = [{ try = [{ raise = 'b' }], except = { \
+             'Exception as e' = [{ print = '{e}' }] } }, 'raise'] } }",
+            &["b", "raised a"],
+        );
+    }
+
+    #[test]
+    fn every_way_out_passes_the_finally_once() {
+        let wrapped = |inside: &str| {
+            format!(
+                "{{ for = 'x', in = '[1, 2]', do = [{{ try = [{{ try = [{inside}], finally = [{{ print = 'in {{x}}' }}] }}], \
+                 finally = [{{ print = 'out {{x}}' }}] }}] }}, {{ print = 'after' }}"
+            )
+        };
+        check(&wrapped("{ return = '7' }"), &["in 1", "out 1", "returned 7"]);
+        check(&wrapped("'break'"), &["in 1", "out 1", "after", "returned None"]);
+        check(&wrapped("'continue'"), &["in 1", "out 1", "in 2", "out 2", "after", "returned None"]);
+        check(&wrapped("{ raise = 'r' }"), &["in 1", "out 1", "raised r"]);
+        check(&wrapped(""), &["in 1", "out 1", "in 2", "out 2", "after", "returned None"]);
+    }
+
+    #[test]
+    fn what_a_finally_does_wins() {
+        check("{ try = [{ return = 'a' }], finally = [{ return = 'b' }] }", &["returned b"]);
+        check("{ try = [{ raise = 'a' }], finally = [{ return = 'b' }] }", &["returned b"]);
+        check("{ try = [{ return = 'a' }], finally = [{ raise = 'b' }] }", &["raised b"]);
+        check(
+            "{ set = 'x', to = 1 }, { try = [{ return = '{x}' }], finally = [{ set = 'x', to = 2 }] }",
+            &["returned 1"],
+        );
+        check(
+            "{ for = 'x', in = '[1]', do = [{ try = [{ return = 'a' }], finally = ['break'] }] }, { return = 'b' }",
+            &["returned b"],
+        );
+        // The inner return is undone by the inner error; the outer value is still the first one.
+        check(
+            "{ try = [{ return = 'a' }], finally = [{ try = [{ try = [{ return = 'b' }], finally = [{ raise = 'c' }] }], \
+             except = { 'Exception' = [] } }] }",
+            &["returned a"],
+        );
+    }
+
+    #[test]
+    fn the_name_of_a_clause_ends_with_it() {
+        check(
+            "{ set = 'e', to = 1 }, { try = [{ raise = 'x' }], except = { 'Exception as e' = [] } }, { print = '{e}' }",
+            &["raised cannot access local variable 'e' where it is not associated with a value"],
+        );
+    }
+
+    #[test]
+    fn copies_have_an_end() {
+        let mut steps = "{ print = 'x' }".to_owned();
+        for _ in 0..16 {
+            steps = format!("{{ try = ['return'], finally = [{steps}, {steps}] }}");
+        }
+        // 2^16 steps in the text, far more in the operations.
+        let text = format!("about = 'a test'\n[main]\nsteps = [{steps}]\n");
+        let errors = Scenario::parse(&text, &[]).unwrap_err();
+        assert_eq!(errors[0].label, "too large");
+    }
+}

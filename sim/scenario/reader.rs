@@ -1,0 +1,275 @@
+//! Typed access to the tables of a TOML file: every value with its place, every misfit a message.
+//!
+//! A function that finds something wrong records it and returns nothing, so that one pass finds as much as it can.
+//!
+//! Knows nothing of what the keys mean.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+use crate::diagnostic::Diagnostic;
+use crate::time::Nanos;
+
+use super::duration;
+use super::expression::{self, Expression};
+use super::template::Template;
+
+/// The bytes of the file that something stands in.
+pub(super) type Span = Range<usize>;
+
+/// A value of the file, and where it stands.
+pub(super) type Value<'a> = Spanned<DeValue<'a>>;
+
+/// A text of the file.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Quoted {
+    pub(super) text: String,
+    /// With its quotes.
+    pub(super) span: Span,
+    /// Where its first byte stands, if the file has it as it is: a text with escapes cannot be pointed into.
+    inner: Option<usize>,
+}
+
+impl Quoted {
+    /// The place of a part of the text, or of the whole where parts cannot be told.
+    pub(super) fn part(&self, part: Range<usize>) -> Span {
+        self.inner.map_or(self.span.clone(), |at| at + part.start..at + part.end)
+    }
+}
+
+/// A table of the file.
+#[derive(Clone)]
+pub(super) struct Table<'a> {
+    pub(super) map: &'a DeTable<'a>,
+    pub(super) span: Span,
+}
+
+impl<'a> Table<'a> {
+    pub(super) fn get(&self, key: &str) -> Option<&'a Value<'a>> {
+        self.map.get(key)
+    }
+
+    /// Where `key` itself stands; the table if it has none.
+    pub(super) fn key_span(&self, key: &str) -> Span {
+        self.map.get_key_value(key).map_or(self.span.clone(), |(key, _)| key.span())
+    }
+
+    /// Its keys and values in the order of the file.
+    pub(super) fn in_order(&self) -> Vec<(&'a Spanned<DeString<'a>>, &'a Value<'a>)> {
+        let mut entries: Vec<_> = self.map.iter().collect();
+        entries.sort_by_key(|(key, _)| key.span().start);
+        entries
+    }
+}
+
+/// Reads one file, and keeps what is wrong with it.
+pub(super) struct Reader<'s> {
+    source: &'s str,
+    pub(super) errors: Vec<Diagnostic>,
+}
+
+impl<'s> Reader<'s> {
+    pub(super) fn new(source: &'s str) -> Reader<'s> {
+        Reader { source, errors: Vec::new() }
+    }
+
+    pub(super) fn error<T>(&mut self, error: Diagnostic) -> Option<T> {
+        self.errors.push(error);
+        None
+    }
+
+    fn keep<T>(&mut self, result: Result<T, Diagnostic>) -> Option<T> {
+        result.map_err(|error| self.errors.push(error)).ok()
+    }
+
+    fn mismatch<T>(&mut self, expected: &str, value: &Value) -> Option<T> {
+        let found = describe(value.get_ref());
+        self.error(Diagnostic::at(value.span(), format!("expected {expected}, but found {found}"), found))
+    }
+
+    /// Reports every key of `table` that is not one of `known`.
+    pub(super) fn only_keys(&mut self, table: &Table, known: &[&str]) {
+        for (key, _) in table.in_order() {
+            if !known.contains(&key.get_ref().as_ref()) {
+                self.errors.push(unknown(key.span(), "key", key.get_ref(), known.iter().copied()));
+            }
+        }
+    }
+
+    /// The value of a key that has to be there.
+    pub(super) fn required<'a>(&mut self, table: &Table<'a>, key: &str, why: &str) -> Option<&'a Value<'a>> {
+        let found = table.get(key);
+        if found.is_none() {
+            let message = format!("expected the key `{key}`, but found none");
+            self.missing(table, &message, &format!("no `{key}` here"), why);
+        }
+        found
+    }
+
+    /// Reports that a table lacks something; the file as a whole has no place to underline.
+    pub(super) fn missing(&mut self, table: &Table, message: &str, label: &str, help: &str) {
+        let error = match table.span.is_empty() {
+            true => Diagnostic::whole(message),
+            false => Diagnostic::at(table.span.clone(), message, label),
+        };
+        self.errors.push(error.help(help));
+    }
+
+    pub(super) fn text(&mut self, value: &Value) -> Option<Quoted> {
+        match value.get_ref() {
+            DeValue::String(text) => Some(self.quoted(text, value.span())),
+            _ => self.mismatch("a text", value),
+        }
+    }
+
+    pub(super) fn quoted(&self, text: &str, span: Span) -> Quoted {
+        let raw = &self.source[span.clone()];
+        // Bare keys stand as they are; other texts behind one quote, or three and perhaps a line break.
+        let skipped = [0, 1, 3, 4, 5].into_iter().find(|&skip| raw.get(skip..skip + text.len()) == Some(text));
+        Quoted { text: text.to_owned(), inner: skipped.map(|skip| span.start + skip), span }
+    }
+
+    /// An integer from `least` to `most`.
+    pub(super) fn integer(&mut self, value: &Value, least: i64, most: i64) -> Option<i64> {
+        let DeValue::Integer(integer) = value.get_ref() else {
+            return self.mismatch("an integer", value);
+        };
+        let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
+        match number.filter(|number| (least..=most).contains(number)) {
+            Some(number) => Some(number),
+            None => self.error(Diagnostic::at(
+                value.span(),
+                format!("expected an integer from {least} to {most}, but found {integer}"),
+                if number.is_some_and(|number| number < least) { "too small" } else { "too big" },
+            )),
+        }
+    }
+
+    pub(super) fn boolean(&mut self, value: &Value) -> Option<bool> {
+        match value.get_ref() {
+            DeValue::Boolean(boolean) => Some(*boolean),
+            _ => self.mismatch("true or false", value),
+        }
+    }
+
+    pub(super) fn array<'a>(&mut self, value: &'a Value<'a>) -> Option<&'a [Value<'a>]> {
+        match value.get_ref() {
+            DeValue::Array(array) => Some(array),
+            _ => self.mismatch("an array", value),
+        }
+    }
+
+    pub(super) fn table<'a>(&mut self, value: &'a Value<'a>) -> Option<Table<'a>> {
+        match value.get_ref() {
+            DeValue::Table(map) => Some(Table { map, span: value.span() }),
+            _ => self.mismatch("a table", value),
+        }
+    }
+
+    /// One of a few words.
+    pub(super) fn word<T: Clone>(&mut self, value: &Value, kind: &str, words: &[(&str, T)]) -> Option<T> {
+        let text = self.text(value)?;
+        match words.iter().find(|(word, _)| *word == text.text) {
+            Some((_, meaning)) => Some(meaning.clone()),
+            None => self.error(unknown(text.span, kind, &text.text, words.iter().map(|(word, _)| *word))),
+        }
+    }
+
+    /// A name that a step binds.
+    pub(super) fn name(&mut self, value: &Value) -> Option<Spanned<String>> {
+        let text = self.text(value)?;
+        self.is_name(&text.text, &text.span).then(|| Spanned::new(text.span.clone(), text.text))
+    }
+
+    /// Whether `text` can be a name; reports it if not.
+    pub(super) fn is_name(&mut self, text: &str, span: &Span) -> bool {
+        let good = expression::is_name(text);
+        if !good {
+            let message = format!("expected a name, but found `{text}`");
+            self.errors.push(
+                Diagnostic::at(span.clone(), message, "not a name").help(
+                    "a name begins with a letter, goes on with letters, digits and `_`, and is no word of Python",
+                ),
+            );
+        }
+        good
+    }
+
+    pub(super) fn template(&mut self, value: &Value) -> Option<Template> {
+        let text = self.text(value)?;
+        let parsed = Template::parse(text);
+        self.keep(parsed)
+    }
+
+    /// A length of time that may have placeholders; the number 0 is one as well.
+    pub(super) fn length(&mut self, value: &Value) -> Option<Template> {
+        match value.get_ref() {
+            DeValue::String(_) => self.template(value),
+            DeValue::Integer(zero) if zero.as_str() == "0" => {
+                Some(Template::constant(Quoted { text: "0".to_owned(), span: value.span(), inner: None }))
+            }
+            _ => self.mismatch("a duration such as \"1.5s\"", value),
+        }
+    }
+
+    /// A length of time without placeholders.
+    pub(super) fn duration(&mut self, value: &Value) -> Option<Nanos> {
+        let text = match value.get_ref() {
+            DeValue::Integer(zero) if zero.as_str() == "0" => return Some(Nanos(0)),
+            DeValue::String(_) => self.text(value)?,
+            _ => return self.mismatch("a duration such as \"1.5s\"", value),
+        };
+        let parsed = duration::parse(&text.text)
+            .map_err(|problem| Diagnostic::at(text.part(problem.part), problem.message, problem.label));
+        self.keep(parsed)
+    }
+
+    /// An expression; an integer and a boolean of TOML are expressions too.
+    pub(super) fn expression(&mut self, value: &Value) -> Option<Expression> {
+        match value.get_ref() {
+            DeValue::String(_) => {
+                let text = self.text(value)?;
+                let parsed = expression::parse(&text);
+                self.keep(parsed)
+            }
+            DeValue::Integer(_) => {
+                self.integer(value, i64::MIN, i64::MAX).map(|int| Expression::integer(int, value.span()))
+            }
+            DeValue::Boolean(boolean) => Some(Expression::boolean(*boolean, value.span())),
+            _ => self.mismatch("an expression", value),
+        }
+    }
+}
+
+fn describe(value: &DeValue) -> &'static str {
+    match value {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a float",
+        DeValue::Boolean(_) => "a boolean",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "an array",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+/// Something is called by a name that nobody has: says so, and which name is nearest.
+pub(super) fn unknown<'a>(span: Span, kind: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Diagnostic {
+    let known: Vec<&str> = known.into_iter().collect();
+    let error = Diagnostic::at(span, format!("there is no {kind} `{name}`"), format!("unknown {kind}"));
+    let near = known.iter().map(|other| (strsim::damerau_levenshtein(name, other), *other)).min();
+    match near {
+        Some((distance, other)) if distance <= name.chars().count().div_ceil(3) => {
+            error.help(format!("did you mean `{other}`?"))
+        }
+        _ if known.is_empty() => error.help(format!("there is no {kind} at all here")),
+        _ => {
+            const SHOWN: usize = 24;
+            let list = known.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            let more = if known.len() > SHOWN { ", …" } else { "" };
+            error.help(format!("it could be {list}{more}"))
+        }
+    }
+}

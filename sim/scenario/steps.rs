@@ -1,0 +1,405 @@
+//! Steps: from the tables of a TOML array to a tree of verbs.
+//!
+//! Knows nothing of what names mean; that needs the whole file.
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use crate::diagnostic::Diagnostic;
+use crate::program::ReturnWhen;
+
+use super::expression::{self, Expression, Iterable};
+use super::reader::{Quoted, Reader, Span, Table, Value, unknown};
+use super::template::Template;
+
+/// A name that a step binds or uses.
+pub(super) type Name = Spanned<String>;
+
+/// One step.
+#[derive(Clone, Debug)]
+pub(super) struct Step {
+    pub(super) verb: Verb,
+    pub(super) span: Span,
+}
+
+/// What a step does.
+#[derive(Clone, Debug)]
+pub(super) enum Verb {
+    Print(Template),
+    Sleep(Template),
+    Point(Name),
+    Raise { ty: Name, message: Template },
+    Reraise,
+    Return(Option<Template>),
+    Break,
+    Continue,
+    Spawn { what: Operand, into: Option<Name> },
+    Await { what: Operand, into: Option<Name> },
+    Cancel { what: Operand, message: Option<Template>, accepted: Option<Name> },
+    CancelAll { message: Option<Template> },
+    Gather { what: Operand, return_exceptions: bool, into: Option<Name> },
+    Wait(Box<Wait>),
+    Set { name: Name, value: Expression },
+    Add { amount: Expression, name: Name },
+    Append { item: Expression, list: Expression },
+    Remove { item: Expression, list: Expression },
+    Assert { condition: Expression, message: Option<Template> },
+    If { condition: Expression, then: Vec<Step>, otherwise: Vec<Step> },
+    While { condition: Expression, body: Vec<Step> },
+    For { item: Name, over: Iterable, body: Vec<Step> },
+    Try(Box<Try>),
+}
+
+/// `await asyncio.wait(…)`
+#[derive(Clone, Debug)]
+pub(super) struct Wait {
+    pub(super) what: Operand,
+    pub(super) timeout: Option<Template>,
+    pub(super) return_when: ReturnWhen,
+    pub(super) done: Option<Name>,
+    pub(super) pending: Option<Name>,
+}
+
+/// `try` with all that belongs to it.
+#[derive(Clone, Debug)]
+pub(super) struct Try {
+    pub(super) body: Vec<Step>,
+    pub(super) clauses: Vec<Clause>,
+    pub(super) otherwise: Vec<Step>,
+    pub(super) finally: Option<Vec<Step>>,
+}
+
+/// `except TYPE as NAME`
+#[derive(Clone, Debug)]
+pub(super) struct Clause {
+    pub(super) ty: Name,
+    pub(super) name: Option<Name>,
+    pub(super) body: Vec<Step>,
+}
+
+/// What a step works on: one thing, or a list of things written out.
+#[derive(Clone, Debug)]
+pub(super) enum Operand {
+    One(Subject),
+    Each(Vec<Subject>),
+}
+
+/// A task's name as it is, or an expression; which of the two only the whole file tells.
+#[derive(Clone, Debug)]
+pub(super) struct Subject {
+    pub(super) text: Quoted,
+    pub(super) expression: Result<Expression, Box<Diagnostic>>,
+}
+
+/// Every verb, and the keys that may stand beside it.
+// The place for the next ones: shield, wait_for, timeout, task_group, and the primitives (lock, event, queue).
+const VERBS: &[(&str, &[&str])] = &[
+    ("print", &[]),
+    ("sleep", &[]),
+    ("point", &[]),
+    ("raise", &["type"]),
+    ("return", &[]),
+    ("spawn", &["as"]),
+    ("await", &["as"]),
+    ("cancel", &["message", "as"]),
+    ("cancel_all", &["message"]),
+    ("gather", &["as", "return_exceptions"]),
+    ("wait", &["timeout", "return_when", "done", "pending"]),
+    ("set", &["to"]),
+    ("add", &["to"]),
+    ("append", &["to"]),
+    ("remove", &["from"]),
+    ("assert", &["message"]),
+    ("if", &["then", "else"]),
+    ("while", &["do"]),
+    ("for", &["in", "do"]),
+    ("try", &["except", "else", "finally"]),
+];
+
+/// The steps that are a word.
+const WORDS: &[(&str, Verb)] =
+    &[("break", Verb::Break), ("continue", Verb::Continue), ("raise", Verb::Reraise), ("return", Verb::Return(None))];
+
+const RETURN_WHEN: &[(&str, ReturnWhen)] = &[
+    ("ALL_COMPLETED", ReturnWhen::AllCompleted),
+    ("FIRST_COMPLETED", ReturnWhen::FirstCompleted),
+    ("FIRST_EXCEPTION", ReturnWhen::FirstException),
+];
+
+impl Step {
+    /// The steps inside this one, block by block.
+    pub(super) fn blocks(&self) -> Vec<&[Step]> {
+        match &self.verb {
+            Verb::If { then, otherwise, .. } => vec![then, otherwise],
+            Verb::While { body, .. } | Verb::For { body, .. } => vec![body],
+            Verb::Try(block) => {
+                let clauses = block.clauses.iter().map(|clause| clause.body.as_slice());
+                let last = [block.otherwise.as_slice(), block.finally.as_deref().unwrap_or_default()];
+                std::iter::once(block.body.as_slice()).chain(clauses).chain(last).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The names that this step itself binds; those of `set` and `add` may be shared variables instead.
+    pub(super) fn names(&self) -> Vec<&Name> {
+        match &self.verb {
+            Verb::Spawn { into, .. } | Verb::Await { into, .. } | Verb::Gather { into, .. } => into.iter().collect(),
+            Verb::Cancel { accepted, .. } => accepted.iter().collect(),
+            Verb::Wait(wait) => wait.done.iter().chain(&wait.pending).collect(),
+            Verb::Set { name, .. } => vec![name],
+            Verb::For { item, .. } => vec![item],
+            Verb::Try(block) => block.clauses.iter().filter_map(|clause| clause.name.as_ref()).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// An array of steps.
+pub(super) fn read_steps(reader: &mut Reader, value: &Value) -> Option<Vec<Step>> {
+    let array = reader.array(value)?;
+    // Every step is read, so that each can say what is wrong with it.
+    let steps: Vec<Option<Step>> = array.iter().map(|step| read_step(reader, step)).collect();
+    steps.into_iter().collect()
+}
+
+fn read_step(reader: &mut Reader, value: &Value) -> Option<Step> {
+    if let DeValue::String(word) = value.get_ref() {
+        let verb = WORDS.iter().find(|(known, _)| known == word).map(|(_, verb)| verb.clone());
+        return match verb {
+            Some(verb) => Some(Step { verb, span: value.span() }),
+            None => {
+                let error = unknown(value.span(), "step", word, WORDS.iter().map(|(word, _)| *word));
+                reader.error(error.help("every other step is a table, such as { print = \"…\" }"))
+            }
+        };
+    }
+    let table = reader.table(value)?;
+    let (verb, beside) = read_verb_name(reader, &table)?;
+    let known: Vec<&str> = std::iter::once(verb).chain(beside.iter().copied()).collect();
+    reader.only_keys(&table, &known);
+    let verb = read_verb(reader, verb, &table)?;
+    Some(Step { verb, span: value.span() })
+}
+
+/// Which of the keys is the verb.
+fn read_verb_name(reader: &mut Reader, table: &Table) -> Option<(&'static str, &'static [&'static str])> {
+    let is_beside = |key: &str| VERBS.iter().any(|(_, beside)| beside.contains(&key));
+    let keys = table.in_order();
+    let mut verbs = keys.iter().filter_map(|(key, _)| {
+        let verb = VERBS.iter().find(|(verb, _)| verb == key.get_ref())?;
+        Some((key.span(), verb))
+    });
+    let Some((span, &(verb, beside))) = verbs.next() else {
+        let names = VERBS.iter().map(|(verb, _)| *verb);
+        return match keys.iter().find(|(key, _)| !is_beside(key.get_ref())) {
+            Some((key, _)) => reader.error(unknown(key.span(), "step", key.get_ref(), names)),
+            None => {
+                let message = "expected a step with a verb, but found none";
+                let help = "the verb says what the step does, as in { print = \"…\" } or { await = \"…\" }";
+                reader.error(Diagnostic::at(table.span.clone(), message, "no verb").help(help))
+            }
+        };
+    };
+    if let Some((second, &(other, _))) = verbs.next() {
+        let message = format!("expected one verb in a step, but found two: `{verb}` and `{other}`");
+        return reader.error(
+            Diagnostic::at(second, message, "the second")
+                .other(span, "the first")
+                .help("write two steps, one behind the other"),
+        );
+    }
+    Some((verb, beside))
+}
+
+/// The fields of one step, read by key.
+struct Fields<'r, 's, 'a> {
+    reader: &'r mut Reader<'s>,
+    table: &'r Table<'a>,
+    verb: &'static str,
+}
+
+impl<'a> Fields<'_, '_, 'a> {
+    fn required(&mut self, key: &str) -> Option<&'a Value<'a>> {
+        let why = format!("`{}` needs it", self.verb);
+        self.reader.required(self.table, key, &why)
+    }
+
+    /// A key that may be missing: nothing inside something if it is, nothing at all if it is wrong.
+    fn optional<T>(
+        &mut self,
+        key: &str,
+        read: impl FnOnce(&mut Reader, &'a Value<'a>) -> Option<T>,
+    ) -> Option<Option<T>> {
+        match self.table.get(key) {
+            Some(value) => read(self.reader, value).map(Some),
+            None => Some(None),
+        }
+    }
+
+    fn name(&mut self, key: &str) -> Option<Option<Name>> {
+        self.optional(key, |reader, value| reader.name(value))
+    }
+
+    fn template(&mut self, key: &str) -> Option<Option<Template>> {
+        self.optional(key, |reader, value| reader.template(value))
+    }
+
+    fn expression(&mut self, key: &str) -> Option<Expression> {
+        let value = self.required(key)?;
+        self.reader.expression(value)
+    }
+
+    fn steps(&mut self, key: &str) -> Option<Vec<Step>> {
+        let value = self.required(key)?;
+        read_steps(self.reader, value)
+    }
+
+    fn optional_steps(&mut self, key: &str) -> Option<Vec<Step>> {
+        self.optional(key, read_steps).map(Option::unwrap_or_default)
+    }
+
+    fn operand(&mut self) -> Option<Operand> {
+        let value = self.required(self.verb)?;
+        match value.get_ref() {
+            DeValue::Array(items) if self.verb != "cancel" => {
+                let subjects: Vec<_> = items.iter().map(|item| read_subject(self.reader, item)).collect();
+                subjects.into_iter().collect::<Option<_>>().map(Operand::Each)
+            }
+            _ => read_subject(self.reader, value).map(Operand::One),
+        }
+    }
+}
+
+fn read_subject(reader: &mut Reader, value: &Value) -> Option<Subject> {
+    let text = reader.text(value)?;
+    let expression = expression::parse(&text).map_err(Box::new);
+    Some(Subject { text, expression })
+}
+
+fn read_verb(reader: &mut Reader, verb: &'static str, table: &Table) -> Option<Verb> {
+    let value = table.get(verb)?;
+    let mut fields = Fields { reader, table, verb };
+    Some(match verb {
+        "print" => Verb::Print(fields.reader.template(value)?),
+        "sleep" => Verb::Sleep(fields.reader.length(value)?),
+        "point" => Verb::Point(read_word(fields.reader, value)?),
+        "raise" => {
+            let message = fields.reader.template(value)?;
+            let ty = fields.optional("type", read_word)?;
+            Verb::Raise { ty: ty.unwrap_or_else(|| Spanned::new(value.span(), "Exception".to_owned())), message }
+        }
+        "return" => Verb::Return(Some(fields.reader.template(value)?)),
+        "spawn" => Verb::Spawn { what: fields.operand()?, into: fields.name("as")? },
+        "await" => Verb::Await { what: fields.operand()?, into: fields.name("as")? },
+        "cancel" => {
+            Verb::Cancel { what: fields.operand()?, message: fields.template("message")?, accepted: fields.name("as")? }
+        }
+        "cancel_all" => {
+            fields.reader.word(value, "set of tasks", &[("others", ())])?;
+            Verb::CancelAll { message: fields.template("message")? }
+        }
+        "gather" => Verb::Gather {
+            what: fields.operand()?,
+            return_exceptions: fields
+                .optional("return_exceptions", |reader, value| reader.boolean(value))?
+                .unwrap_or(false),
+            into: fields.name("as")?,
+        },
+        "wait" => Verb::Wait(Box::new(Wait {
+            what: fields.operand()?,
+            timeout: fields.optional("timeout", |reader, value| reader.length(value))?,
+            return_when: fields
+                .optional("return_when", |reader, value| reader.word(value, "way to wait", RETURN_WHEN))?
+                .unwrap_or(ReturnWhen::AllCompleted),
+            done: fields.name("done")?,
+            pending: fields.name("pending")?,
+        })),
+        "set" => Verb::Set { name: fields.reader.name(value)?, value: fields.expression("to")? },
+        "add" => {
+            let amount = fields.reader.expression(value)?;
+            let name = fields.required("to")?;
+            Verb::Add { amount, name: fields.reader.name(name)? }
+        }
+        "append" => Verb::Append { item: fields.reader.expression(value)?, list: fields.expression("to")? },
+        "remove" => Verb::Remove { item: fields.reader.expression(value)?, list: fields.expression("from")? },
+        "assert" => Verb::Assert { condition: fields.reader.expression(value)?, message: fields.template("message")? },
+        _ => read_block(&mut fields, value)?,
+    })
+}
+
+/// The verbs that have steps inside them.
+fn read_block(fields: &mut Fields, value: &Value) -> Option<Verb> {
+    match fields.verb {
+        "if" => {
+            let condition = fields.reader.expression(value);
+            let (then, otherwise) = (fields.steps("then"), fields.optional_steps("else"));
+            Some(Verb::If { condition: condition?, then: then?, otherwise: otherwise? })
+        }
+        "while" => {
+            let (condition, body) = (fields.reader.expression(value), fields.steps("do"));
+            Some(Verb::While { condition: condition?, body: body? })
+        }
+        "for" => {
+            let (item, over) = (fields.reader.name(value), read_iterable(fields));
+            let body = fields.steps("do");
+            Some(Verb::For { item: item?, over: over?, body: body? })
+        }
+        _ => read_try(fields),
+    }
+}
+
+fn read_iterable(fields: &mut Fields) -> Option<Iterable> {
+    let value = fields.required("in")?;
+    let text = fields.reader.text(value)?;
+    match expression::parse_iterable(&text) {
+        Ok(iterable) => Some(iterable),
+        Err(error) => fields.reader.error(error),
+    }
+}
+
+fn read_try(fields: &mut Fields) -> Option<Verb> {
+    let body = fields.steps("try");
+    let otherwise = fields.optional_steps("else");
+    let finally = fields.optional("finally", read_steps);
+    let clauses = match fields.table.get("except") {
+        Some(value) => read_clauses(fields.reader, value),
+        None => Some(Vec::new()),
+    };
+    if fields.table.get("except").is_none() && fields.table.get("finally").is_none() {
+        let message = "expected `except` or `finally` beside `try`, but found neither";
+        fields.reader.errors.push(Diagnostic::at(fields.table.key_span("try"), message, "nothing is caught here"));
+    }
+    Some(Verb::Try(Box::new(Try { body: body?, clauses: clauses?, otherwise: otherwise?, finally: finally? })))
+}
+
+/// The clauses of `except`, in the order of the file.
+fn read_clauses(reader: &mut Reader, value: &Value) -> Option<Vec<Clause>> {
+    let table = reader.table(value)?;
+    let mut clauses = Some(Vec::new());
+    for (key, steps) in table.in_order() {
+        let quoted = reader.quoted(key.get_ref(), key.span());
+        let (ty, name) = match quoted.text.split_once(" as ") {
+            Some((ty, name)) => (ty, Some(name)),
+            None => (quoted.text.as_str(), None),
+        };
+        let body = read_steps(reader, steps);
+        let good = name.is_none_or(|name| reader.is_name(name, &quoted.span));
+        let clause = body.filter(|_| good).map(|body| Clause {
+            ty: Spanned::new(quoted.part(0..ty.len()), ty.to_owned()),
+            name: name.map(|name| Spanned::new(quoted.part(ty.len() + 4..quoted.text.len()), name.to_owned())),
+            body,
+        });
+        clauses = clauses.zip(clause).map(|(mut clauses, clause)| {
+            clauses.push(clause);
+            clauses
+        });
+    }
+    clauses
+}
+
+/// A text that names something, in words of any kind.
+fn read_word(reader: &mut Reader, value: &Value) -> Option<Name> {
+    let text = reader.text(value)?;
+    Some(Spanned::new(text.span, text.text))
+}
