@@ -96,8 +96,7 @@ KEPT_OF_CUT_RUNS = 1000
 # How deep coroutines may run each other in place, and cancellations go: well below Python's own limit, and no deeper
 # than any program has a reason to.
 DEEPEST = 100
-UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "min": 60 * 10**9,
-         "h": 3600 * 10**9, "d": 86400 * 10**9}  # fmt: skip
+UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86400 * 10**9}
 
 
 def main(arguments):
@@ -284,7 +283,8 @@ class Run(virtual_loop.VirtualLoop):
 
     def ask(self, handle, message, by, above=()):
         """Records whom `cancel()` is going to reach, by looking at what each task awaits."""
-        if not asyncio.isfuture(handle):
+        if not asyncio.isfuture(handle) or isinstance(handle, asyncio.Task) and not hasattr(handle, "record"):
+            # No future; or one of asyncio's own tasks, which a task that outlives main can meet.
             return
         if handle in above or len(above) == DEEPEST:
             self.abandon(Cut("recursion"))
@@ -683,7 +683,7 @@ def nanoseconds(length, values=None):
 @functools.lru_cache(maxsize=None)
 def _nanoseconds(text):
     text = text.split("..")[0].strip()
-    part = r"(\d+(?:\.\d+)?) ?([a-zµ]+) *"
+    part = r"(\d+(?:\.\d+)?) ?([a-z]+) *"
     parts = re.findall(part, "0s" if text == "0" else text)
     if not parts or re.sub(part, "", text) not in ("", "0"):
         raise Mistake("no duration: {!r}".format(text))
