@@ -1,13 +1,82 @@
-//! placeholder
+//! Atropos runs tasks on a seeded virtual clock and shows exactly what happens when one of them is cancelled.
+//!
+//! A scenario file says what the tasks do, where they may fail, and who cancels whom; a run is a function of that file,
+//! a strategy and a seed. The [`README`](https://crates.io/crates/atropos) is for people who come with a question; this page is the map of the
+//! house, for people who want to build on it or in it.
+//!
+//! # The map
+//!
+//! Four floors and one law: nouns are shared, machines never meet, the door introduces them. A room names rooms of
+//! lower floors, and on floor 1 its neighbours; never one above, and never another machine. `tests/tidy.rs` holds it.
+//!
+//! **Floor 0, the ground**
+//!
+//! - `choice`: the one door through which everything free in a run is asked, and who answers: nobody, a seed, a log.
+//! - `time`, `id`: integer nanoseconds; the names of tasks, futures and texts inside a run.
+//!
+//! **Floor 1, the nouns**
+//!
+//! - `program`: what runs: steps resolved into plain operations, and the interpreter that all machines share.
+//! - `body`: what runs when it is a root future instead.
+//! - `machine`: what search drives: step, and where it can, fork and key.
+//! - `trace`: what happened: events, questions, exactly one outcome; the tally and the fingerprint.
+//! - `verdict`, `experiment`: what a run means; from choices to a judged trace.
+//! - `diagnostic`: what is wrong with a file, and where.
+//!
+//! **Floor 2, the machines**
+//!
+//! - `scenario`: TOML text to a scenario, and on to a program; every message about a bad file.
+//! - `strategy`: the named main programs, a small file each.
+//! - `event_loop`: asyncio's loop, tasks, futures, gather, wait and the end of `run()`, as data, exact to the turn.
+//! - `tokio_program`: a program as real tokio tasks, and the strategies as a Rust programmer would write them.
+//! - `network`: a body as one host of a simulated network, on turmoil.
+//! - `judge`: expectations, as folds over events.
+//! - `report`: every sentence, table and line of JSON.
+//!
+//! **Floor 3, the door**
+//!
+//! - `harness`: files in, judged runs out; the command line and the tests both come through here.
+//! - `cli`, `main`: the command `atropos`.
+//!
+//! # The route
+//!
+//! The data goes one way: file → `Scenario` → `Program` → machine and choices → `Trace` → `Verdict` → report or snapshot.
+//!
+//! ```
+//! use atropos::experiment::Runtime;
+//! use atropos::harness::{File, Run};
+//! use atropos::report;
+//!
+//! let file = File::load("scenarios/first.toml".as_ref())?;
+//! let strategy = Some("gather-cancel-wrong".to_owned());
+//! let judged = file.run(&Run { strategy, runtime: Runtime::Asyncio, profile: None, seed: None })?;
+//!
+//! assert!(judged.verdict.is_good());
+//! assert!(report::transcript(&judged.program, &judged.trace).ends_with(">task 9 done\n"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![warn(missing_docs)]
+#![forbid(unsafe_code)]
+
 pub mod body;
 pub mod choice;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod diagnostic;
+pub mod event_loop;
 pub mod experiment;
+pub mod harness;
 pub mod id;
+pub mod judge;
 pub mod machine;
+#[cfg(feature = "network")]
+pub mod network;
 pub mod program;
+pub mod report;
 pub mod scenario;
 pub mod strategy;
 pub mod time;
+pub mod tokio_program;
 pub mod trace;
 pub mod verdict;

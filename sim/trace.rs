@@ -37,7 +37,7 @@ pub enum Outcome {
 }
 
 /// Where tasks ended up at the moment when main ended, each task but main counted once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Tally {
     /// Returned.
     pub finished: u32,
@@ -63,6 +63,7 @@ pub struct Moment {
 }
 
 /// What can happen. Every variant names the task, or the future, that it happens to.
+#[expect(missing_docs, reason = "the fields are what the line above each variant says")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum What {
     /// A task was created by `by`.
@@ -95,8 +96,9 @@ pub enum What {
     GatherCancelRefused { future: FutureId, by: Requester, since: u32 },
     /// `CancelledError` is raised inside the task, where it waits.
     CancelDelivered { task: TaskId, message: Option<TextId> },
-    /// A failure or cancellation that the scenario declares strikes at a point.
-    Struck { task: TaskId, point: u16 },
+    /// A failure or cancellation that the scenario declares strikes at a point of the coroutine that the task runs,
+    /// which is another instance than its own while it runs one in place.
+    Struck { task: TaskId, instance: InstanceId, point: u16 },
     /// A step raised.
     Raised { task: TaskId, error: Error },
     /// An `except` caught it.
@@ -134,8 +136,6 @@ pub enum Wake {
     Timer,
     /// The future that it awaited is done.
     Future(FutureId),
-    /// `wait` has what it was asked for, or timed out.
-    Wait,
 }
 
 /// Who asks for a cancellation.
@@ -206,8 +206,8 @@ impl Event {
     }
 
     #[inline]
-    fn new(kind: u8, small: u32, subject: u32, payload: u64) -> Event {
-        Event { head: u64::from(kind) | u64::from(small) << 8 | u64::from(subject) << 32, payload }
+    const fn new(kind: u8, small: u32, subject: u32, payload: u64) -> Event {
+        Event { head: kind as u64 | (small as u64) << 8 | (subject as u64) << 32, payload }
     }
 
     fn kind(self) -> u8 {
@@ -303,31 +303,22 @@ fn requester_from(event: Event) -> Requester {
     }
 }
 
-/// Events being recorded: turns are put in only where something happens in them.
+/// Events being recorded.
 #[derive(Clone, Debug, Default)]
 pub struct Recorder {
     events: Vec<Event>,
-    /// The turn that the next event belongs to.
-    turn: u32,
-    time: Time,
-    /// The turn that was recorded last.
-    recorded: u32,
 }
 
 impl Recorder {
     /// Forgets everything and keeps the memory.
     pub fn reset(&mut self) {
         self.events.clear();
-        self.turn = 0;
-        self.time = Time::ZERO;
-        self.recorded = 0;
     }
 
     /// From here on it is this turn, at this time.
     #[inline]
     pub fn turn(&mut self, number: u32, time: Time) {
-        self.turn = number;
-        self.time = time;
+        self.events.push(Event::turn(number, time));
     }
 
     /// The events so far.
@@ -335,13 +326,9 @@ impl Recorder {
         &self.events
     }
 
-    /// Records what happened.
-    #[inline]
+    /// Records what happened. Inlined, so that what is recorded is packed where it is known what it is.
+    #[inline(always)]
     pub fn record(&mut self, what: What) {
-        if self.recorded != self.turn {
-            self.recorded = self.turn;
-            self.events.push(Event::turn(self.turn, self.time));
-        }
         let event = match what {
             What::Created { task, by, instance } => Event::new(kind::CREATED, 0, task.0, pair(by.0, instance.0)),
             What::Started { task } => Event::new(kind::STARTED, 0, task.0, 0),
@@ -362,7 +349,6 @@ impl Recorder {
                     Wake::Yield => (0, 0),
                     Wake::Timer => (1, 0),
                     Wake::Future(future) => (2, u64::from(future.0)),
-                    Wake::Wait => (3, 0),
                 };
                 Event::new(kind::RESUMED, tag, task.0, bits)
             }
@@ -385,7 +371,9 @@ impl Recorder {
             What::CancelDelivered { task, message } => {
                 Event::new(kind::CANCEL_DELIVERED, 0, task.0, u64::from(text_bits(message)))
             }
-            What::Struck { task, point } => Event::new(kind::STRUCK, 0, task.0, u64::from(point)),
+            What::Struck { task, instance, point } => {
+                Event::new(kind::STRUCK, 0, task.0, pair(instance.0, u32::from(point)))
+            }
             What::Raised { task, error } => Event::new(kind::RAISED, 0, task.0, error_bits(error)),
             What::Caught { task, error } => Event::new(kind::CAUGHT, 0, task.0, error_bits(error)),
             What::Finished { task, value } => {
@@ -410,6 +398,7 @@ impl Recorder {
         self.events.push(event);
     }
 
+    #[inline(never)]
     fn record_choice(&mut self, Choice { kind, subject, bound, answer }: Choice) {
         if let (Ok(bound), Ok(answer)) = (u32::try_from(bound), u32::try_from(answer)) {
             self.events.push(Event::new(kind::CHOSE, kind as u32, subject.0, pair(bound, answer)));
@@ -505,25 +494,51 @@ impl Trace {
 
     /// Where the tasks ended up, at the moment when main ended.
     pub fn tally(&self) -> Tally {
-        let mut tally = Tally::default();
-        let mut created = 0;
-        for Moment { time, what, .. } in self.iter() {
-            tally.ended = time;
-            match what {
-                What::Created { task, .. } if task != TaskId::MAIN => created += 1,
-                What::Finished { task, .. } | What::Failed { task, .. } | What::Cancelled { task, .. }
-                    if task == TaskId::MAIN =>
-                {
-                    break;
-                }
-                What::Finished { .. } => tally.finished += 1,
-                What::Failed { .. } => tally.failed += 1,
-                What::Cancelled { .. } => tally.cancelled += 1,
-                _ => {}
-            }
+        let mut counting = Counting::default();
+        self.iter().for_each(|moment| counting.see(moment));
+        counting.tally()
+    }
+}
+
+/// A [`Tally`] in the making: see every event, in order, and ask at any time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Counting {
+    /// Without the running ones, which are what is left.
+    tally: Tally,
+    created: u32,
+    main_has_ended: bool,
+}
+
+impl Counting {
+    /// Takes one more event in.
+    pub fn see(&mut self, Moment { time, what, .. }: Moment) {
+        if self.main_has_ended {
+            return;
         }
-        tally.running = created - tally.finished - tally.failed - tally.cancelled;
-        tally
+        self.tally.ended = time;
+        match what {
+            What::Created { task, .. } if task != TaskId::MAIN => self.created += 1,
+            What::Finished { task, .. } | What::Failed { task, .. } | What::Cancelled { task, .. }
+                if task == TaskId::MAIN =>
+            {
+                self.main_has_ended = true;
+            }
+            What::Finished { .. } => self.tally.finished += 1,
+            What::Failed { .. } => self.tally.failed += 1,
+            What::Cancelled { .. } => self.tally.cancelled += 1,
+            _ => {}
+        }
+    }
+
+    /// The tally if the run ended here.
+    pub fn tally(&self) -> Tally {
+        let ended = self.tally.finished + self.tally.failed + self.tally.cancelled;
+        Tally { running: self.created - ended, ..self.tally }
+    }
+
+    /// Whether main has ended; what happens later is `run()`'s shutdown and does not count.
+    pub fn has_main_ended(&self) -> bool {
+        self.main_has_ended
     }
 }
 
@@ -553,8 +568,7 @@ fn decode(event: Event) -> What {
             let by = match event.small() {
                 0 => Wake::Yield,
                 1 => Wake::Timer,
-                2 => Wake::Future(FutureId(event.low())),
-                _ => Wake::Wait,
+                _ => Wake::Future(FutureId(event.low())),
             };
             What::Resumed { task, by }
         }
@@ -569,7 +583,7 @@ fn decode(event: Event) -> What {
             What::GatherCancelRefused { future, by: requester_from(event), since: event.low() }
         }
         kind::CANCEL_DELIVERED => What::CancelDelivered { task, message: text_from(event.low()) },
-        kind::STRUCK => What::Struck { task, point: event.low() as u16 },
+        kind::STRUCK => What::Struck { task, instance: InstanceId(event.high()), point: event.low() as u16 },
         kind::RAISED => What::Raised { task, error: error_from(event) },
         kind::CAUGHT => What::Caught { task, error: error_from(event) },
         kind::FINISHED => What::Finished { task, value: value_from(event) },
@@ -613,13 +627,12 @@ mod tests {
             What::Resumed { task, by: Wake::Yield },
             What::Resumed { task, by: Wake::Timer },
             What::Resumed { task, by: Wake::Future(future) },
-            What::Resumed { task, by: Wake::Wait },
             What::CancelRequested { task, by, message: None },
             What::CancelRefused { task, by: Requester::Outside, since: 4 },
             What::GatherCancelRequested { future, by: Requester::Shutdown, message: Some(TextId(1)) },
             What::GatherCancelRefused { future, by, since: 6 },
             What::CancelDelivered { task, message: Some(TextId(0)) },
-            What::Struck { task, point: 2 },
+            What::Struck { task, instance: InstanceId(4), point: 2 },
             What::Raised { task, error },
             What::Caught { task, error: Error::cancelled(None) },
             What::Finished { task, value: Value::Error(error) },

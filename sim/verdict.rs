@@ -4,6 +4,7 @@
 
 use crate::program::ErrorType;
 use crate::time::Nanos;
+use crate::trace::Outcome;
 
 /// What a scenario expects of a run. What is not given is not checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub struct Expectation {
     pub prints: Option<Vec<String>>,
 }
 
-/// An [`Outcome`](crate::trace::Outcome) without its details.
+/// An [`Outcome`] without its details.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// Main returned.
@@ -54,6 +55,18 @@ impl Ending {
             Ending::Deadlocked => "deadlocked",
             Ending::OutOfSteps => "out-of-steps",
             Ending::Livelocked => "livelocked",
+        }
+    }
+}
+
+impl From<Outcome> for Ending {
+    fn from(outcome: Outcome) -> Ending {
+        match outcome {
+            Outcome::Finished(_) => Ending::Finished,
+            Outcome::Failed(_) => Ending::Failed,
+            Outcome::Deadlocked => Ending::Deadlocked,
+            Outcome::OutOfSteps => Ending::OutOfSteps,
+            Outcome::Livelocked => Ending::Livelocked,
         }
     }
 }

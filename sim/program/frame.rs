@@ -6,15 +6,14 @@
 //!
 //! Knows nothing of turns, queues or timers.
 
-use std::fmt::Write as _;
-
 use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
 use crate::time::{Nanos, Time};
 use crate::trace::What;
 
+use super::show::{DEEPEST_LIST, Lookup, display, text_of};
 use super::{
-    Attribute, Comparison, Error, ErrorType, Expr, ExprId, FrameId, Local, Memory, Op, Piece, Place, Program,
-    ReturnWhen, Strike, Text, Value,
+    Attribute, Body, Comparison, Error, ErrorType, Expr, ExprId, FrameId, Local, Memory, Op, Piece, Place, Program,
+    ReturnWhen, Slot, Strike, Text, Value,
 };
 
 /// What a frame does next, as far as its machine is concerned.
@@ -112,44 +111,83 @@ pub trait Runtime {
     fn instance_of(&self, future: FutureId) -> Option<InstanceId>;
 }
 
+/// What a machine's values name is in its memory.
+impl<R: Runtime> Lookup for R {
+    fn made_text(&self, id: TextId) -> Option<&str> {
+        self.memory_ref().texts.get(id)
+    }
+
+    fn items(&self, id: ListId) -> Option<&[Value]> {
+        Some(self.memory_ref().list(id))
+    }
+
+    fn instance_of(&self, future: FutureId) -> Option<InstanceId> {
+        Runtime::instance_of(self, future)
+    }
+}
+
 /// How deep coroutines may call each other, as Python's recursion limit.
 const DEEPEST_CALL: u32 = 1000;
 
 /// Runs a frame from where it is: at its start, or at the operation that waited, with what it waited for.
+///
+/// What most steps are is executed right here; the rest, and everything that can raise, is in [`Run::execute`].
 pub fn resume<R: Runtime>(program: &Program, rt: &mut R, frame: FrameId, input: Result<Value, Error>) -> Next {
-    let instance = rt.memory().instance_of(frame);
-    let mut run = Run { program, rt, frame, instance, pc: 0 };
-    let mut raised = run.arrive(input);
-    let body = program.body(instance);
-    loop {
-        let steps_left = &mut run.rt.memory().steps_left;
-        if *steps_left == 0 {
-            return Next::OutOfSteps;
+    let memory = rt.memory();
+    let mut steps_left = memory.steps_left;
+    let state = &mut memory.frames[frame.0 as usize];
+    let (mut pc, begun, instance, locals) = (state.pc, state.begun, state.instance, state.locals);
+    state.begun = true;
+    let place = program.instance(instance);
+    let body = &program.bodies[place.body as usize];
+    let consts = &program.consts[place.consts as usize..];
+    let mut run = Run { program, rt, frame, instance, body, consts, locals };
+
+    let mut raised = None;
+    match input {
+        Ok(value) if begun => {
+            run.bind_input(&body.ops[pc as usize], value);
+            pc += 1;
         }
-        *steps_left -= 1;
-        let step = match raised.take() {
-            Some(error) => Err(error),
-            None => run.execute(&body.ops[run.pc as usize]),
-        };
-        match step {
-            Ok(Flow::On) => run.pc += 1,
-            Ok(Flow::To(pc)) => run.pc = pc,
-            Ok(Flow::Out(next)) => {
-                let state = &mut run.rt.memory().frames[frame.0 as usize];
-                state.pc = run.pc;
-                state.begun = true;
-                return next;
-            }
-            Err(error) => {
-                let guard = body.guards.iter().find(|guard| guard.from <= run.pc && run.pc < guard.to);
-                let Some(guard) = guard.filter(|_| run.rt.memory().frames[frame.0 as usize].begun) else {
-                    return Next::Raised(error);
-                };
-                run.rt.memory().set_local(frame, guard.error, Value::Error(error));
-                run.pc = guard.target;
-            }
-        }
+        Ok(_) => {}
+        // An error that arrives before the first operation finds no guard: no line of an unstarted coroutine runs.
+        Err(error) if !begun => return Next::Raised(error),
+        Err(error) => raised = Some(error),
     }
+    let next = loop {
+        if let Some(error) = raised.take() {
+            let Some(guard) = body.guards.iter().find(|guard| guard.from <= pc && pc < guard.to) else {
+                break Next::Raised(error);
+            };
+            run.bind(guard.error, Value::Error(error));
+            pc = guard.target;
+        }
+        if steps_left == 0 {
+            break Next::OutOfSteps;
+        }
+        steps_left -= 1;
+        match body.ops[pc as usize] {
+            Op::Print(Text::Const(slot)) => {
+                let text = run.constant_text(slot);
+                run.rt.record(What::Printed { task: run.rt.current(), text });
+                pc += 1;
+            }
+            Op::Sleep { min, max } => break Next::Sleep { min: run.nanos(min), max: run.nanos(max) },
+            Op::Jump(to) => pc = to,
+            Op::Point(point) if run.program.actions_at(instance, point).is_empty() => pc += 1,
+            Op::NextItem { cursor, item, done } => pc = if run.next_item(cursor, item) { pc + 1 } else { done },
+            ref op => match run.execute(op) {
+                Ok(Flow::On) => pc += 1,
+                Ok(Flow::To(to)) => pc = to,
+                Ok(Flow::Out(next)) => break next,
+                Err(error) => raised = Some(error),
+            },
+        }
+    };
+    let memory = run.rt.memory();
+    memory.steps_left = steps_left;
+    memory.frames[frame.0 as usize].pc = pc;
+    next
 }
 
 /// Where an operation leads.
@@ -167,31 +205,17 @@ struct Run<'a, R> {
     rt: &'a mut R,
     frame: FrameId,
     instance: InstanceId,
-    pc: u32,
+    body: &'a Body,
+    /// The instance's constants, and those of the instances after it.
+    consts: &'a [Value],
+    /// Where the frame's locals begin.
+    locals: u32,
 }
 
 impl<R: Runtime> Run<'_, R> {
-    /// Takes what the frame is resumed with to the operation that waited for it. An error that arrives before the
-    /// first operation finds no guard: no line of an unstarted coroutine runs.
-    fn arrive(&mut self, input: Result<Value, Error>) -> Option<Error> {
-        let frame = self.rt.memory().frames[self.frame.0 as usize];
-        self.pc = frame.pc;
-        match input {
-            Err(error) => Some(error),
-            Ok(value) => {
-                if frame.begun {
-                    self.bind_input(value);
-                    self.pc += 1;
-                } else {
-                    self.rt.memory().frames[self.frame.0 as usize].begun = true;
-                }
-                None
-            }
-        }
-    }
-
-    fn bind_input(&mut self, value: Value) {
-        match self.program.body(self.instance).ops[self.pc as usize] {
+    /// Takes what the frame is resumed with to the operation that waited for it.
+    fn bind_input(&mut self, op: &Op, value: Value) {
+        match *op {
             Op::Await { into: Some(local), .. } => self.bind(local, value),
             Op::Wait { done, pending, .. } => {
                 let Value::List(ListId(id)) = value else { unreachable!("a wait gives lists") };
@@ -207,18 +231,22 @@ impl<R: Runtime> Run<'_, R> {
     }
 
     fn bind(&mut self, local: Local, value: Value) {
-        self.rt.memory().set_local(self.frame, local, value);
+        self.rt.memory().locals[self.locals as usize + usize::from(local.0)] = value;
     }
 
+    fn local(&self, local: Local) -> Value {
+        self.rt.memory_ref().locals[self.locals as usize + usize::from(local.0)]
+    }
+
+    #[inline(never)]
     fn execute(&mut self, op: &Op) -> Result<Flow, Error> {
         match *op {
             Op::Print(text) => {
                 let text = self.text(text)?;
                 self.rt.record(What::Printed { task: self.rt.current(), text });
             }
-            Op::Sleep { min, max } => {
-                let (min, max) = (self.nanos(min), self.nanos(max));
-                return Ok(Flow::Out(Next::Sleep { min, max }));
+            Op::Sleep { .. } | Op::Jump(_) | Op::NextItem { .. } => {
+                unreachable!("executed where operations are fetched")
             }
             Op::Point(point) => self.point(point)?,
             Op::Raise { ty, message } => {
@@ -226,9 +254,7 @@ impl<R: Runtime> Run<'_, R> {
                 return Err(self.raised(Error { ty, message }));
             }
             Op::Reraise(local) => {
-                let Value::Error(error) = self.rt.memory_ref().local(self.frame, local) else {
-                    unreachable!("a guard keeps errors")
-                };
+                let Value::Error(error) = self.local(local) else { unreachable!("a guard keeps errors") };
                 return Err(error);
             }
             Op::Return(value) => return Ok(Flow::Out(Next::Returned(self.eval(value)?))),
@@ -241,7 +267,7 @@ impl<R: Runtime> Run<'_, R> {
                     self.bind(local, started);
                 }
             }
-            Op::Await { what, .. } => return self.await_value(what),
+            Op::Await { what, .. } => return self.await_value(op, what),
             Op::Cancel { what, message, accepted } => {
                 let Value::Handle(future) = self.eval(what)? else {
                     return Err(self.error(ErrorType::ATTRIBUTE_ERROR, "this has no attribute 'cancel'"));
@@ -301,16 +327,13 @@ impl<R: Runtime> Run<'_, R> {
                     return Err(self.raised(Error { ty: ErrorType::ASSERTION_ERROR, message }));
                 }
             }
-            Op::Jump(to) => return Ok(Flow::To(to)),
             Op::JumpUnless { condition, to } => {
                 if !self.truth(condition)? {
                     return Ok(Flow::To(to));
                 }
             }
             Op::JumpUnlessCaught { error: local, ty, to } => {
-                let Value::Error(error) = self.rt.memory_ref().local(self.frame, local) else {
-                    unreachable!("a guard keeps errors")
-                };
+                let Value::Error(error) = self.local(local) else { unreachable!("a guard keeps errors") };
                 if !self.program.error_types.is_a(error.ty, ty) {
                     return Ok(Flow::To(to));
                 }
@@ -330,7 +353,6 @@ impl<R: Runtime> Run<'_, R> {
                 self.bind(cursor, first);
                 self.bind(Local(cursor.0 + 1), over);
             }
-            Op::NextItem { cursor, item, done } => return Ok(self.next_item(cursor, item, done)),
             Op::Coroutines(local) => {
                 let list = self.rt.memory().new_list();
                 let coroutines = (1..self.program.instances.len() as u32).map(|at| Value::Coroutine(InstanceId(at)));
@@ -341,8 +363,15 @@ impl<R: Runtime> Run<'_, R> {
         Ok(Flow::On)
     }
 
-    fn nanos(&self, slot: super::Slot) -> Nanos {
-        match self.program.constant(self.instance, slot) {
+    fn constant_text(&self, slot: Slot) -> TextId {
+        match self.consts[slot.0 as usize] {
+            Value::Text(text) => text,
+            other => unreachable!("a text is a text, not {other:?}"),
+        }
+    }
+
+    fn nanos(&self, slot: Slot) -> Nanos {
+        match self.consts[slot.0 as usize] {
             Value::Int(nanos) => Nanos(nanos as u64),
             other => unreachable!("a length is an integer, not {other:?}"),
         }
@@ -355,7 +384,7 @@ impl<R: Runtime> Run<'_, R> {
                 continue;
             }
             let task = self.rt.current();
-            self.rt.record(What::Struck { task, point });
+            self.rt.record(What::Struck { task, instance: self.instance, point });
             if let Some(text) = action.print {
                 self.rt.record(What::Printed { task, text });
             }
@@ -371,12 +400,12 @@ impl<R: Runtime> Run<'_, R> {
         Ok(())
     }
 
-    fn await_value(&mut self, what: ExprId) -> Result<Flow, Error> {
+    fn await_value(&mut self, op: &Op, what: ExprId) -> Result<Flow, Error> {
         match self.eval(what)? {
             // Awaiting something done takes no turn, and cannot be cancelled.
             Value::Handle(future) if self.rt.state(future) != FutureState::Pending => {
                 let value = self.taken(future)?;
-                self.bind_input(value);
+                self.bind_input(op, value);
                 Ok(Flow::On)
             }
             Value::Handle(future) => Ok(Flow::Out(Next::Await(future))),
@@ -416,25 +445,33 @@ impl<R: Runtime> Run<'_, R> {
     /// A new list with a task for each coroutine of `list`; the same coroutine object twice is the same task.
     fn start_all(&mut self, list: ListId) -> Result<ListId, Error> {
         let started = self.rt.memory().new_list();
+        let items = std::mem::take(self.rt.memory().list_mut(list));
+        let mut handles = std::mem::take(self.rt.memory().list_mut(started));
         let mut first_new = None;
-        for at in 0..self.rt.memory_ref().list(list).len() {
-            let item = self.rt.memory_ref().list(list)[at];
+        let mut failed = None;
+        for &item in &items {
             let again = match item {
-                Value::Coroutine(instance) => {
-                    self.rt.memory_ref().newest(instance).filter(|&task| Some(task) >= first_new)
-                }
+                Value::Coroutine(instance) if first_new.is_some() => self.rt.memory_ref().newest(instance),
                 _ => None,
             };
-            let handle = match again {
-                Some(task) if first_new.is_some() => task,
-                _ => self.start(item)?,
+            let handle = match again.filter(|&task| Some(task) >= first_new) {
+                Some(task) => task,
+                None => match self.start(item) {
+                    Ok(handle) => handle,
+                    Err(error) => {
+                        failed = Some(error);
+                        break;
+                    }
+                },
             };
-            if !matches!(item, Value::Handle(_)) {
-                first_new.get_or_insert(handle);
+            if first_new.is_none() && !matches!(item, Value::Handle(_)) {
+                first_new = Some(handle);
             }
-            self.rt.memory().list_mut(started).push(Value::Handle(handle));
+            handles.push(Value::Handle(handle));
         }
-        Ok(started)
+        *self.rt.memory().list_mut(list) = items;
+        *self.rt.memory().list_mut(started) = handles;
+        failed.map_or(Ok(started), Err)
     }
 
     /// What `wait` waits for, as handles.
@@ -452,18 +489,18 @@ impl<R: Runtime> Run<'_, R> {
         self.start_all(list)
     }
 
-    fn next_item(&mut self, cursor: Local, item: Local, done: u32) -> Flow {
-        let memory = self.rt.memory_ref();
-        let Value::Int(at) = memory.local(self.frame, cursor) else { unreachable!("a cursor counts") };
-        let next = match memory.local(self.frame, Local(cursor.0 + 1)) {
+    /// Binds the next item of a loop, if there is one.
+    fn next_item(&mut self, cursor: Local, item: Local) -> bool {
+        let Value::Int(at) = self.local(cursor) else { unreachable!("a cursor counts") };
+        let next = match self.local(Local(cursor.0 + 1)) {
             Value::Int(end) => (at < end).then_some(Value::Int(at)),
-            Value::List(list) => memory.list(list).get(at as usize).copied(),
+            Value::List(list) => self.rt.memory_ref().list(list).get(at as usize).copied(),
             other => unreachable!("{other:?} is not iterable"),
         };
-        let Some(value) = next else { return Flow::To(done) };
+        let Some(value) = next else { return false };
         self.bind(cursor, Value::Int(at + 1));
         self.bind(item, value);
-        Flow::On
+        true
     }
 
     fn list(&mut self, expr: ExprId) -> Result<ListId, Error> {
@@ -500,21 +537,26 @@ impl<R: Runtime> Run<'_, R> {
     fn is_true(&self, value: Value) -> bool {
         match value {
             Value::None | Value::Bool(false) | Value::Int(0) => false,
-            Value::Text(text) => !text_of(self.program, self.rt.memory_ref(), text).is_empty(),
+            Value::Text(text) => !text_of(self.program, self.rt, text).is_empty(),
             Value::List(list) => !self.rt.memory_ref().list(list).is_empty(),
             _ => true,
         }
     }
 
     fn equal(&self, a: Value, b: Value) -> bool {
+        self.equal_within(a, b, DEEPEST_LIST)
+    }
+
+    /// Lists that are nested deeper than `levels` are equal only to themselves.
+    fn equal_within(&self, a: Value, b: Value, levels: u32) -> bool {
         let memory = self.rt.memory_ref();
-        let text = |id| text_of(self.program, memory, id);
+        let text = |id| text_of(self.program, self.rt, id);
         match (a, b) {
             (Value::Text(a), Value::Text(b)) => text(a) == text(b),
             (Value::Bool(a), Value::Int(b)) | (Value::Int(b), Value::Bool(a)) => i64::from(a) == b,
-            (Value::List(a), Value::List(b)) => {
+            (Value::List(a), Value::List(b)) if a != b && levels > 0 => {
                 let (a, b) = (memory.list(a), memory.list(b));
-                a.len() == b.len() && a.iter().zip(b).all(|(&a, &b)| self.equal(a, b))
+                a.len() == b.len() && a.iter().zip(b).all(|(&a, &b)| self.equal_within(a, b, levels - 1))
             }
             _ => a == b,
         }
@@ -523,11 +565,11 @@ impl<R: Runtime> Run<'_, R> {
     fn eval(&mut self, expr: ExprId) -> Result<Value, Error> {
         Ok(match self.program.exprs[expr.0 as usize] {
             Expr::Literal(value) => value,
-            Expr::Const(slot) => self.program.constant(self.instance, slot),
+            Expr::Const(slot) => self.consts[slot.0 as usize],
             Expr::Template(template) => Value::Text(self.text(Text::Template(template))?),
-            Expr::Local(local) => match self.rt.memory_ref().local(self.frame, local) {
+            Expr::Local(local) => match self.local(local) {
                 Value::Unbound => {
-                    let name = &self.program.body(self.instance).locals[usize::from(local.0)];
+                    let name = &self.body.locals[usize::from(local.0)];
                     let message =
                         format!("cannot access local variable '{name}' where it is not associated with a value");
                     return Err(self.error(ErrorType::UNBOUND_LOCAL_ERROR, &message));
@@ -552,9 +594,7 @@ impl<R: Runtime> Run<'_, R> {
             Expr::Same(other) => self.eval(other)?,
             Expr::Len(of) => match self.eval(of)? {
                 Value::List(list) => Value::Int(self.rt.memory_ref().list(list).len() as i64),
-                Value::Text(text) => {
-                    Value::Int(text_of(self.program, self.rt.memory_ref(), text).chars().count() as i64)
-                }
+                Value::Text(text) => Value::Int(text_of(self.program, self.rt, text).chars().count() as i64),
                 _ => return Err(self.error(ErrorType::TYPE_ERROR, "this has no len()")),
             },
             Expr::Index(of, at) => self.index(of, at)?,
@@ -612,8 +652,7 @@ impl<R: Runtime> Run<'_, R> {
         let order = match (a, b) {
             (Value::Int(a), Value::Int(b)) => a.cmp(&b),
             (Value::Text(a), Value::Text(b)) => {
-                let memory = self.rt.memory_ref();
-                text_of(self.program, memory, a).cmp(text_of(self.program, memory, b))
+                text_of(self.program, self.rt, a).cmp(text_of(self.program, self.rt, b))
             }
             _ => return Err(self.error(ErrorType::TYPE_ERROR, "these two cannot be ordered")),
         };
@@ -627,7 +666,7 @@ impl<R: Runtime> Run<'_, R> {
 
     fn attribute(&mut self, of: Value, attribute: Attribute) -> Result<Value, Error> {
         let instance = match of {
-            Value::Handle(future) => self.rt.instance_of(future),
+            Value::Handle(future) => Runtime::instance_of(self.rt, future),
             Value::Coroutine(instance) | Value::Call(instance) => Some(instance),
             _ => None,
         };
@@ -665,10 +704,7 @@ impl<R: Runtime> Run<'_, R> {
 
     fn text(&mut self, text: Text) -> Result<TextId, Error> {
         let template = match text {
-            Text::Const(slot) => match self.program.constant(self.instance, slot) {
-                Value::Text(text) => return Ok(text),
-                other => unreachable!("a text is a text, not {other:?}"),
-            },
+            Text::Const(slot) => return Ok(self.constant_text(slot)),
             Text::Template(template) => &self.program.templates[template as usize],
         };
         let mut out = String::new();
@@ -687,73 +723,4 @@ impl<R: Runtime> Run<'_, R> {
         }
         Ok(self.rt.memory().texts.intern(&out))
     }
-}
-
-fn text_of<'a>(program: &'a Program, memory: &'a Memory, id: TextId) -> &'a str {
-    memory.texts.get(id).unwrap_or_else(|| program.text(id))
-}
-
-/// Appends Python's `str(value)`. A handle shows as its task's name, where Python shows an address.
-pub fn display<R: Runtime>(program: &Program, rt: &R, value: Value, out: &mut String) {
-    match value {
-        Value::Text(text) => out.push_str(text_of(program, rt.memory_ref(), text)),
-        Value::Error(error) => {
-            if let Some(message) = error.message {
-                out.push_str(text_of(program, rt.memory_ref(), message));
-            }
-        }
-        other => repr(program, rt, other, out),
-    }
-}
-
-/// Appends Python's `repr(value)`, handles as in [`display`].
-pub fn repr<R: Runtime>(program: &Program, rt: &R, value: Value, out: &mut String) {
-    match value {
-        Value::Unbound | Value::None => out.push_str("None"),
-        Value::Bool(true) => out.push_str("True"),
-        Value::Bool(false) => out.push_str("False"),
-        Value::Int(int) => _ = write!(out, "{int}"),
-        Value::Text(text) => quote(text_of(program, rt.memory_ref(), text), out),
-        Value::Handle(future) => match rt.instance_of(future) {
-            Some(instance) => out.push_str(program.name(instance)),
-            None => out.push_str("gather"),
-        },
-        Value::Coroutine(instance) | Value::Call(instance) => out.push_str(program.name(instance)),
-        Value::List(list) => {
-            out.push('[');
-            for at in 0..rt.memory_ref().list(list).len() {
-                if at > 0 {
-                    out.push_str(", ");
-                }
-                repr(program, rt, rt.memory_ref().list(list)[at], out);
-            }
-            out.push(']');
-        }
-        Value::Error(error) => {
-            out.push_str(program.error_types.name(error.ty));
-            out.push('(');
-            if let Some(message) = error.message {
-                quote(text_of(program, rt.memory_ref(), message), out);
-            }
-            out.push(')');
-        }
-    }
-}
-
-/// Python quotes with `'` unless the text has one and no `"`.
-fn quote(text: &str, out: &mut String) {
-    let mark = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
-    out.push(mark);
-    for c in text.chars() {
-        match c {
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c == mark => out.extend(['\\', c]),
-            c if c.is_control() => _ = write!(out, "\\x{:02x}", u32::from(c)),
-            c => out.push(c),
-        }
-    }
-    out.push(mark);
 }

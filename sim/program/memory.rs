@@ -6,7 +6,7 @@
 
 use crate::id::{FutureId, InstanceId, ListId};
 
-use super::{Local, Program, Texts, Value};
+use super::{Program, Texts, Value};
 
 /// A coroutine that is being run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -159,6 +159,25 @@ impl Memory {
         &mut self.lists.all[id.index()].items
     }
 
+    /// Takes one of the steps that the program may execute; false if there is none left.
+    pub fn take_step(&mut self) -> bool {
+        let left = self.steps_left.checked_sub(1);
+        self.steps_left = left.unwrap_or(0);
+        left.is_some()
+    }
+
+    /// An item of a list that has nothing but handles.
+    ///
+    /// # Panics
+    ///
+    /// If the item is something else.
+    pub fn handle(&self, id: ListId, at: usize) -> FutureId {
+        match self.list(id)[at] {
+            Value::Handle(future) => future,
+            other => panic!("expected a handle, but found {other:?}"),
+        }
+    }
+
     /// Texts that were put together during the run.
     pub fn texts(&mut self) -> &mut Texts {
         &mut self.texts
@@ -182,14 +201,5 @@ impl Memory {
     /// Makes `task` the newest task of an instance.
     pub fn set_newest(&mut self, instance: InstanceId, task: FutureId) {
         self.newest[instance.index()] = Some(task);
-    }
-
-    pub(super) fn local(&self, frame: FrameId, local: Local) -> Value {
-        self.locals[self.frames[frame.0 as usize].locals as usize + usize::from(local.0)]
-    }
-
-    pub(super) fn set_local(&mut self, frame: FrameId, local: Local, value: Value) {
-        let at = self.frames[frame.0 as usize].locals as usize + usize::from(local.0);
-        self.locals[at] = value;
     }
 }

@@ -12,14 +12,18 @@ mod expr;
 mod frame;
 mod memory;
 mod profile;
+#[cfg(test)]
+pub(crate) mod sample;
+mod show;
 mod text;
 mod value;
 
 pub use code::{Action, Body, Guard, Local, Op, OutsideCancel, Place, ReturnWhen, Slot, Strike, Text};
 pub use expr::{Attribute, Comparison, Expr, ExprId};
-pub use frame::{FutureState, Next, Runtime, display, repr, resume};
+pub use frame::{FutureState, Next, Runtime, resume};
 pub use memory::{FrameId, Memory};
 pub use profile::{GatherDone, Messages, Profile};
+pub use show::{Lookup, display, push_printable, quote, repr};
 pub use text::{Padding, Piece, Side, Texts};
 pub use value::{Error, ErrorType, ErrorTypes, Value};
 

@@ -1,0 +1,355 @@
+//! The command line: what is asked, printed, and the exit code.
+//!
+//! Exit codes: 0 fine, 1 an expectation was not met, 2 bad input or usage.
+//!
+//! Knows nothing of how a run is made; that is the harness's.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::experiment::Runtime;
+use crate::harness::{self, File, Judged, Rejected, Run};
+use crate::program::Profile;
+use crate::report::{self, Origin, Row};
+use crate::scenario::{REFERENCE, StrategyText};
+use crate::trace::Trace;
+use crate::{strategy, tokio_program};
+
+/// Deterministic simulation tests for task cancellation.
+#[derive(Parser)]
+#[command(
+    name = "atropos",
+    version,
+    about,
+    after_help = "Exit codes: 0 fine, 1 an expectation was not met, 2 bad input or usage."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run scenarios and show in which order everything happened.
+    Run(RunArguments),
+    /// Check that scenario files are valid, without running them.
+    Check {
+        /// Scenario files, and folders of them.
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
+    /// List the strategies, or show one: its steps, and the Python and Rust that they stand for.
+    Strategies {
+        /// The one to show.
+        name: Option<String>,
+    },
+    /// Print the reference of the scenario format.
+    Reference,
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(clap::Args)]
+struct RunArguments {
+    /// Scenario files, and folders of them.
+    #[arg(default_value = "scenarios")]
+    paths: Vec<PathBuf>,
+    /// Run under this strategy instead of the file's own main; `all` for every one.
+    #[arg(long, value_name = "NAME")]
+    strategy: Option<String>,
+    /// Behave like this version of Python, such as 3.10, instead of the file's.
+    #[arg(long, value_name = "VERSION", value_parser = profile)]
+    python: Option<Profile>,
+    /// What to run on.
+    #[arg(long, value_name = "RUNTIME", default_value = "asyncio", value_parser = runtime)]
+    runtime: Runtime,
+    /// Let this seed decide what is open: the order of equal deadlines and of sets of tasks, and sleeps with a range.
+    /// Without one, everything happens in the ordinary order.
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Every event, in aligned columns.
+    Text,
+    /// JSON Lines, one object an event.
+    Json,
+    /// Only what the program itself printed.
+    Transcript,
+    /// One row a strategy: how many tasks finished, failed, were cancelled.
+    Table,
+}
+
+/// Bad input or usage: everything that there is to say about it.
+enum Refused {
+    Files(Vec<Rejected>),
+    Usage(String),
+    Output(io::Error),
+}
+
+/// Runs the command line and says how the process is to end.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are no errors, and go to standard output; clap knows which is which.
+            _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let done =
+        execute(arguments.command, &mut out).and_then(|code| out.flush().map(|()| code).map_err(Refused::Output));
+    match done {
+        Ok(code) => code,
+        // Whoever read the output has seen enough.
+        Err(Refused::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(refused) => {
+            say(&refused);
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Colours are for terminals that want them: the stream takes them out elsewhere.
+fn say(refused: &Refused) {
+    let mut err = anstream::stderr().lock();
+    _ = match refused {
+        Refused::Files(files) => files.iter().try_for_each(|file| write!(err, "{}", file.render(true))),
+        Refused::Usage(message) => writeln!(err, "error: {message}"),
+        Refused::Output(error) => writeln!(err, "error: the output could not be written: {error}"),
+    };
+}
+
+impl From<io::Error> for Refused {
+    fn from(error: io::Error) -> Refused {
+        Refused::Output(error)
+    }
+}
+
+impl From<harness::Refused> for Refused {
+    fn from(refused: harness::Refused) -> Refused {
+        match refused {
+            harness::Refused::Rejected(rejected) => rejected.into(),
+            not_built => Refused::Usage(not_built.to_string()),
+        }
+    }
+}
+
+impl From<Rejected> for Refused {
+    fn from(rejected: Rejected) -> Refused {
+        Refused::Files(vec![rejected])
+    }
+}
+
+fn execute(command: Command, out: &mut impl Write) -> Result<ExitCode, Refused> {
+    match command {
+        Command::Run(arguments) => return run(&arguments, out),
+        Command::Check { paths } => {
+            let files = load(&paths)?;
+            writeln!(
+                out,
+                "{}",
+                if files.len() == 1 {
+                    "1 scenario is valid".into()
+                } else {
+                    format!("{} scenarios are valid", files.len())
+                }
+            )?;
+        }
+        Command::Strategies { name: None } => list_strategies(out)?,
+        Command::Strategies { name: Some(name) } => show_strategy(&name, out)?,
+        Command::Reference => out.write_all(REFERENCE.as_bytes())?,
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "atropos", out);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Every file, or what is wrong with all of those that are not valid: nothing runs on bad input.
+fn load(paths: &[PathBuf]) -> Result<Vec<File>, Refused> {
+    let (mut files, mut rejected) = (Vec::new(), Vec::new());
+    for path in harness::find(paths)? {
+        match File::load(&path) {
+            Ok(file) => files.push(file),
+            Err(error) => rejected.push(error),
+        }
+    }
+    if rejected.is_empty() { Ok(files) } else { Err(Refused::Files(rejected)) }
+}
+
+fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<ExitCode, Refused> {
+    let files = load(&arguments.paths)?;
+    let mains = match arguments.strategy.as_deref() {
+        None => None,
+        Some("all") => Some(strategy::all().iter().map(|strategy| Some(strategy.name.to_owned())).collect()),
+        Some(name) => Some(vec![Some(known_strategy(name)?.name.to_owned())]),
+    };
+    let mut met = true;
+    for file in &files {
+        let mut rows = Vec::new();
+        for strategy in mains
+            .clone()
+            .unwrap_or_else(|| file.scenario.mains().into_iter().map(|main| main.map(str::to_owned)).collect())
+        {
+            let run = Run { strategy, runtime: arguments.runtime, profile: arguments.python, seed: arguments.seed };
+            let judged = file.run(&run)?;
+            if arguments.format == Format::Table {
+                rows.push((
+                    run.strategy.clone().unwrap_or_else(|| "main".to_owned()),
+                    judged.trace.clone(),
+                    judged.program.profile,
+                ));
+            } else {
+                print(arguments.format, file, &run, &judged, out)?;
+            }
+            if !judged.verdict.is_good() {
+                met = false;
+                out.flush()?;
+                let title = title(file, &run, judged.program.profile);
+                eprint!("{}", report::verdict(&title, &judged.verdict, &command(file, &run)));
+            }
+        }
+        if arguments.format == Format::Table {
+            print_table(file, &rows, files.len() > 1, out)?;
+        }
+    }
+    Ok(if met { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn print(format: Format, file: &File, run: &Run, judged: &Judged, out: &mut impl Write) -> io::Result<()> {
+    let Judged { program, trace, .. } = judged;
+    match format {
+        Format::Text => {
+            writeln!(out, "{}\n\n{}", title(file, run, program.profile), report::trace(program, trace))
+        }
+        Format::Json => {
+            let path = file.path.display().to_string();
+            let origin = Origin { scenario: Some(&path), runtime: run.runtime.name(), seed: run.seed };
+            out.write_all(report::json(&origin, program, trace).as_bytes())
+        }
+        Format::Transcript => out.write_all(report::transcript(program, trace).as_bytes()),
+        Format::Table => unreachable!("a table is printed once all of its rows are there"),
+    }
+}
+
+fn print_table(file: &File, rows: &[(String, Trace, Profile)], many: bool, out: &mut impl Write) -> io::Result<()> {
+    if many {
+        writeln!(out, "{}", file.path.display())?;
+    }
+    let rows: Vec<Row<'_>> = rows
+        .iter()
+        .map(|(strategy, trace, profile)| Row {
+            strategy,
+            tally: trace.tally(),
+            outcome: trace.outcome,
+            profile: *profile,
+        })
+        .collect();
+    write!(out, "{}{}", report::table(&rows), if many { "\n" } else { "" })
+}
+
+/// Which run it is: `first.toml under cancel-each-task on asyncio 3.13, seed 7`.
+fn title(file: &File, run: &Run, profile: Profile) -> String {
+    let under = run.strategy.as_ref().map(|name| format!(" under {name}")).unwrap_or_default();
+    let on = match run.runtime {
+        Runtime::Asyncio => format!("asyncio {}", profile.name),
+        other => other.name().to_owned(),
+    };
+    let order = run.seed.map_or_else(|| "in the ordinary order".to_owned(), |seed| format!("seed {seed}"));
+    format!("{}{under} on {on}, {order}", file.path.display())
+}
+
+/// The command that shows a run.
+fn command(file: &File, run: &Run) -> String {
+    let mut command = format!("atropos run {}", file.path.display());
+    if let Some(strategy) = &run.strategy {
+        command.push_str(&format!(" --strategy {strategy}"));
+    }
+    if let Some(profile) = run.profile {
+        command.push_str(&format!(" --python {}", profile.name));
+    }
+    if run.runtime != Runtime::Asyncio {
+        command.push_str(&format!(" --runtime {}", run.runtime.name()));
+    }
+    if let Some(seed) = run.seed {
+        command.push_str(&format!(" --seed {seed}"));
+    }
+    command
+}
+
+fn list_strategies(out: &mut impl Write) -> io::Result<()> {
+    let width = strategy::all().iter().map(|strategy| strategy.name.len()).max().unwrap_or(0);
+    for strategy in strategy::all() {
+        let text = read(strategy);
+        writeln!(out, "{:width$}  {}", strategy.name, text.about)?;
+    }
+    writeln!(out, "\n`atropos strategies NAME` shows one.")
+}
+
+fn show_strategy(name: &str, out: &mut impl Write) -> Result<(), Refused> {
+    let strategy = known_strategy(name)?;
+    let text = read(strategy);
+    writeln!(out, "{}\n\n{}\n{}\n", strategy.name, text.about, text.verdict)?;
+    if !text.parameters.is_empty() {
+        writeln!(out, "Parameters")?;
+        for parameter in &text.parameters {
+            writeln!(out, "    {} = \"{}\"  # {}", parameter.name, parameter.default, parameter.about)?;
+        }
+        writeln!(out)?;
+    }
+    writeln!(out, "Steps\n{}\nPython\n{}", indented(&text.steps_text), indented(&text.python))?;
+    if let Some(rust) = tokio_program::source(strategy.name) {
+        writeln!(out, "Rust\n{}", indented(rust))?;
+    }
+    Ok(())
+}
+
+fn read(strategy: &strategy::Strategy) -> StrategyText {
+    StrategyText::parse(strategy.name, strategy.text).expect("a strategy of this crate is well written")
+}
+
+fn indented(text: &str) -> String {
+    text.trim().lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("    {line}\n") }).collect()
+}
+
+fn known_strategy(name: &str) -> Result<&'static strategy::Strategy, Refused> {
+    strategy::find(name).ok_or_else(|| {
+        let names: Vec<&str> = strategy::all().iter().map(|strategy| strategy.name).collect();
+        Refused::Usage(unknown("strategy", name, &names, "`atropos strategies` lists them"))
+    })
+}
+
+fn profile(name: &str) -> Result<Profile, String> {
+    let names = Profile::ALL.map(|profile| profile.name);
+    Profile::find(name).ok_or_else(|| unknown("profile", name, &names, &format!("there are {}", names.join(", "))))
+}
+
+fn runtime(name: &str) -> Result<Runtime, String> {
+    let names = Runtime::ALL.map(Runtime::name);
+    Runtime::find(name).ok_or_else(|| unknown("runtime", name, &names, &format!("there are {}", names.join(", "))))
+}
+
+/// What is said about a name that nothing has, with the nearest one that something has.
+fn unknown(what: &str, name: &str, known: &[&str], hint: &str) -> String {
+    let nearest = known
+        .iter()
+        .map(|&known| (strsim::damerau_levenshtein(known, name), known))
+        .min()
+        .filter(|&(distance, known)| distance <= known.len() / 3 + 1)
+        .map(|(_, known)| format!("; did you mean `{known}`?"))
+        .unwrap_or_default();
+    format!("there is no {what} `{name}`{nearest} ({hint})")
+}

@@ -1,0 +1,218 @@
+//! Futures and who is told when they are done.
+//!
+//! Every task has one and every gather has one; what a task awaits on its own (a sleep, the waiter inside `wait`) is
+//! no future here but a state of the task, because nobody else can see it.
+//!
+//! Knows nothing of turns: it says who is to be told, not when.
+
+use std::hash::{Hash as _, Hasher};
+
+use crate::id::{FutureId, TaskId, TextId};
+use crate::program::{Error, FutureState, Value};
+
+/// A future that others can await.
+#[derive(Clone, Debug)]
+pub(super) struct Future {
+    pub(super) owner: Owner,
+    pub(super) result: Result,
+    /// The message of a cancellation that is kept on the future itself.
+    pub(super) cancel_message: Option<TextId>,
+    /// The error with which a task ended as cancelled, until somebody takes it.
+    pub(super) cancelled_error: Option<Error>,
+    /// The turn in which it was done.
+    pub(super) done_since: u32,
+    /// One more than the id of the gather that counted this future last, so that a duplicate is seen at once.
+    pub(super) counted_by: u32,
+    callbacks: Callbacks,
+}
+
+/// Whose future it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Owner {
+    Task(TaskId),
+    /// An index into the gathers.
+    Gather(u32),
+}
+
+/// What a future holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Result {
+    Pending,
+    Finished(Value),
+    Failed(Error),
+    Cancelled,
+}
+
+/// Who is told that a future is done, in the order in which they asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Callback {
+    /// A task that awaits it.
+    Wake(TaskId),
+    /// A gather that counts it.
+    Gather(u32),
+    /// A `wait` that counts it.
+    Wait(u32),
+    /// `run_until_complete`, which then stops the loop.
+    Stop,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Callbacks {
+    first: Option<u32>,
+    last: Option<u32>,
+}
+
+/// All futures of a run. The callbacks are one list per future in one vector of nodes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Futures {
+    all: Vec<Future>,
+    nodes: Vec<(Callback, Option<u32>)>,
+    free: Option<u32>,
+}
+
+impl Futures {
+    pub(super) fn clear(&mut self) {
+        self.all.clear();
+        self.nodes.clear();
+        self.free = None;
+    }
+
+    pub(super) fn add(&mut self, owner: Owner) -> FutureId {
+        self.all.push(Future {
+            owner,
+            result: Result::Pending,
+            cancel_message: None,
+            cancelled_error: None,
+            done_since: 0,
+            counted_by: 0,
+            callbacks: Callbacks::default(),
+        });
+        FutureId(self.all.len() as u32 - 1)
+    }
+
+    pub(super) fn add_callback(&mut self, future: FutureId, callback: Callback) {
+        let node = match self.free {
+            Some(node) => {
+                self.free = self.nodes[node as usize].1;
+                self.nodes[node as usize] = (callback, None);
+                node
+            }
+            None => {
+                self.nodes.push((callback, None));
+                self.nodes.len() as u32 - 1
+            }
+        };
+        let callbacks = &mut self.all[future.index()].callbacks;
+        match callbacks.last.replace(node) {
+            Some(last) => self.nodes[last as usize].1 = Some(node),
+            None => callbacks.first = Some(node),
+        }
+    }
+
+    /// Removes every copy of a callback; one that is queued already is out of reach.
+    pub(super) fn remove_callback(&mut self, future: FutureId, callback: Callback) {
+        let mut at = self.all[future.index()].callbacks.first;
+        let mut kept = Callbacks::default();
+        while let Some(node) = at {
+            let (here, next) = self.nodes[node as usize];
+            if here == callback {
+                self.release(node);
+            } else {
+                match kept.last {
+                    Some(last) => self.nodes[last as usize].1 = Some(node),
+                    None => kept.first = Some(node),
+                }
+                kept.last = Some(node);
+                self.nodes[node as usize].1 = None;
+            }
+            at = next;
+        }
+        self.all[future.index()].callbacks = kept;
+    }
+
+    /// Takes the first callback out; when a future is done, this is called until nothing is left.
+    pub(super) fn take_callback(&mut self, future: FutureId) -> Option<Callback> {
+        let callbacks = &mut self.all[future.index()].callbacks;
+        let node = callbacks.first?;
+        let (callback, next) = self.nodes[node as usize];
+        *callbacks = Callbacks { first: next, last: next.and(callbacks.last) };
+        self.release(node);
+        Some(callback)
+    }
+
+    /// The callbacks of a future, in order.
+    pub(super) fn callbacks(&self, future: FutureId) -> impl Iterator<Item = Callback> {
+        let mut at = self.all[future.index()].callbacks.first;
+        std::iter::from_fn(move || {
+            let (callback, next) = self.nodes[at? as usize];
+            at = next;
+            Some(callback)
+        })
+    }
+
+    /// Hashes what decides how a run goes on: not where the nodes lie, nor what only the trace wants to know.
+    pub(super) fn hash_state(&self, hasher: &mut impl Hasher) {
+        for (at, future) in (0..).zip(&self.all) {
+            (future.owner, future.result, future.cancel_message, future.cancelled_error).hash(hasher);
+            for callback in self.callbacks(FutureId(at)) {
+                callback.hash(hasher);
+            }
+        }
+    }
+
+    fn release(&mut self, node: u32) {
+        self.nodes[node as usize].1 = self.free;
+        self.free = Some(node);
+    }
+}
+
+impl std::ops::Index<FutureId> for Futures {
+    type Output = Future;
+
+    fn index(&self, id: FutureId) -> &Future {
+        &self.all[id.index()]
+    }
+}
+
+impl std::ops::IndexMut<FutureId> for Futures {
+    fn index_mut(&mut self, id: FutureId) -> &mut Future {
+        &mut self.all[id.index()]
+    }
+}
+
+impl Future {
+    pub(super) fn is_done(&self) -> bool {
+        self.result != Result::Pending
+    }
+
+    pub(super) fn state(&self) -> FutureState {
+        match self.result {
+            Result::Pending => FutureState::Pending,
+            Result::Finished(_) => FutureState::Finished,
+            Result::Failed(_) => FutureState::Failed,
+            Result::Cancelled => FutureState::Cancelled,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callbacks_keep_their_order_and_all_copies_go_together() {
+        let mut futures = Futures::default();
+        let future = futures.add(Owner::Gather(0));
+        let (a, b, c) = (Callback::Wake(TaskId(1)), Callback::Wait(2), Callback::Stop);
+        for callback in [b, a, b, c, b] {
+            futures.add_callback(future, callback);
+        }
+        futures.remove_callback(future, b);
+        assert_eq!(futures.callbacks(future).collect::<Vec<_>>(), [a, c]);
+        futures.add_callback(future, b);
+        let taken: Vec<_> = std::iter::from_fn(|| futures.take_callback(future)).collect();
+        assert_eq!(taken, [a, c, b]);
+        futures.add_callback(future, a);
+        assert_eq!(futures.callbacks(future).collect::<Vec<_>>(), [a]);
+    }
+}

@@ -1,0 +1,166 @@
+//! `gather`: counting children, ending with the first error, and cancelling all of them.
+//!
+//! The future that `gather` returns is never in the state *cancelled*: it carries the `CancelledError` as an error.
+//! The first child that fails or is cancelled ends it; from then on its `cancel()` reaches nobody.
+//!
+//! Knows nothing of what its children do.
+
+use super::cancel::TooDeep;
+use super::{Callback, EventLoop, Handle, Owner, future};
+use crate::id::{FutureId, ListId, TaskId, TextId};
+use crate::program::{Error, GatherDone, Value};
+use crate::trace::{Requester, What};
+
+/// A gather of asyncio.
+#[derive(Clone, Copy, Debug, Hash)]
+pub(super) struct Gather {
+    future: FutureId,
+    /// The children as they were given, duplicates included.
+    children: ListId,
+    distinct: u32,
+    counted: u32,
+    return_exceptions: bool,
+    cancel_requested: bool,
+}
+
+impl EventLoop<'_> {
+    /// `gather(*children)`, called by a task.
+    pub(super) fn begin_gather(&mut self, children: ListId, return_exceptions: bool, by: TaskId) -> FutureId {
+        let gather = self.gathers.len() as u32;
+        let future = self.futures.add(Owner::Gather(gather));
+        let inline = self.program.profile.gather_done == GatherDone::Inline;
+        let mut distinct = 0;
+        for item in self.memory.list(children) {
+            let &Value::Handle(child) = item else { unreachable!("a gather has handles") };
+            let state = &mut self.futures[child];
+            if std::mem::replace(&mut state.counted_by, future.0 + 1) == future.0 + 1 {
+                continue; // the same child again
+            }
+            distinct += 1;
+            if !state.is_done() {
+                self.futures.add_callback(child, Callback::Gather(gather));
+            } else if !inline {
+                self.ready.push(Handle::GatherChild { gather, child });
+            }
+        }
+        self.gathers.push(Gather {
+            future,
+            children,
+            distinct,
+            counted: 0,
+            return_exceptions,
+            cancel_requested: false,
+        });
+        self.recorder.record(What::Gathered { future, by, children: distinct });
+        if distinct == 0 {
+            self.finish_gather(gather);
+        } else if inline {
+            self.count_done_children(gather);
+        }
+        future
+    }
+
+    /// Counts the children that are done when `gather` is called, each once.
+    fn count_done_children(&mut self, gather: u32) {
+        let Gather { future, children, .. } = self.gathers[gather as usize];
+        for at in 0..self.memory.list(children).len() {
+            let child = self.memory.handle(children, at);
+            if self.futures[child].is_done() && self.futures[child].counted_by == future.0 + 1 {
+                self.futures[child].counted_by = 0;
+                self.count_gather_child(gather, child);
+            }
+        }
+    }
+
+    /// A child is done: gather's callback.
+    pub(super) fn count_gather_child(&mut self, gather: u32, child: FutureId) {
+        let state = &mut self.gathers[gather as usize];
+        state.counted += 1;
+        let state = *state;
+        if self.futures[state.future].is_done() {
+            return;
+        }
+        if !state.return_exceptions {
+            match self.futures[child].result {
+                future::Result::Cancelled => {
+                    let error = self.take_cancelled_error(child);
+                    return self.fail_gather(state.future, error);
+                }
+                future::Result::Failed(error) => return self.fail_gather(state.future, error),
+                _ => {}
+            }
+        }
+        if state.counted == state.distinct {
+            self.finish_gather(gather);
+        }
+    }
+
+    /// Every child is done. A gather that was cancelled says so even if all its children went on regardless.
+    fn finish_gather(&mut self, gather: u32) {
+        let Gather { future, children, cancel_requested, .. } = self.gathers[gather as usize];
+        let count = self.memory.list(children).len();
+        if cancel_requested {
+            let last = self.memory.handle(children, count - 1);
+            let error = self.take_cancelled_error(last);
+            return self.fail_gather(future, error);
+        }
+        let results = self.memory.new_list();
+        for at in 0..count {
+            let child = self.memory.handle(children, at);
+            let entry = self.entry(child);
+            self.memory.list_mut(results).push(entry);
+        }
+        self.recorder.record(What::GatherFinished { future });
+        self.futures[future].result = future::Result::Finished(Value::List(results));
+        self.tell(future);
+    }
+
+    /// What a child contributes to the results. A cancelled one's message is the future's own, or empty, and is not
+    /// taken out of it.
+    fn entry(&mut self, child: FutureId) -> Value {
+        match self.futures[child].result {
+            future::Result::Finished(value) => value,
+            future::Result::Failed(error) => Value::Error(error),
+            future::Result::Cancelled | future::Result::Pending => {
+                let kept = self.futures[child].cancel_message;
+                let message = match self.program.profile.messages {
+                    crate::program::Messages::None => None,
+                    _ => Some(kept.unwrap_or_else(|| self.memory.texts().intern(""))),
+                };
+                Value::Error(Error::cancelled(message))
+            }
+        }
+    }
+
+    fn fail_gather(&mut self, future: FutureId, error: Error) {
+        self.recorder.record(What::GatherFailed { future, error });
+        self.futures[future].result = future::Result::Failed(error);
+        self.tell(future);
+    }
+
+    /// `cancel()` on what `gather` returned: accepted if any child accepts.
+    pub(super) fn cancel_gather(
+        &mut self,
+        gather: u32,
+        by: Requester,
+        message: Option<TextId>,
+        depth: u32,
+    ) -> Result<bool, TooDeep> {
+        let Gather { future, children, .. } = self.gathers[gather as usize];
+        if self.futures[future].is_done() {
+            let since = self.futures[future].done_since;
+            self.recorder.record(What::GatherCancelRefused { future, by, since });
+            return Ok(false);
+        }
+        self.recorder.record(What::GatherCancelRequested { future, by, message });
+        let mut any = false;
+        for at in 0..self.memory.list(children).len() {
+            let child = self.memory.handle(children, at);
+            any |= self.cancel_nested(child, by, message, depth + 1)?;
+        }
+        if any {
+            self.gathers[gather as usize].cancel_requested = true;
+        }
+        Ok(any)
+    }
+}

@@ -1,0 +1,393 @@
+//! asyncio's event loop as plain data, exact to the turn.
+//!
+//! A run goes in turns, as asyncio's `_run_once` does:
+//!
+//! 1. timers that were cancelled are dropped from the front, so that they never move the clock;
+//! 2. if nothing is ready, time jumps to the first deadline; without one, the run has deadlocked;
+//! 3. every timer that is due goes to the end of the ready queue;
+//! 4. what was ready at the start of the turn runs, in order; what becomes ready meanwhile waits for the next turn.
+//!
+//! The state is ids in vectors: no closure, no `Rc`, no boxed future. So it can be copied in the middle of a run,
+//! recognised again, and used for the next run without allocating.
+//!
+//! Two freedoms are asked through the door, and only where asyncio leaves them open: the order of timers that are due
+//! at one instant, and the order of sets of tasks. A third belongs to the program: how long a sleep with a range lasts.
+//!
+//! Knows nothing of files, TOML, wall clocks, or of how a trace is told.
+
+mod cancel;
+mod future;
+mod gather;
+mod running;
+mod shutdown;
+mod task;
+mod timers;
+mod wait;
+
+use std::hash::{Hash as _, Hasher};
+
+use future::{Callback, Future, Futures, Owner};
+use gather::Gather;
+use running::Running;
+use shutdown::Phase;
+use task::Task;
+use timers::Timers;
+use wait::Wait;
+
+use crate::choice::{Choice, Choices, Kind, Options, Question};
+use crate::id::{FutureId, InstanceId, TaskId};
+use crate::machine::{Footprint, Machine};
+use crate::program::{Memory, Program};
+use crate::time::Time;
+use crate::trace::{Fingerprint, Outcome, Recorder, Requester, Trace, What};
+
+/// One run of a program on asyncio's event loop.
+///
+/// ```
+/// # use atropos::{choice::Ordinary, event_loop::EventLoop, machine::Machine, scenario::Scenario, strategy};
+/// # let scenario = Scenario::parse(include_str!("../../scenarios/first.toml"), &strategy::texts()).unwrap();
+/// # let program = scenario.program(Some("gather-cancel-wrong"), None).unwrap();
+/// let mut event_loop = EventLoop::new(&program);
+/// event_loop.run(&mut Ordinary);
+/// let plain = event_loop.fingerprint();
+///
+/// event_loop.reset(); // and again, without allocating
+/// event_loop.run(&mut Ordinary);
+/// assert_eq!(event_loop.fingerprint(), plain);
+/// ```
+#[derive(Clone, Debug)]
+pub struct EventLoop<'p> {
+    program: &'p Program,
+    recorder: Recorder,
+    outcome: Option<Outcome>,
+    /// The number of the current turn, from 1.
+    turn: u32,
+    /// How many turns have passed since time moved.
+    turns_at_one_instant: u32,
+    now: Time,
+    /// What runs in this turn, and how far it has come.
+    batch: Vec<Handle>,
+    batch_next: usize,
+    /// What runs in the next turn.
+    ready: Vec<Handle>,
+    timers: Timers<Timer>,
+    tasks: Vec<Task>,
+    futures: Futures,
+    gathers: Vec<Gather>,
+    waits: Vec<Wait>,
+    memory: Memory,
+    phase: Phase,
+    /// Whether the loop stops at the end of this turn.
+    stopping: bool,
+    scratch: Scratch,
+}
+
+/// Something that the loop runs: asyncio's handle without its closure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Handle {
+    /// A task runs its first line, goes on after `sleep(0)`, or is told that it awaited itself.
+    Step(TaskId),
+    /// What a task awaited is done.
+    Wakeup(TaskId),
+    /// A timer that has become due.
+    Fire(Timer),
+    /// A gather counts a child.
+    GatherChild { gather: u32, child: FutureId },
+    /// A `wait` counts one of its futures.
+    WaitChild { wait: u32, child: FutureId },
+    /// `run_until_complete` is told that its future is done.
+    Stop,
+    /// The task that does nothing in one of `run()`'s last rounds.
+    ShutdownRound,
+}
+
+/// What a timer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Timer {
+    /// The sleep, or the timeout of the wait, that a task began as its `serial`-th; older ones are cancelled.
+    Own { task: TaskId, serial: u32 },
+    /// A cancellation from outside: an index into the program's.
+    OutsideCancel(u32),
+}
+
+/// Memory that is used again and again and means nothing in between.
+#[derive(Clone, Debug, Default)]
+struct Scratch {
+    due: Vec<Timer>,
+    options: Vec<FutureId>,
+}
+
+impl<'p> EventLoop<'p> {
+    /// A run of `program` that has not begun.
+    pub fn new(program: &'p Program) -> EventLoop<'p> {
+        let mut new = EventLoop {
+            program,
+            recorder: Recorder::default(),
+            outcome: None,
+            turn: 0,
+            turns_at_one_instant: 0,
+            now: Time::ZERO,
+            batch: Vec::new(),
+            batch_next: 0,
+            ready: Vec::new(),
+            timers: Timers::default(),
+            tasks: Vec::new(),
+            futures: Futures::default(),
+            gathers: Vec::new(),
+            waits: Vec::new(),
+            memory: Memory::default(),
+            phase: Phase::Main,
+            stopping: false,
+            scratch: Scratch::default(),
+        };
+        new.reset();
+        new
+    }
+
+    /// Back to the start, for another run of the same program in the same memory.
+    pub fn reset(&mut self) {
+        self.recorder.reset();
+        self.outcome = None;
+        self.turn = 0;
+        self.turns_at_one_instant = 0;
+        self.now = Time::ZERO;
+        self.batch.clear();
+        self.batch_next = 0;
+        self.ready.clear();
+        self.timers.clear();
+        self.tasks.clear();
+        self.futures.clear();
+        self.gathers.clear();
+        self.waits.clear();
+        self.memory.reset(self.program);
+        self.phase = Phase::Main;
+        self.stopping = false;
+
+        for (at, cancel) in (0..).zip(&self.program.outside_cancels) {
+            self.timers.set(Time::ZERO + cancel.at, Timer::OutsideCancel(at));
+        }
+        let main = self.create_task(InstanceId::MAIN, TaskId::MAIN);
+        self.futures.add_callback(main, Callback::Stop);
+    }
+
+    /// Begins a turn, or ends the run.
+    fn begin_turn<C: Choices + ?Sized>(&mut self, choices: &mut C) {
+        self.drop_cancelled_timers();
+        let first = self.timers.first();
+        if self.ready.is_empty() {
+            match first {
+                Some((due, _)) if self.now < due => {
+                    self.now = due;
+                    self.turns_at_one_instant = 0;
+                }
+                Some(_) => {}
+                None => return self.end(Outcome::Deadlocked),
+            }
+        }
+        self.turns_at_one_instant += 1;
+        if self.turns_at_one_instant > self.program.limits.turns_at_one_instant {
+            return self.end(Outcome::Livelocked);
+        }
+        self.turn += 1;
+        self.recorder.turn(self.turn, self.now);
+        self.batch.clear();
+        self.batch_next = 0;
+        std::mem::swap(&mut self.batch, &mut self.ready);
+        if first.is_some_and(|(due, _)| due <= self.now) {
+            self.fire_due_timers(choices);
+        }
+    }
+
+    fn drop_cancelled_timers(&mut self) {
+        while let Some((_, timer)) = self.timers.first() {
+            if !self.is_cancelled(timer) {
+                break;
+            }
+            self.timers.remove_first();
+        }
+    }
+
+    fn is_cancelled(&self, timer: Timer) -> bool {
+        match timer {
+            Timer::Own { task, serial } => self.tasks[task.index()].own_serial != serial,
+            Timer::OutsideCancel(_) => false,
+        }
+    }
+
+    /// Moves the timers that are due to the end of the batch, those of one instant in any order if that is open.
+    fn fire_due_timers<C: Choices + ?Sized>(&mut self, choices: &mut C) {
+        let mut due = std::mem::take(&mut self.scratch.due);
+        due.clear();
+        while let Some((when, timer)) = self.timers.first() {
+            if self.now < when {
+                break;
+            }
+            self.timers.remove_first();
+            if !self.is_cancelled(timer) {
+                due.push(timer);
+            }
+        }
+        if self.program.schedule.timers_any_order && due.len() > 1 {
+            let mut options = std::mem::take(&mut self.scratch.options);
+            options.clear();
+            options.extend(due.iter().map(|&timer| self.whose(timer)));
+            self.choose_order(choices, Kind::TimerOrder, TaskId::MAIN, &mut options, &mut due);
+            self.scratch.options = options;
+        }
+        self.batch.extend(due.iter().map(|&timer| Handle::Fire(timer)));
+        self.scratch.due = due;
+    }
+
+    /// The future whose task a timer belongs to; what comes from outside stands under its victim's name.
+    fn whose(&self, timer: Timer) -> FutureId {
+        let task = match timer {
+            Timer::Own { task, .. } => task,
+            Timer::OutsideCancel(at) => {
+                let victim = self.program.outside_cancels[at as usize].victim;
+                return self.memory.newest(victim).unwrap_or(self.tasks[0].future);
+            }
+        };
+        self.tasks[task.index()].future
+    }
+
+    /// Asks, place by place, which of the remaining `items` comes next. Answer 0 leaves an item where it is, another
+    /// one swaps it in: so an order costs a number of questions that is linear in its length, and one deviation is
+    /// one exchange.
+    fn choose_order<T, C: Choices + ?Sized>(
+        &mut self,
+        choices: &mut C,
+        kind: Kind,
+        subject: TaskId,
+        options: &mut [FutureId],
+        items: &mut [T],
+    ) {
+        for at in 0..items.len() - 1 {
+            let question = Question { kind, subject, options: Options::Futures(&options[at..]) };
+            let answer = self.ask(choices, &question) as usize;
+            options.swap(at, at + answer);
+            items.swap(at, at + answer);
+        }
+    }
+
+    /// Every question of a run goes through here, so that each is recorded.
+    fn ask<C: Choices + ?Sized>(&mut self, choices: &mut C, question: &Question<'_>) -> u64 {
+        let answer = choices.answer(question);
+        let (kind, subject, bound) = (question.kind, question.subject, question.bound());
+        self.recorder.record(What::Chose(Choice { kind, subject, bound, answer }));
+        answer
+    }
+
+    fn run_handle<C: Choices + ?Sized>(&mut self, handle: Handle, choices: &mut C) -> Footprint {
+        let mut task = None;
+        match handle {
+            Handle::Step(stepped) => {
+                task = Some(stepped);
+                self.step_task(stepped, choices);
+            }
+            Handle::Wakeup(woken) => {
+                task = Some(woken);
+                self.wake_task(woken, choices);
+            }
+            Handle::Fire(timer) if self.is_cancelled(timer) => {}
+            Handle::Fire(Timer::Own { task, .. }) => self.own_timer_fired(task),
+            Handle::Fire(Timer::OutsideCancel(at)) => {
+                let cancel = self.program.outside_cancels[at as usize];
+                if let Some(victim) = self.memory.newest(cancel.victim) {
+                    // Nobody is there to be told that the recursion was too deep.
+                    _ = self.cancel(victim, Requester::Outside, cancel.message);
+                }
+            }
+            Handle::GatherChild { gather, child } => self.count_gather_child(gather, child),
+            Handle::WaitChild { wait, child } => self.count_wait_child(wait, child),
+            Handle::Stop => self.stopping = true,
+            Handle::ShutdownRound => self.ready.push(Handle::Stop),
+        }
+        Footprint { task }
+    }
+
+    /// Queues whoever asked to be told that `future` is done.
+    fn tell(&mut self, future: FutureId) {
+        self.futures[future].done_since = self.turn;
+        while let Some(callback) = self.futures.take_callback(future) {
+            self.ready.push(handle_for(callback, future));
+        }
+    }
+
+    /// As `add_done_callback`: a future that is done already tells in the next turn.
+    fn add_done_callback(&mut self, future: FutureId, callback: Callback) {
+        if self.futures[future].is_done() {
+            self.ready.push(handle_for(callback, future));
+        } else {
+            self.futures.add_callback(future, callback);
+        }
+    }
+
+    fn end(&mut self, outcome: Outcome) {
+        self.outcome = Some(outcome);
+    }
+}
+
+fn handle_for(callback: Callback, future: FutureId) -> Handle {
+    match callback {
+        Callback::Wake(task) => Handle::Wakeup(task),
+        Callback::Gather(gather) => Handle::GatherChild { gather, child: future },
+        Callback::Wait(wait) => Handle::WaitChild { wait, child: future },
+        Callback::Stop => Handle::Stop,
+    }
+}
+
+impl Machine for EventLoop<'_> {
+    fn step<C: Choices + ?Sized>(&mut self, choices: &mut C) -> Option<Footprint> {
+        while self.outcome.is_none() {
+            if let Some(&handle) = self.batch.get(self.batch_next) {
+                self.batch_next += 1;
+                return Some(self.run_handle(handle, choices));
+            }
+            if self.stopping {
+                self.stopping = false;
+                self.next_phase(choices);
+            } else {
+                self.begin_turn(choices);
+            }
+        }
+        None
+    }
+
+    fn outcome(&self) -> Option<Outcome> {
+        self.outcome
+    }
+
+    fn trace(&self) -> Trace {
+        self.recorder.trace(self.outcome.expect("the run has ended"), self.memory.texts_ref())
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        self.recorder.fingerprint(self.outcome.expect("the run has ended"), self.memory.texts_ref())
+    }
+
+    fn fork(&self) -> Option<Self> {
+        Some(self.clone())
+    }
+
+    fn key(&self) -> Option<u128> {
+        let mut hasher = KeyHasher(twox_hash::XxHash3_128::new());
+        (self.outcome, self.now, &self.batch[self.batch_next..], &self.ready, self.stopping).hash(&mut hasher);
+        (self.timers.in_order(), &self.tasks, &self.gathers, &self.waits, self.phase).hash(&mut hasher);
+        self.futures.hash_state(&mut hasher);
+        self.memory.hash(&mut hasher);
+        Some(hasher.0.finish_128())
+    }
+}
+
+/// XXH3, 128 bits, behind the standard trait.
+struct KeyHasher(twox_hash::XxHash3_128);
+
+impl Hasher for KeyHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.write(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        unreachable!("a key has 128 bits")
+    }
+}

@@ -1,0 +1,115 @@
+//! What a running body asks of the loop: the loop, the answers, and the task that runs.
+//!
+//! Knows nothing of turns; all of this happens at once.
+
+use super::cancel::TooDeep;
+use super::{EventLoop, Owner};
+use crate::choice::Choices;
+use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
+use crate::program::{Error, ErrorType, FutureState, Memory, Messages, Runtime, Value, repr};
+use crate::time::Time;
+use crate::trace::{Requester, What};
+
+pub(super) struct Running<'a, 'p, C: ?Sized> {
+    pub(super) event_loop: &'a mut EventLoop<'p>,
+    pub(super) choices: &'a mut C,
+    pub(super) task: TaskId,
+}
+
+impl<C: Choices + ?Sized> Running<'_, '_, C> {
+    /// A value as an event can hold it: a list, which may change later, becomes its text.
+    pub(super) fn without_list(&mut self, value: Value) -> Value {
+        let Value::List(_) = value else { return value };
+        let mut shown = String::new();
+        repr(self.event_loop.program, self, value, &mut shown);
+        Value::Text(self.memory().texts().intern(&shown))
+    }
+
+    fn error(&mut self, ty: ErrorType, message: &str) -> Error {
+        let message = Some(self.memory().texts().intern(message));
+        let error = Error { ty, message };
+        self.record(What::Raised { task: self.task, error });
+        error
+    }
+
+    fn check_message(&mut self, message: Option<TextId>) -> Result<(), Error> {
+        if message.is_some() && self.event_loop.program.profile.messages == Messages::None {
+            return Err(self.error(ErrorType::TYPE_ERROR, "cancel() takes no keyword arguments"));
+        }
+        Ok(())
+    }
+}
+
+impl<C: Choices + ?Sized> Runtime for Running<'_, '_, C> {
+    fn memory(&mut self) -> &mut Memory {
+        &mut self.event_loop.memory
+    }
+
+    fn memory_ref(&self) -> &Memory {
+        &self.event_loop.memory
+    }
+
+    fn current(&self) -> TaskId {
+        self.task
+    }
+
+    fn current_future(&self) -> FutureId {
+        self.event_loop.tasks[self.task.index()].future
+    }
+
+    fn now(&self) -> Time {
+        self.event_loop.now
+    }
+
+    #[inline(always)]
+    fn record(&mut self, what: What) {
+        self.event_loop.recorder.record(what);
+    }
+
+    fn spawn(&mut self, instance: InstanceId) -> FutureId {
+        self.event_loop.create_task(instance, self.task)
+    }
+
+    fn cancel(&mut self, future: FutureId, message: Option<TextId>) -> Result<bool, Error> {
+        self.check_message(message)?;
+        match self.event_loop.cancel(future, Requester::Task(self.task), message) {
+            Ok(accepted) => Ok(accepted),
+            Err(TooDeep) => Err(self.error(ErrorType::RECURSION_ERROR, "maximum recursion depth exceeded")),
+        }
+    }
+
+    fn cancel_all(&mut self, message: Option<TextId>) -> Result<(), Error> {
+        let others = self.event_loop.unfinished(Some(self.task), self.choices);
+        for at in 0..self.memory_ref().list(others).len() {
+            self.cancel(self.memory_ref().handle(others, at), message)?;
+        }
+        Ok(())
+    }
+
+    fn gather(&mut self, children: ListId, return_exceptions: bool) -> FutureId {
+        self.event_loop.begin_gather(children, return_exceptions, self.task)
+    }
+
+    fn state(&self, future: FutureId) -> FutureState {
+        self.event_loop.futures[future].state()
+    }
+
+    fn result(&mut self, future: FutureId) -> Result<Value, Error> {
+        self.event_loop.take_result(future)
+    }
+
+    fn exception(&mut self, future: FutureId) -> Result<Value, Error> {
+        self.event_loop.take_exception(future)
+    }
+
+    fn order_set(&mut self, list: ListId) {
+        self.event_loop.order_set(list, self.task, self.choices);
+    }
+
+    fn instance_of(&self, future: FutureId) -> Option<InstanceId> {
+        match self.event_loop.futures[future].owner {
+            Owner::Task(task) => Some(self.event_loop.tasks[task.index()].instance),
+            Owner::Gather(_) => None,
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The end of `asyncio.run()`: what is left is cancelled and waited for, and the loop turns a few times more.
+//!
+//! Knows nothing of what the tasks do with their cancellation.
+
+use super::{Callback, EventLoop, Handle, future};
+use crate::choice::{Choices, Kind};
+use crate::id::{ListId, TaskId};
+use crate::program::Value;
+use crate::trace::{Outcome, Requester, What};
+
+/// How far `run()` has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Phase {
+    /// Main runs.
+    Main,
+    /// What was left is being waited for: the list of those tasks.
+    CancelAll(ListId),
+    /// So many rounds with a task that does nothing are to come.
+    Rounds(u8),
+}
+
+impl EventLoop<'_> {
+    /// `run_until_complete` has returned: what `run()` does next.
+    pub(super) fn next_phase<C: Choices + ?Sized>(&mut self, choices: &mut C) {
+        match self.phase {
+            Phase::Main => self.cancel_what_is_left(choices),
+            Phase::CancelAll(left) => {
+                self.tell_unhandled(left);
+                self.begin_rounds();
+            }
+            Phase::Rounds(0) => self.close(),
+            Phase::Rounds(more) => {
+                self.phase = Phase::Rounds(more - 1);
+                self.ready.push(Handle::ShutdownRound);
+            }
+        }
+    }
+
+    fn cancel_what_is_left<C: Choices + ?Sized>(&mut self, choices: &mut C) {
+        let left = self.unfinished(None, choices);
+        let count = self.memory.list(left).len() as u32;
+        if count == 0 {
+            return self.begin_rounds();
+        }
+        self.recorder.record(What::ShutdownBegan { left: count });
+        for at in 0..count as usize {
+            // Nobody is there to be told that the recursion was too deep.
+            _ = self.cancel(self.memory.handle(left, at), Requester::Shutdown, None);
+        }
+        let gathered = self.begin_gather(left, true, TaskId::MAIN);
+        self.futures.add_callback(gathered, Callback::Stop);
+        self.phase = Phase::CancelAll(left);
+    }
+
+    /// `all_tasks()`, without the current one, as a set in the order in which it is walked.
+    pub(super) fn unfinished<C: Choices + ?Sized>(&mut self, but: Option<TaskId>, choices: &mut C) -> ListId {
+        let list = self.memory.new_list();
+        for at in 0..self.tasks.len() as u32 {
+            let future = self.tasks[at as usize].future;
+            if Some(TaskId(at)) != but && !self.futures[future].is_done() {
+                self.memory.list_mut(list).push(Value::Handle(future));
+            }
+        }
+        self.order_set(list, but.unwrap_or(TaskId::MAIN), choices);
+        list
+    }
+
+    /// Puts a list that stands for a set of futures into some order, if that is open.
+    pub(super) fn order_set<C: Choices + ?Sized>(&mut self, list: ListId, subject: TaskId, choices: &mut C) {
+        if !self.program.schedule.sets_any_order || self.memory.list(list).len() < 2 {
+            return;
+        }
+        let mut options = std::mem::take(&mut self.scratch.options);
+        options.clear();
+        options.extend((0..self.memory.list(list).len()).map(|at| self.memory.handle(list, at)));
+        let mut items = std::mem::take(self.memory.list_mut(list));
+        self.choose_order(choices, Kind::TaskSetOrder, subject, &mut options, &mut items);
+        *self.memory.list_mut(list) = items;
+        self.scratch.options = options;
+    }
+
+    /// Errors that came up during the shutdown go to the loop's exception handler.
+    fn tell_unhandled(&mut self, left: ListId) {
+        for at in 0..self.memory.list(left).len() {
+            let future = self.memory.handle(left, at);
+            if let (future::Owner::Task(task), future::Result::Failed(error)) =
+                (self.futures[future].owner, self.futures[future].result)
+            {
+                self.recorder.record(What::UnhandledInShutdown { task, error });
+            }
+        }
+    }
+
+    fn begin_rounds(&mut self) {
+        self.phase = Phase::Rounds(self.program.profile.shutdown_rounds - 1);
+        self.ready.push(Handle::ShutdownRound);
+    }
+
+    /// The loop is closed; a task that has not ended by now never will.
+    fn close(&mut self) {
+        for at in 0..self.tasks.len() as u32 {
+            if !self.futures[self.tasks[at as usize].future].is_done() {
+                self.recorder.record(What::Dropped { task: TaskId(at) });
+            }
+        }
+        let main = self.tasks[0].future;
+        let outcome = match self.take_result(main) {
+            Ok(value) => Outcome::Finished(value),
+            Err(error) => Outcome::Failed(error),
+        };
+        self.end(outcome);
+    }
+}

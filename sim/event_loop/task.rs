@@ -1,0 +1,303 @@
+//! Tasks: creating one, running it until it waits, and ending it, as `Task.__step` and `Task.__wakeup` do.
+//!
+//! Knows nothing of what a step computes: frames do that.
+
+use super::{Callback, EventLoop, Future, Handle, Owner, Running, Timer, future};
+use crate::choice::{Choices, Kind, Options, Question};
+use crate::id::{FutureId, InstanceId, TaskId, TextId};
+use crate::program::{Error, ErrorType, FrameId, Next, Value, resume};
+use crate::time::Nanos;
+use crate::trace::{Outcome, Wake, What};
+
+/// A task of asyncio.
+#[derive(Clone, Debug, Hash)]
+pub(super) struct Task {
+    pub(super) future: FutureId,
+    pub(super) instance: InstanceId,
+    /// The coroutine that runs now: the task's own, or one that it awaits in place.
+    frame: FrameId,
+    /// What it waits for; it stays what it is while the wakeup is queued, as asyncio's `_fut_waiter` does.
+    pub(super) waits_for: WaitsFor,
+    /// The future that only this task knows: of its sleep, or of the waiter inside `wait`.
+    pub(super) own: Own,
+    /// How many of those there have been; a timer with another number is cancelled.
+    pub(super) own_serial: u32,
+    /// Whether the next step raises `CancelledError`.
+    pub(super) must_cancel: bool,
+    /// The message of that error.
+    pub(super) cancel_message: Option<TextId>,
+    /// Whether somebody has asked for a cancellation that the task has not seen yet.
+    pub(super) cancel_requested: bool,
+    started: bool,
+    /// Whether it awaited itself, which the next step tells it.
+    awaited_itself: bool,
+}
+
+/// What a task waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum WaitsFor {
+    /// Nothing: it runs, or its step is queued.
+    Nothing,
+    /// Its own sleep.
+    Sleep,
+    /// The waiter of this `wait`.
+    Wait(u32),
+    /// A task or a gather.
+    Future(FutureId),
+}
+
+/// The state of a future that only one task knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Own {
+    Pending,
+    Done,
+    Cancelled(Option<TextId>),
+}
+
+impl EventLoop<'_> {
+    pub(super) fn create_task(&mut self, instance: InstanceId, by: TaskId) -> FutureId {
+        let task = TaskId(self.tasks.len() as u32);
+        let future = self.futures.add(Owner::Task(task));
+        let frame = self.memory.open(self.program, instance, None);
+        self.tasks.push(Task {
+            future,
+            instance,
+            frame,
+            waits_for: WaitsFor::Nothing,
+            own: Own::Done,
+            own_serial: 0,
+            must_cancel: false,
+            cancel_message: None,
+            cancel_requested: false,
+            started: false,
+            awaited_itself: false,
+        });
+        self.memory.set_newest(instance, future);
+        self.recorder.record(What::Created { task, by, instance });
+        self.ready.push(Handle::Step(task));
+        future
+    }
+
+    /// The queued step of a task: its first, or the one after `sleep(0)`.
+    pub(super) fn step_task<C: Choices + ?Sized>(&mut self, task: TaskId, choices: &mut C) {
+        let state = &mut self.tasks[task.index()];
+        if std::mem::take(&mut state.awaited_itself) {
+            let message = Some(self.memory.texts().intern(&format!("Task cannot await on itself: {task}")));
+            return self.resume_task(task, Err(Error { ty: ErrorType::RUNTIME_ERROR, message }), choices);
+        }
+        if !state.must_cancel {
+            let what = if state.started { What::Resumed { task, by: Wake::Yield } } else { What::Started { task } };
+            self.recorder.record(what);
+        }
+        self.resume_task(task, Ok(Value::None), choices);
+    }
+
+    /// The queued wakeup of a task: what it awaited is done.
+    pub(super) fn wake_task<C: Choices + ?Sized>(&mut self, task: TaskId, choices: &mut C) {
+        let state = &mut self.tasks[task.index()];
+        let waits_for = state.waits_for;
+        let input = match waits_for {
+            WaitsFor::Future(future) => self.take_result(future),
+            WaitsFor::Sleep => {
+                // On its way out a sleep cancels its timer.
+                state.own_serial += 1;
+                own_result(state.own)
+            }
+            _ => own_result(state.own),
+        };
+        let state = &self.tasks[task.index()];
+        let is_cancelled = state.must_cancel || input.is_err_and(Error::is_cancelled) && state.cancel_requested;
+        match waits_for {
+            // What is cancelled did not end by itself: nothing but the cancellation is told.
+            _ if is_cancelled => {}
+            WaitsFor::Sleep => self.recorder.record(What::Resumed { task, by: Wake::Timer }),
+            WaitsFor::Future(future) => self.recorder.record(What::Resumed { task, by: Wake::Future(future) }),
+            // `WaitReturned` tells it.
+            WaitsFor::Wait(_) => {}
+            WaitsFor::Nothing => unreachable!("{task} was woken from nothing"),
+        }
+        self.resume_task(task, input, choices);
+    }
+
+    /// Runs a task with what it waited for, until it waits again or ends: asyncio's `__step`.
+    fn resume_task<C: Choices + ?Sized>(&mut self, task: TaskId, input: Result<Value, Error>, choices: &mut C) {
+        let state = &mut self.tasks[task.index()];
+        let waited_for = std::mem::replace(&mut state.waits_for, WaitsFor::Nothing);
+        let mut input = input;
+        if state.must_cancel || input.is_err() {
+            input = self.deliver_cancel(task, input);
+        }
+        if let WaitsFor::Wait(wait) = waited_for {
+            let lists = self.leave_wait(task, wait, input.is_ok());
+            input = input.map(|_| lists);
+        }
+        self.tasks[task.index()].started = true;
+        let mut goes_on = self.run_frame(task, input, choices);
+        while let Some(input) = goes_on {
+            goes_on = self.run_frame(task, input, choices);
+        }
+    }
+
+    /// Runs the innermost coroutine of a task until it waits, calls another one in place, or ends. Returns what the
+    /// coroutine that is the innermost then goes on with, if the task does not wait.
+    fn run_frame<C: Choices + ?Sized>(
+        &mut self,
+        task: TaskId,
+        input: Result<Value, Error>,
+        choices: &mut C,
+    ) -> Option<Result<Value, Error>> {
+        let frame = self.tasks[task.index()].frame;
+        match resume(self.program, &mut Running { event_loop: self, choices, task }, frame, input) {
+            Next::Sleep { min, max } => self.sleep(task, min, max, choices),
+            Next::Await(future) => self.await_future(task, future),
+            Next::Wait { over, timeout, return_when } => self.begin_wait(task, over, timeout, return_when),
+            Next::Call(instance) => {
+                self.tasks[task.index()].frame = self.memory.open(self.program, instance, Some(frame));
+                self.recorder.record(What::Called { task, instance });
+                return Some(Ok(Value::None));
+            }
+            Next::Returned(value) => {
+                let shown = Running { event_loop: self, choices, task }.without_list(value);
+                let Some(caller) = self.memory.close(frame) else {
+                    self.task_returned(task, value, shown);
+                    return None;
+                };
+                self.recorder.record(What::CallReturned { task, value: shown });
+                self.tasks[task.index()].frame = caller;
+                return Some(Ok(value));
+            }
+            Next::Raised(error) => {
+                let Some(caller) = self.memory.close(frame) else {
+                    self.task_raised(task, error);
+                    return None;
+                };
+                self.tasks[task.index()].frame = caller;
+                return Some(Err(error));
+            }
+            Next::OutOfSteps => self.end(Outcome::OutOfSteps),
+        }
+        None
+    }
+
+    /// A cancellation that waited for this step replaces whatever the step was to be told, but for a `CancelledError`.
+    #[inline(never)]
+    fn deliver_cancel(&mut self, task: TaskId, input: Result<Value, Error>) -> Result<Value, Error> {
+        let state = &mut self.tasks[task.index()];
+        let must_cancel = std::mem::take(&mut state.must_cancel);
+        let error = match input {
+            Err(error) if !must_cancel || error.is_cancelled() => error,
+            _ => Error::cancelled(state.cancel_message),
+        };
+        if !state.started {
+            // No line of it runs; that it ends as cancelled says it all.
+        } else if error.is_cancelled() && std::mem::take(&mut state.cancel_requested) {
+            self.recorder.record(What::CancelDelivered { task, message: error.message });
+        } else {
+            self.recorder.record(What::Raised { task, error });
+        }
+        Err(error)
+    }
+
+    fn sleep<C: Choices + ?Sized>(&mut self, task: TaskId, min: Nanos, max: Nanos, choices: &mut C) {
+        let mut length = min;
+        if min < max {
+            let options = Options::Range { min: min.0, max: max.0 };
+            length.0 += self.ask(choices, &Question { kind: Kind::SleepLength, subject: task, options });
+        }
+        if length == Nanos(0) {
+            self.recorder.record(What::Yielded { task });
+            self.ready.push(Handle::Step(task));
+            return;
+        }
+        let until = self.now + length;
+        self.recorder.record(What::Slept { task, until });
+        let serial = self.begin_own(task, WaitsFor::Sleep);
+        self.timers.set(until, Timer::Own { task, serial });
+    }
+
+    /// From here on the task waits on a new future of its own; a task that was cancelled while it ran is cancelled
+    /// now that it waits.
+    pub(super) fn begin_own(&mut self, task: TaskId, waits_for: WaitsFor) -> u32 {
+        let state = &mut self.tasks[task.index()];
+        state.own_serial += 1;
+        state.own = Own::Pending;
+        state.waits_for = waits_for;
+        if std::mem::take(&mut state.must_cancel) {
+            state.own = Own::Cancelled(state.cancel_message);
+            self.ready.push(Handle::Wakeup(task));
+        }
+        state.own_serial
+    }
+
+    fn await_future(&mut self, task: TaskId, future: FutureId) {
+        if self.tasks[task.index()].future == future {
+            self.tasks[task.index()].awaited_itself = true;
+            self.ready.push(Handle::Step(task));
+            return;
+        }
+        self.recorder.record(What::Awaited { task, future });
+        self.add_done_callback(future, Callback::Wake(task));
+        let state = &mut self.tasks[task.index()];
+        state.waits_for = WaitsFor::Future(future);
+        if state.must_cancel {
+            let message = state.cancel_message;
+            if self.cancel_awaited(task, future, message) {
+                self.tasks[task.index()].must_cancel = false;
+            }
+        }
+    }
+
+    /// The timer of a task's own future fires: whatever it waits for on its own is over.
+    pub(super) fn own_timer_fired(&mut self, task: TaskId) {
+        let state = &mut self.tasks[task.index()];
+        if state.own == Own::Pending {
+            state.own = Own::Done;
+            if let WaitsFor::Wait(wait) = state.waits_for {
+                self.waits[wait as usize].timed_out = true;
+            }
+            self.ready.push(Handle::Wakeup(task));
+        }
+    }
+
+    /// A timer whose number is not the task's any more is cancelled.
+    pub(super) fn cancel_own_timer(&mut self, task: TaskId) {
+        self.tasks[task.index()].own_serial += 1;
+    }
+
+    fn task_returned(&mut self, task: TaskId, value: Value, shown: Value) {
+        let state = &mut self.tasks[task.index()];
+        let (future, message) = (state.future, state.cancel_message);
+        if std::mem::take(&mut state.must_cancel) {
+            // The value is lost: the task is cancelled by returning.
+            self.recorder.record(What::Cancelled { task, message });
+            self.futures[future].result = future::Result::Cancelled;
+            self.futures[future].cancel_message = message;
+        } else {
+            self.recorder.record(What::Finished { task, value: shown });
+            self.futures[future].result = future::Result::Finished(value);
+        }
+        self.tell(future);
+    }
+
+    fn task_raised(&mut self, task: TaskId, error: Error) {
+        let future = self.tasks[task.index()].future;
+        let state: &mut Future = &mut self.futures[future];
+        if error.is_cancelled() {
+            state.result = future::Result::Cancelled;
+            state.cancelled_error = Some(error);
+            self.recorder.record(What::Cancelled { task, message: error.message });
+        } else {
+            state.result = future::Result::Failed(error);
+            self.recorder.record(What::Failed { task, error });
+        }
+        self.tell(future);
+    }
+}
+
+fn own_result(own: Own) -> Result<Value, Error> {
+    match own {
+        Own::Cancelled(message) => Err(Error::cancelled(message)),
+        Own::Done => Ok(Value::None),
+        Own::Pending => unreachable!("nothing is woken before it is done"),
+    }
+}

@@ -1,0 +1,238 @@
+//! The door: scenario files in, judged runs out. Here the machines are introduced to each other.
+//!
+//! The command line and the tests both come through here, so (file, strategy, seed) names the same run in both.
+//!
+//! Knows nothing of command lines.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::choice::{Choices, Ordinary, Seeded};
+use crate::diagnostic::Diagnostic;
+use crate::event_loop::EventLoop;
+use crate::experiment::Runtime;
+use crate::judge::judge;
+use crate::machine::Machine;
+use crate::program::{Profile, Program};
+use crate::scenario::Scenario;
+use crate::trace::Trace;
+use crate::verdict::Verdict;
+use crate::{report, strategy, tokio_program};
+
+/// A scenario file that is valid.
+#[derive(Clone, Debug)]
+pub struct File {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it says.
+    pub scenario: Scenario,
+    text: String,
+}
+
+/// A file, or a folder, that cannot be used; it displays as the message for whoever wrote it.
+#[derive(Clone, Debug)]
+pub struct Rejected {
+    path: PathBuf,
+    text: String,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// Which run of a scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The strategy that is main; nothing for the scenario's own main.
+    pub strategy: Option<String>,
+    /// What it runs on.
+    pub runtime: Runtime,
+    /// The Python to behave like, instead of the scenario's.
+    pub profile: Option<Profile>,
+    /// Who answers: a seed, or nobody, which is the ordinary run.
+    pub seed: Option<u64>,
+}
+
+/// A run that has ended, with what it means.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// What ran.
+    pub program: Arc<Program>,
+    /// What happened.
+    pub trace: Trace,
+    /// Whether it was as the scenario expects.
+    pub verdict: Verdict,
+}
+
+/// Why a run was not made.
+#[derive(Clone, Debug)]
+pub enum Refused {
+    /// The file does not fit the strategy that was asked for.
+    Rejected(Rejected),
+    /// This build does not have the runtime.
+    NotBuilt(Runtime),
+}
+
+impl File {
+    /// Reads and checks a scenario file.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read or is no valid scenario.
+    pub fn load(path: &Path) -> Result<File, Rejected> {
+        let rejected = |text: String, diagnostics| Rejected { path: path.to_owned(), text, diagnostics };
+        let bytes = std::fs::read(path).map_err(|error| {
+            let message = format!("expected a scenario file, but it cannot be read: {error}");
+            let hint = "`atropos run` takes scenario files and folders of them";
+            rejected(String::new(), vec![Diagnostic::whole(message).help(hint)])
+        })?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            let line = error.as_bytes()[..at].iter().filter(|&&byte| byte == b'\n').count() + 1;
+            let message = format!("expected UTF-8, but found other bytes in line {line}, at byte {at} of the file");
+            rejected(String::new(), vec![Diagnostic::whole(message).help("save the file as UTF-8")])
+        })?;
+        match Scenario::parse(&text, &strategies()) {
+            Ok(scenario) => Ok(File { path: path.to_owned(), scenario, text }),
+            Err(diagnostics) => Err(rejected(text, diagnostics)),
+        }
+    }
+
+    /// One run of it.
+    ///
+    /// # Errors
+    ///
+    /// If the file does not fit the strategy, or this build does not have the runtime.
+    pub fn run(&self, run: &Run) -> Result<Judged, Refused> {
+        let strategy = run.strategy.as_deref();
+        let program = Arc::new(self.scenario.program(strategy, run.profile).map_err(|errors| self.rejected(errors))?);
+        let trace = trace(&program, run.runtime, run.seed)?;
+        let verdict = if self.speaks_of(strategy) {
+            let expectation = self.scenario.expectation(strategy, run.runtime != Runtime::Asyncio);
+            judge(&expectation, &program, &trace)
+        } else {
+            Verdict::default()
+        };
+        Ok(Judged { program, trace, verdict })
+    }
+
+    /// Whether the file's expectations are about this strategy.
+    fn speaks_of(&self, strategy: Option<&str>) -> bool {
+        self.scenario.mains().contains(&strategy)
+    }
+
+    fn rejected(&self, diagnostics: Vec<Diagnostic>) -> Rejected {
+        Rejected { path: self.path.clone(), text: self.text.clone(), diagnostics }
+    }
+}
+
+/// Runs a program on a runtime, under a seed or in the ordinary order.
+///
+/// # Errors
+///
+/// If this build does not have the runtime.
+pub fn trace(program: &Arc<Program>, runtime: Runtime, seed: Option<u64>) -> Result<Trace, Refused> {
+    let mut choices: Box<dyn Choices> = match seed {
+        Some(seed) => Box::new(Seeded::new(seed)),
+        None => Box::new(Ordinary),
+    };
+    match runtime {
+        Runtime::Asyncio => {
+            let mut event_loop = EventLoop::new(program);
+            event_loop.run(&mut *choices);
+            Ok(event_loop.trace())
+        }
+        Runtime::Tokio => Ok(tokio_program::run(program.clone(), choices)),
+        Runtime::Turmoil => on_turmoil(program.clone(), choices),
+    }
+}
+
+#[cfg(feature = "network")]
+fn on_turmoil(program: Arc<Program>, choices: Box<dyn Choices>) -> Result<Trace, Refused> {
+    let (body, recorded) = tokio_program::body(program, choices);
+    crate::network::run(body);
+    Ok(recorded.trace())
+}
+
+#[cfg(not(feature = "network"))]
+fn on_turmoil(_: Arc<Program>, _: Box<dyn Choices>) -> Result<Trace, Refused> {
+    Err(Refused::NotBuilt(Runtime::Turmoil))
+}
+
+/// The scenario files that `paths` name: files as they are, folders searched for `*.toml`, in the order of their
+/// names.
+///
+/// # Errors
+///
+/// If a path does not exist, or if a folder has no scenario in it.
+pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Rejected> {
+    let mut found = Vec::new();
+    for path in paths {
+        let before = found.len();
+        search(path, &mut found).map_err(|message| Rejected::whole(path, message))?;
+        if found.len() == before {
+            return Err(Rejected::whole(
+                path,
+                "expected scenario files, but found no *.toml in this folder".to_owned(),
+            ));
+        }
+    }
+    Ok(found)
+}
+
+fn search(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), String> {
+    if !path.is_dir() {
+        found.push(path.to_owned());
+        return Ok(());
+    }
+    let unreadable = |error: std::io::Error| format!("expected a folder of scenarios, but it cannot be read: {error}");
+    let entries: Result<Vec<_>, _> = std::fs::read_dir(path).map_err(unreadable)?.collect();
+    let mut entries: Vec<PathBuf> = entries.map_err(unreadable)?.into_iter().map(|entry| entry.path()).collect();
+    entries.sort();
+    for entry in entries {
+        if entry.is_dir() || entry.extension().is_some_and(|extension| extension == "toml") {
+            search(&entry, found)?;
+        }
+    }
+    Ok(())
+}
+
+/// The names and the texts of the strategies, as a scenario is parsed with.
+pub fn strategies() -> Vec<(&'static str, &'static str)> {
+    strategy::all().iter().map(|strategy| (strategy.name, strategy.text)).collect()
+}
+
+impl Rejected {
+    fn whole(path: &Path, message: String) -> Rejected {
+        Rejected { path: path.to_owned(), text: String::new(), diagnostics: vec![Diagnostic::whole(message)] }
+    }
+
+    /// The message, in ANSI colours or without.
+    pub fn render(&self, color: bool) -> String {
+        report::diagnostics(&self.path.display().to_string(), &self.text, &self.diagnostics, color)
+    }
+}
+
+impl std::fmt::Display for Rejected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for Rejected {}
+
+impl From<Rejected> for Refused {
+    fn from(rejected: Rejected) -> Refused {
+        Refused::Rejected(rejected)
+    }
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Refused::Rejected(rejected) => rejected.fmt(f),
+            Refused::NotBuilt(runtime) => {
+                write!(f, "this build has no {}; build it with `--features network`", runtime.name())
+            }
+        }
+    }
+}
+
+impl std::error::Error for Refused {}

@@ -1,0 +1,452 @@
+//! In which order everything happened, and why: a trace as a table of virtual time, turn, who and event.
+//!
+//! Time and turn stand only where they change, so that the eye sees a turn as a group. This text is what is kept as
+//! a snapshot, so every change of a word here is a change of every snapshot.
+//!
+//! Knows nothing of judging: whether any of it was expected is not said here.
+
+use crate::choice::{Choice, Kind};
+use crate::id::TextId;
+use crate::program::Program;
+use crate::time::{Nanos, Time};
+use crate::trace::{Counting, Outcome, Requester, Trace, Wake, What};
+
+use super::columns::{Side, align};
+use super::names::{Doing, Names, counted, quoted};
+
+/// The trace as text: the events, how the run ended, and the tally.
+pub fn trace(program: &Program, trace: &Trace) -> String {
+    let mut names = Names::new(program, trace);
+    let mut counting = Counting::default();
+    let mut rows = vec![["time", "turn", "who", "event"].map(str::to_owned)];
+    let mut told = None;
+    let mut time = Time::ZERO;
+    for moment in trace.iter() {
+        names.see(moment.what);
+        counting.see(moment);
+        time = moment.time;
+        let Some((who, event)) = tell(&names, moment.what) else { continue };
+        let is_new = told.replace((moment.turn, moment.time)) != Some((moment.turn, moment.time));
+        let place = |text: String| if is_new { text } else { String::new() };
+        rows.push([place(moment.time.to_string()), place(moment.turn.to_string()), who, event]);
+    }
+    let mut out = String::new();
+    align(&rows, [Side::Right, Side::Right, Side::Left, Side::Left], &mut out);
+    out.push('\n');
+    tell_outcome(program, &names, trace.outcome, time, &mut out);
+    tell_tally(&counting, &mut out);
+    out
+}
+
+/// Who it happens to and what happens, or nothing for a question that had its ordinary answer.
+fn tell(names: &Names<'_>, what: What) -> Option<(String, String)> {
+    if let What::Chose(Choice { answer: 0, .. }) = what {
+        return None;
+    }
+    let nobody = if matches!(what, What::Chose(_)) { "event loop" } else { "run()" };
+    let who = names.subject(what).map_or_else(|| nobody.to_owned(), |named| named.to_string());
+    Some((who, sentence(names, what)))
+}
+
+fn sentence(names: &Names<'_>, what: What) -> String {
+    match what {
+        What::Created { task, by, .. } if task == by => "created by run()".to_owned(),
+        What::Created { by, .. } => format!("created by {}", names.task(by)),
+        What::Started { .. } => "starts".to_owned(),
+        What::Printed { text, .. } => format!("prints {}", names.quoted(text)),
+        What::Yielded { .. } => "yields: sleep(0)".to_owned(),
+        What::Slept { until, .. } => format!("sleeps until {until}"),
+        What::Awaited { future, .. } => match names.children(future) {
+            Some(children) => format!("awaits {} ({})", names.future(future), counted_children(children)),
+            None => format!("awaits {}", names.future(future)),
+        },
+        What::Waited { count, until, .. } => {
+            let futures = counted(count, "future", "futures");
+            let until = until.map(|until| format!(", until {until} at the latest")).unwrap_or_default();
+            format!("awaits wait() on {futures}{until}")
+        }
+        What::Called { instance, .. } => format!("awaits {} in place", names.instance(instance)),
+        What::CallReturned { value, .. } => format!("the coroutine returns {}", names.value(value)),
+        What::Resumed { by: Wake::Yield, .. } => "resumed: it had yielded".to_owned(),
+        What::Resumed { by: Wake::Timer, .. } => "resumed: its sleep is over".to_owned(),
+        What::Resumed { by: Wake::Future(future), .. } => format!("resumed: {} is done", names.future(future)),
+        What::CancelRequested { by, message, .. } => {
+            format!("cancel() by {}: accepted{}", requester(names, by), with_message(names, message))
+        }
+        What::CancelRefused { by, since, .. } => {
+            format!("cancel() by {}: refused, done since turn {since}", requester(names, by))
+        }
+        What::GatherCancelRequested { by, message, .. } => {
+            let message = with_message(names, message);
+            format!("cancel() by {}: accepted{message}, so its children are asked", requester(names, by))
+        }
+        What::GatherCancelRefused { by, since, .. } => {
+            format!("cancel() by {}: refused, done since turn {since}, so no child is asked", requester(names, by))
+        }
+        What::CancelDelivered { message, .. } => {
+            format!("CancelledError raised inside{}", with_message(names, message))
+        }
+        What::Struck { instance, point, .. } => {
+            format!("reaches point {}: the scenario strikes", quoted(names.point(instance, point)))
+        }
+        What::Raised { error, .. } => format!("raises {}", names.error(error)),
+        What::Caught { error, .. } => format!("except catches {}", names.error(error)),
+        What::Finished { value, .. } => format!("returns {}", names.value(value)),
+        What::Failed { error, .. } | What::GatherFailed { error, .. } => format!("fails with {}", names.error(error)),
+        What::Cancelled { message, .. } => format!("is cancelled{}", with_message(names, message)),
+        What::Gathered { by, children, .. } => {
+            format!("created by {}: {}", names.maker(by), counted_children(children))
+        }
+        What::GatherFinished { .. } => "is done: it has every result".to_owned(),
+        What::WaitReturned { done, pending, timed_out, .. } => {
+            let why = if timed_out { "timed out" } else { "returned" };
+            format!("resumed: wait() {why} with {done} done, {pending} pending")
+        }
+        What::ShutdownBegan { left } => {
+            let verb = if left == 1 { "is" } else { "are" };
+            format!("cancels the {} that {verb} left", counted(left, "task", "tasks"))
+        }
+        What::UnhandledInShutdown { error, .. } => format!("run() reports its unhandled {}", names.error(error)),
+        What::Dropped { .. } => "never ends: the loop is closed".to_owned(),
+        What::Chose(choice) => chosen(choice),
+    }
+}
+
+fn counted_children(count: u32) -> String {
+    counted(count, "child", "children")
+}
+
+fn with_message(names: &Names<'_>, message: Option<TextId>) -> String {
+    message.map(|message| format!(", message {}", names.quoted(message))).unwrap_or_default()
+}
+
+fn requester(names: &Names<'_>, by: Requester) -> String {
+    match by {
+        Requester::Task(task) => names.task(task),
+        Requester::Outside => "the scenario".to_owned(),
+        Requester::Shutdown => "run()".to_owned(),
+    }
+}
+
+fn chosen(Choice { kind, bound, answer, .. }: Choice) -> String {
+    match kind {
+        Kind::TimerOrder | Kind::TaskSetOrder => {
+            let what = if kind == Kind::TimerOrder { "timer order" } else { "task set order" };
+            format!("{what}: option {answer} of 0 to {}", bound - 1)
+        }
+        Kind::SleepLength => format!("sleep length: {} above the shortest", Nanos(answer)),
+    }
+}
+
+fn tell_outcome(program: &Program, names: &Names<'_>, outcome: Outcome, time: Time, out: &mut String) {
+    match outcome {
+        Outcome::Finished(value) => out.push_str(&format!("finished: main returned {}\n", names.value(value))),
+        Outcome::Failed(error) => out.push_str(&format!("failed: main raised {}\n", names.error(error))),
+        Outcome::Deadlocked => {
+            out.push_str("deadlocked: nothing is ready and no timer is set\n");
+            for (task, doing) in names.unfinished() {
+                out.push_str(&format!("  {} {}\n", names.task(task), now(names, doing)));
+            }
+        }
+        Outcome::OutOfSteps => {
+            out.push_str(&format!("out of steps: the limit is {}\n", program.limits.steps));
+        }
+        Outcome::Livelocked => {
+            let limit = program.limits.turns_at_one_instant;
+            out.push_str(&format!("livelocked: more than {limit} turns passed at {time}\n"));
+        }
+    }
+}
+
+/// What a task that has not ended does when nothing happens any more.
+fn now(names: &Names<'_>, doing: Doing) -> String {
+    match doing {
+        Doing::Starting => "has not started".to_owned(),
+        Doing::Running => "waits for nobody".to_owned(),
+        Doing::Awaiting(future) => format!("waits for {}", names.future(future)),
+        Doing::Waiting(count) => format!("waits for {}", counted(count, "future", "futures")),
+    }
+}
+
+fn tell_tally(counting: &Counting, out: &mut String) {
+    let tally = counting.tally();
+    let whose_end = if counting.has_main_ended() { "main" } else { "the run" };
+    out.push_str(&format!(
+        "{} finished, {} failed, {} cancelled, {} running when {whose_end} ended at {}\n",
+        tally.finished, tally.failed, tally.cancelled, tally.running, tally.ended
+    ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{FutureId, TaskId};
+    use crate::program::{Error, ErrorType, Texts, Value, sample};
+    use crate::trace::Recorder;
+
+    const MAIN: TaskId = TaskId::MAIN;
+
+    /// Events by turn and time; the texts are the program's.
+    fn recorded(outcome: Outcome, turns: &[(u32, u64, &[What])]) -> Trace {
+        let mut recorder = Recorder::default();
+        for &(turn, secs, events) in turns {
+            recorder.turn(turn, Time::ZERO + Nanos::from_secs(secs));
+            events.iter().for_each(|&what| recorder.record(what));
+        }
+        recorder.trace(outcome, &Texts::default())
+    }
+
+    fn check(program: &Program, recorded: &Trace, expected: &str) {
+        let text = trace(program, recorded);
+        assert!(text.lines().all(|line| line.trim_end() == line), "{text}");
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn tells_who_did_what_in_which_turn() {
+        let mut program = sample::program(&["worker"]);
+        let worker = sample::instance(&program, "worker");
+        let [said, oops] = ["hello", "oops"].map(|text| sample::text(&mut program, text));
+        let (first, second, gather) = (TaskId(1), TaskId(2), FutureId(3));
+        let error = Error { ty: ErrorType::EXCEPTION, message: Some(oops) };
+        let slow = Choice { kind: Kind::SleepLength, subject: second, bound: 2_000_000_000, answer: 500_000_000 };
+        let tie = Choice { kind: Kind::TimerOrder, subject: MAIN, bound: 10, answer: 3 };
+        let recorded = recorded(
+            Outcome::Failed(error),
+            &[
+                (
+                    1,
+                    0,
+                    &[
+                        What::Created { task: MAIN, by: MAIN, instance: crate::id::InstanceId::MAIN },
+                        What::Started { task: MAIN },
+                        What::Created { task: first, by: MAIN, instance: worker },
+                        What::Created { task: second, by: MAIN, instance: worker },
+                        What::Gathered { future: gather, by: MAIN, children: 2 },
+                        What::Awaited { task: MAIN, future: gather },
+                    ],
+                ),
+                (
+                    2,
+                    0,
+                    &[
+                        What::Started { task: first },
+                        What::Slept { task: first, until: Time(1_000_000_000) },
+                        What::Started { task: second },
+                        What::Chose(slow),
+                        What::Slept { task: second, until: Time(1_500_000_000) },
+                    ],
+                ),
+                (
+                    3,
+                    1,
+                    &[
+                        What::Chose(Choice { answer: 0, ..tie }),
+                        What::Chose(tie),
+                        What::Resumed { task: first, by: Wake::Timer },
+                        What::Printed { task: first, text: said },
+                        What::Struck { task: first, instance: worker, point: 0 },
+                        What::Raised { task: first, error },
+                        What::Failed { task: first, error },
+                    ],
+                ),
+                (4, 1, &[What::GatherFailed { future: gather, error }]),
+                (
+                    5,
+                    1,
+                    &[
+                        What::Resumed { task: MAIN, by: Wake::Future(gather) },
+                        What::Caught { task: MAIN, error },
+                        What::GatherCancelRefused { future: gather, by: Requester::Task(MAIN), since: 4 },
+                        What::CancelRefused { task: first, by: Requester::Task(MAIN), since: 3 },
+                        What::Failed { task: MAIN, error },
+                        What::ShutdownBegan { left: 1 },
+                        What::CancelRequested { task: second, by: Requester::Shutdown, message: None },
+                    ],
+                ),
+                (
+                    6,
+                    1,
+                    &[
+                        What::CancelDelivered { task: second, message: None },
+                        What::Cancelled { task: second, message: None },
+                    ],
+                ),
+            ],
+        );
+        check(
+            &program,
+            &recorded,
+            "\
+time  turn  who         event
+  0s     1  main        created by run()
+            main        starts
+            worker      created by main
+            worker#2    created by main
+            gather 1    created by main: 2 children
+            main        awaits gather 1 (2 children)
+  0s     2  worker      starts
+            worker      sleeps until 1s
+            worker#2    starts
+            worker#2    sleep length: 0.5s above the shortest
+            worker#2    sleeps until 1.5s
+  1s     3  event loop  timer order: option 3 of 0 to 9
+            worker      resumed: its sleep is over
+            worker      prints 'hello'
+            worker      reaches point 'commit': the scenario strikes
+            worker      raises Exception('oops')
+            worker      fails with Exception('oops')
+  1s     4  gather 1    fails with Exception('oops')
+  1s     5  main        resumed: gather 1 is done
+            main        except catches Exception('oops')
+            gather 1    cancel() by main: refused, done since turn 4, so no child is asked
+            worker      cancel() by main: refused, done since turn 3
+            main        fails with Exception('oops')
+            run()       cancels the 1 task that is left
+            worker#2    cancel() by run(): accepted
+  1s     6  worker#2    CancelledError raised inside
+            worker#2    is cancelled
+
+failed: main raised Exception('oops')
+0 finished, 1 failed, 0 cancelled, 1 running when main ended at 1s
+",
+        );
+    }
+
+    #[test]
+    fn a_deadlock_says_who_waits_for_whom() {
+        let program = sample::program(&["task 1"]);
+        let one = sample::instance(&program, "task 1");
+        let task = TaskId(1);
+        let recorded = recorded(
+            Outcome::Deadlocked,
+            &[
+                (
+                    1,
+                    0,
+                    &[
+                        What::Created { task, by: MAIN, instance: one },
+                        What::Gathered { future: FutureId(2), by: MAIN, children: 1 },
+                        What::Awaited { task: MAIN, future: FutureId(2) },
+                    ],
+                ),
+                (2, 0, &[What::Started { task }, What::Waited { task, count: 1, until: None }]),
+            ],
+        );
+        check(
+            &program,
+            &recorded,
+            "\
+time  turn  who       event
+  0s     1  task 1    created by main
+            gather 1  created by main: 1 child
+            main      awaits gather 1 (1 child)
+  0s     2  task 1    starts
+            task 1    awaits wait() on 1 future
+
+deadlocked: nothing is ready and no timer is set
+  main waits for gather 1
+  task 1 waits for 1 future
+0 finished, 0 failed, 0 cancelled, 1 running when the run ended at 0s
+",
+        );
+    }
+
+    /// The sentences that the story above has no use for.
+    #[test]
+    fn every_event_is_a_sentence() {
+        let mut program = sample::program(&["worker"]);
+        let text = sample::text(&mut program, "stop");
+        let (task, gather, message) = (TaskId(1), FutureId(2), Some(text));
+        let error = Error { ty: ErrorType::VALUE_ERROR, message };
+        let events = [
+            What::Created { task, by: MAIN, instance: sample::instance(&program, "worker") },
+            What::Gathered { future: gather, by: MAIN, children: 2 },
+            What::Yielded { task },
+            What::Resumed { task, by: Wake::Yield },
+            What::Awaited { task: MAIN, future: FutureId(1) },
+            What::Waited { task, count: 3, until: Some(Time(1_500_000_000)) },
+            What::WaitReturned { task, done: 1, pending: 2, timed_out: true },
+            What::WaitReturned { task, done: 1, pending: 2, timed_out: false },
+            What::Called { task, instance: sample::instance(&program, "worker") },
+            What::CallReturned { task, value: Value::Int(-1) },
+            What::CancelRequested { task, by: Requester::Outside, message },
+            What::GatherCancelRequested { future: gather, by: Requester::Task(MAIN), message },
+            What::CancelDelivered { task, message },
+            What::Cancelled { task, message },
+            What::GatherFinished { future: gather },
+            What::Chose(Choice { kind: Kind::TaskSetOrder, subject: MAIN, bound: 3, answer: 2 }),
+            What::Finished { task: MAIN, value: Value::Text(text) },
+            What::ShutdownBegan { left: 1 },
+            What::Gathered { future: FutureId(3), by: MAIN, children: 1 },
+            What::UnhandledInShutdown { task, error },
+            What::Dropped { task },
+        ];
+        check(
+            &program,
+            &recorded(Outcome::OutOfSteps, &[(1, 0, &events)]),
+            "\
+time  turn  who       event
+  0s     1  worker    created by main
+            gather 1  created by main: 2 children
+            worker    yields: sleep(0)
+            worker    resumed: it had yielded
+            main      awaits worker
+            worker    awaits wait() on 3 futures, until 1.5s at the latest
+            worker    resumed: wait() timed out with 1 done, 2 pending
+            worker    resumed: wait() returned with 1 done, 2 pending
+            worker    awaits worker in place
+            worker    the coroutine returns -1
+            worker    cancel() by the scenario: accepted, message 'stop'
+            gather 1  cancel() by main: accepted, message 'stop', so its children are asked
+            worker    CancelledError raised inside, message 'stop'
+            worker    is cancelled, message 'stop'
+            gather 1  is done: it has every result
+            main      task set order: option 2 of 0 to 2
+            main      returns 'stop'
+            run()     cancels the 1 task that is left
+            gather 2  created by run(): 1 child
+            worker    run() reports its unhandled ValueError('stop')
+            worker    never ends: the loop is closed
+
+out of steps: the limit is 1000000
+0 finished, 0 failed, 1 cancelled, 0 running when main ended at 0s
+",
+        );
+    }
+
+    /// Whatever a scenario calls its tasks and prints, a row is one line and the columns hold.
+    #[test]
+    fn odd_names_and_texts_stay_on_their_row() {
+        let long = "a name that is too long to be given a column of its own";
+        let names = ["two\nlines", "注文", long, "\u{202e}turned"];
+        let mut program = sample::program(&names);
+        let text = sample::text(&mut program, "a\nb\u{1b}[31m\u{2028}c");
+        let mut events = Vec::new();
+        for (number, name) in (1..).zip(names) {
+            let task = TaskId(number);
+            events.push(What::Created { task, by: MAIN, instance: sample::instance(&program, name) });
+            events.push(What::Printed { task, text });
+        }
+        events.push(What::Finished { task: MAIN, value: Value::Handle(FutureId(1)) });
+        check(
+            &program,
+            &recorded(Outcome::Finished(Value::Handle(FutureId(1))), &[(1, 0, &events)]),
+            "\
+time  turn  who           event
+  0s     1  two\\nlines    created by main
+            two\\nlines    prints 'a\\nb\\x1b[31m\\u2028c'
+            注文          created by main
+            注文          prints 'a\\nb\\x1b[31m\\u2028c'
+            a name that is too long to be given a column of its own  created by main
+            a name that is too long to be given a column of its own  prints 'a\\nb\\x1b[31m\\u2028c'
+            \\u202eturned  created by main
+            \\u202eturned  prints 'a\\nb\\x1b[31m\\u2028c'
+            main          returns two\\nlines
+
+finished: main returned two\\nlines
+0 finished, 0 failed, 0 cancelled, 4 running when main ended at 0s
+",
+        );
+    }
+}

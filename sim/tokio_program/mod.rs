@@ -1,0 +1,141 @@
+//! A [`Program`] as real tokio tasks, on tokio's own scheduler and its paused clock.
+//!
+//! The steps are the same as on the event loop; what waiting and cancelling mean is tokio's. `cancel` is an abort: the
+//! task is dropped where it awaits, and no line of it runs any more. A program whose strategy has a twin in Rust runs
+//! that twin as its main. `differences.md` tells what a scenario sees of all this.
+//!
+//! There are no turns here, so every event has turn 0, and only time moves. The order is tokio's own and always the
+//! same; the one freedom that is asked is how long a sleep with a range lasts.
+//!
+//! Knows nothing of files, of asyncio's event loop, or of simulated networks.
+
+mod shared;
+mod stage;
+mod strategies;
+mod task;
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::task::LocalSet;
+use tokio::time::Duration;
+
+use crate::body::Body;
+use crate::choice::Choices;
+use crate::program::Program;
+use crate::trace::{Outcome, Requester, Trace};
+
+use shared::Shared;
+
+/// What a program does here that it does not do on the event loop, as Markdown.
+pub const DIFFERENCES: &str = include_str!("differences.md");
+
+/// A strategy as a Rust programmer would write it, to be read beside its Python twin.
+///
+/// ```
+/// let rust = atropos::tokio_program::source("cancel-each-task").unwrap();
+/// assert!(rust.contains("handle.abort()"));
+/// ```
+pub fn source(strategy: &str) -> Option<&'static str> {
+    strategies::find(strategy).map(|strategy| strategy.source)
+}
+
+/// Runs a program to its end.
+///
+/// # Panics
+///
+/// If the operating system has nothing left to make a runtime of.
+pub fn run(program: Arc<Program>, choices: Box<dyn Choices>) -> Trace {
+    let (body, run) = body(program, choices);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.expect("a runtime without threads and sockets can be built");
+    LocalSet::new().block_on(&runtime, async { body.into_future().await });
+    run.trace()
+}
+
+/// The program as a root future that somebody else polls, and where its trace is afterwards.
+///
+/// A root that is dropped before its end has run out of steps.
+pub fn body(program: Arc<Program>, choices: Box<dyn Choices>) -> (Body, Run) {
+    let shared = Shared::new(program, choices);
+    let root = Root(shared.clone());
+    (Body::new(move || root.run()), Run { shared })
+}
+
+/// A program that was made into a body.
+pub struct Run {
+    shared: Rc<Shared>,
+}
+
+impl Run {
+    /// What happened.
+    ///
+    /// # Panics
+    ///
+    /// If the body is still there and has not been polled to its end.
+    pub fn trace(self) -> Trace {
+        self.shared.trace()
+    }
+}
+
+impl std::fmt::Debug for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Run")
+    }
+}
+
+/// What starts main and sees how the run ends. Main is a task like the others, so it can be aborted like the others.
+struct Root(Rc<Shared>);
+
+impl Drop for Root {
+    fn drop(&mut self) {
+        self.0.end(Outcome::OutOfSteps);
+    }
+}
+
+impl Root {
+    async fn run(self) {
+        let shared = &self.0;
+        shared.begin();
+        // Its timers come before those of the program, as those of a `call_later` before `run()`.
+        let cancels = tokio::task::spawn_local(cancel_from_outside(shared.clone()));
+        shared.start_main();
+        tokio::select! {
+            biased;
+            () = shared.ended() => {}
+            () = watch_for_deadlock(shared) => shared.end(Outcome::Deadlocked),
+        }
+        cancels.abort();
+    }
+}
+
+/// The scenario's cancellations at a virtual time, in the order of their times, then of the file.
+async fn cancel_from_outside(shared: Rc<Shared>) {
+    let mut cancels = shared.program.outside_cancels.clone();
+    cancels.sort_by_key(|cancel| cancel.at);
+    for cancel in cancels {
+        shared.sleep_until(shared.start_plus(cancel.at)).await;
+        shared.abort_newest(cancel.victim, Requester::Outside);
+    }
+}
+
+/// Returns once every task waits for another one.
+///
+/// tokio moves its paused clock only when nothing is ready. So if no timer of the program is pending, and none was made
+/// until the clock has moved once more, nothing is left to happen. The watch doubles its interval: a program that sleeps
+/// for centuries is disturbed some forty times, and where each virtual millisecond costs something, a deadlock is found
+/// after as much virtual time again as the program took.
+async fn watch_for_deadlock(shared: &Shared) {
+    let mut interval = Duration::from_secs(1);
+    loop {
+        tokio::time::sleep(interval).await;
+        let before = shared.timers();
+        if before.pending == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            if shared.timers() == before {
+                return;
+            }
+        }
+        interval = interval.saturating_mul(2);
+    }
+}

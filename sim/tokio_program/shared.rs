@@ -1,0 +1,423 @@
+//! What all tasks of a run share: memory, recorder, answers, and a table of futures with who waits for them.
+//!
+//! It is borrowed for a moment at a time and never across an await, so tasks cannot meet in it.
+//!
+//! Knows nothing of what the tasks do.
+
+use std::cell::{Cell, RefCell, RefMut};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use super::task::{Gather, Task};
+use crate::choice::{Choice, Choices, Kind, Options, Question};
+use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
+use crate::program::{Error, ErrorType, FrameId, FutureState, Memory, Next, Program, Runtime, Value, repr, resume};
+use crate::time::{Nanos, Time};
+use crate::trace::{Outcome, Recorder, Requester, Trace, What};
+
+pub(super) struct Shared {
+    pub(super) program: Arc<Program>,
+    state: RefCell<State>,
+    timers: Cell<Timers>,
+}
+
+/// The timers of the program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Timers {
+    /// How many it waits for.
+    pub(super) pending: u32,
+    /// How many it ever made.
+    made: u64,
+}
+
+struct State {
+    memory: Memory,
+    recorder: Recorder,
+    /// The time that was recorded last.
+    recorded: Time,
+    choices: Box<dyn Choices>,
+    /// When the root was polled first.
+    start: Option<Instant>,
+    tasks: Vec<FutureId>,
+    futures: Vec<Entry>,
+    /// How the run ended, once it has: from then on nothing is recorded.
+    outcome: Option<Outcome>,
+    root: Option<Waker>,
+}
+
+/// Something that can be awaited: a task, or a gather.
+struct Entry {
+    /// The task with its coroutine; nothing for a gather.
+    task: Option<(TaskId, InstanceId)>,
+    state: FutureState,
+    /// What it ended with, once it has.
+    result: Result<Value, Error>,
+    abort: Option<AbortHandle>,
+    wakers: Vec<Waker>,
+}
+
+/// A timer of the program, as long as it is pending.
+pub(super) struct Timer<'a>(&'a Cell<Timers>);
+
+impl Drop for Timer<'_> {
+    fn drop(&mut self) {
+        self.0.update(|timers| Timers { pending: timers.pending - 1, ..timers });
+    }
+}
+
+impl Shared {
+    pub(super) fn new(program: Arc<Program>, choices: Box<dyn Choices>) -> Rc<Shared> {
+        let mut memory = Memory::default();
+        memory.reset(&program);
+        let state = State {
+            memory,
+            recorder: Recorder::default(),
+            recorded: Time::ZERO,
+            choices,
+            start: None,
+            tasks: Vec::new(),
+            futures: Vec::new(),
+            outcome: None,
+            root: None,
+        };
+        Rc::new(Shared { program, state: RefCell::new(state), timers: Cell::default() })
+    }
+
+    /// From here on the clock of the run is running.
+    pub(super) fn begin(&self) {
+        self.state.borrow_mut().start = Some(clock());
+    }
+
+    /// Makes the task of main.
+    pub(super) fn start_main(self: &Rc<Shared>) {
+        let (future, main) = self.create(InstanceId::MAIN, TaskId::MAIN);
+        let handle = tokio::task::spawn_local(main.run());
+        self.can_be_aborted(future, handle.abort_handle());
+    }
+
+    /// A new task, which somebody has to spawn.
+    pub(super) fn create(self: &Rc<Shared>, instance: InstanceId, by: TaskId) -> (FutureId, Task) {
+        let (future, task) = self.state.borrow_mut().add_task(instance, by);
+        (future, Task::new(self.clone(), task, future, instance))
+    }
+
+    /// From here on, aborting `future` is aborting this task of tokio.
+    pub(super) fn can_be_aborted(&self, future: FutureId, abort: AbortHandle) {
+        self.state.borrow_mut().futures[future.index()].abort = Some(abort);
+    }
+
+    /// Aborts a task or a gather; whether it had not ended.
+    pub(super) fn abort(&self, future: FutureId, by: Requester) -> bool {
+        self.state.borrow_mut().abort(future, by)
+    }
+
+    pub(super) fn abort_newest(&self, instance: InstanceId, by: Requester) {
+        let mut state = self.state.borrow_mut();
+        if let Some(future) = state.memory.newest(instance) {
+            state.abort(future, by);
+        }
+    }
+
+    pub(super) fn record(&self, what: What) {
+        self.state.borrow_mut().record(what);
+    }
+
+    pub(super) fn memory(&self) -> RefMut<'_, Memory> {
+        RefMut::map(self.state.borrow_mut(), |state| &mut state.memory)
+    }
+
+    /// Goes on with a frame.
+    pub(super) fn resume(self: &Rc<Shared>, task: TaskId, frame: FrameId, input: Result<Value, Error>) -> Next {
+        resume(&self.program, &mut self.running(task), frame, input)
+    }
+
+    /// What a body asks, on behalf of `task`.
+    pub(super) fn running(self: &Rc<Shared>, task: TaskId) -> Running<'_> {
+        Running { shared: self, state: self.state.borrow_mut(), task }
+    }
+
+    /// How long a sleep lasts: the only thing that is asked here.
+    pub(super) fn length(&self, task: TaskId, min: Nanos, max: Nanos) -> Nanos {
+        if min >= max {
+            return min;
+        }
+        let state = &mut *self.state.borrow_mut();
+        let options = Options::Range { min: min.0, max: max.0 };
+        let question = Question { kind: Kind::SleepLength, subject: task, options };
+        let answer = state.choices.answer(&question);
+        state.record(What::Chose(Choice { kind: question.kind, subject: task, bound: question.bound(), answer }));
+        Nanos(min.0 + answer)
+    }
+
+    /// The virtual time.
+    pub(super) fn now(&self) -> Time {
+        self.state.borrow().now()
+    }
+
+    /// The instant of tokio's clock at which this length has passed since the start.
+    pub(super) fn start_plus(&self, length: Nanos) -> Instant {
+        self.state.borrow().start.expect("a run has started") + tokio::time::Duration::from_nanos(length.0)
+    }
+
+    /// A timer of the program, which keeps the run from counting as deadlocked.
+    pub(super) fn timer(&self) -> Timer<'_> {
+        self.timers.update(|timers| Timers { pending: timers.pending + 1, made: timers.made + 1 });
+        Timer(&self.timers)
+    }
+
+    pub(super) fn timers(&self) -> Timers {
+        self.timers.get()
+    }
+
+    pub(super) async fn sleep_until(&self, instant: Instant) {
+        let _timer = self.timer();
+        tokio::time::sleep_until(instant).await;
+    }
+
+    /// How a future stands, and a wake-up for whoever is polled here once it is done.
+    pub(super) fn poll(&self, future: FutureId, context: &Context<'_>) -> Poll<FutureState> {
+        let entry = &mut self.state.borrow_mut().futures[future.index()];
+        if entry.state != FutureState::Pending {
+            return Poll::Ready(entry.state);
+        }
+        if !entry.wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+            entry.wakers.push(context.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// The end of a future, as a future: what its join handle would be if it had any number of them.
+    pub(super) async fn done(self: Rc<Shared>, future: FutureId) -> Result<Value, Error> {
+        std::future::poll_fn(|context| self.poll(future, context)).await;
+        self.state.borrow().futures[future.index()].result
+    }
+
+    pub(super) fn is_done(&self, future: FutureId) -> bool {
+        self.state.borrow().futures[future.index()].state != FutureState::Pending
+    }
+
+    /// A future is done: records `what`, and wakes who waits for it. Main's end is the run's.
+    pub(super) fn settle(&self, future: FutureId, state: FutureState, result: Result<Value, Error>, what: What) {
+        let mut borrowed = self.state.borrow_mut();
+        borrowed.record(what);
+        let entry = &mut borrowed.futures[future.index()];
+        (entry.state, entry.result) = (state, result);
+        let wakers = std::mem::take(&mut entry.wakers);
+        let is_main = entry.task.is_some_and(|(task, _)| task == TaskId::MAIN);
+        drop(borrowed);
+        wakers.into_iter().for_each(Waker::wake);
+        if is_main {
+            self.end(result.map_or_else(Outcome::Failed, Outcome::Finished));
+        }
+    }
+
+    /// The run ends, unless it has. Where main has returned, tokio drops every task that has not ended.
+    pub(super) fn end(&self, outcome: Outcome) {
+        let mut state = self.state.borrow_mut();
+        if state.outcome.is_some() {
+            return;
+        }
+        if matches!(outcome, Outcome::Finished(_) | Outcome::Failed(_)) {
+            let left = state.futures.iter().filter(|entry| entry.state == FutureState::Pending);
+            let left: Vec<TaskId> = left.filter_map(|entry| Some(entry.task?.0)).collect();
+            left.into_iter().for_each(|task| state.record(What::Dropped { task }));
+        }
+        state.outcome = Some(outcome);
+        // An abort only marks the task: nothing is dropped in here.
+        state.futures.iter().filter_map(|entry| entry.abort.as_ref()).for_each(AbortHandle::abort);
+        if let Some(root) = state.root.take() {
+            root.wake();
+        }
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.state.borrow().outcome.is_some()
+    }
+
+    /// The end of the run, as a future.
+    pub(super) async fn ended(&self) {
+        std::future::poll_fn(|context| {
+            let mut state = self.state.borrow_mut();
+            state.root = Some(context.waker().clone());
+            if state.outcome.is_some() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    pub(super) fn trace(&self) -> Trace {
+        let state = self.state.borrow();
+        state.recorder.trace(state.outcome.expect("the run has ended"), state.memory.texts_ref())
+    }
+}
+
+impl State {
+    fn now(&self) -> Time {
+        let start = self.start.expect("a run has started");
+        Time(u64::try_from(clock().duration_since(start).as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    fn record(&mut self, what: What) {
+        if self.outcome.is_some() {
+            return;
+        }
+        let now = self.now();
+        if self.recorded != now {
+            self.recorded = now;
+            self.recorder.turn(0, now);
+        }
+        self.recorder.record(what);
+    }
+
+    fn add(&mut self, task: Option<(TaskId, InstanceId)>) -> FutureId {
+        let (state, result) = (FutureState::Pending, Ok(Value::None));
+        self.futures.push(Entry { task, state, result, abort: None, wakers: Vec::new() });
+        FutureId(self.futures.len() as u32 - 1)
+    }
+
+    fn add_task(&mut self, instance: InstanceId, by: TaskId) -> (FutureId, TaskId) {
+        let task = TaskId(self.tasks.len() as u32);
+        let future = self.add(Some((task, instance)));
+        self.tasks.push(future);
+        self.memory.set_newest(instance, future);
+        self.record(What::Created { task, by, instance });
+        (future, task)
+    }
+
+    fn abort(&mut self, future: FutureId, by: Requester) -> bool {
+        let entry = &self.futures[future.index()];
+        let is_pending = entry.state == FutureState::Pending;
+        let what = match (entry.task, is_pending) {
+            (Some((task, _)), true) => What::CancelRequested { task, by, message: None },
+            (Some((task, _)), false) => What::CancelRefused { task, by, since: 0 },
+            (None, true) => What::GatherCancelRequested { future, by, message: None },
+            (None, false) => What::GatherCancelRefused { future, by, since: 0 },
+        };
+        if let Some(abort) = &entry.abort {
+            abort.abort();
+        }
+        self.record(what);
+        is_pending
+    }
+}
+
+/// tokio's clock, which is paused wherever a body runs.
+#[expect(clippy::disallowed_methods, reason = "a body runs on a paused clock")]
+fn clock() -> Instant {
+    Instant::now()
+}
+
+/// What a running body asks of tokio.
+pub(super) struct Running<'a> {
+    shared: &'a Rc<Shared>,
+    state: RefMut<'a, State>,
+    task: TaskId,
+}
+
+impl Running<'_> {
+    /// A value as an event can hold it: a list, which may change later, becomes its text.
+    pub(super) fn without_list(&mut self, value: Value) -> Value {
+        let Value::List(_) = value else { return value };
+        let mut shown = String::new();
+        repr(&self.shared.program, self, value, &mut shown);
+        Value::Text(self.memory().texts().intern(&shown))
+    }
+
+    fn pending(&mut self, message: &str) -> Error {
+        let message = Some(self.memory().texts().intern(message));
+        Error { ty: ErrorType::INVALID_STATE_ERROR, message }
+    }
+}
+
+impl Runtime for Running<'_> {
+    fn memory(&mut self) -> &mut Memory {
+        &mut self.state.memory
+    }
+
+    fn memory_ref(&self) -> &Memory {
+        &self.state.memory
+    }
+
+    fn current(&self) -> TaskId {
+        self.task
+    }
+
+    fn current_future(&self) -> FutureId {
+        self.state.tasks[self.task.index()]
+    }
+
+    fn now(&self) -> Time {
+        self.state.now()
+    }
+
+    fn record(&mut self, what: What) {
+        self.state.record(what);
+    }
+
+    fn spawn(&mut self, instance: InstanceId) -> FutureId {
+        let (future, task) = self.state.add_task(instance, self.task);
+        let task = Task::new(self.shared.clone(), task, future, instance);
+        let handle = tokio::task::spawn_local(task.run());
+        self.state.futures[future.index()].abort = Some(handle.abort_handle());
+        future
+    }
+
+    /// An abort takes no message, whatever the profile.
+    fn cancel(&mut self, future: FutureId, _: Option<TextId>) -> Result<bool, Error> {
+        Ok(self.state.abort(future, Requester::Task(self.task)))
+    }
+
+    fn cancel_all(&mut self, _: Option<TextId>) -> Result<(), Error> {
+        for at in 0..self.state.tasks.len() {
+            let future = self.state.tasks[at];
+            if at != self.task.index() && self.state(future) == FutureState::Pending {
+                self.state.abort(future, Requester::Task(self.task));
+            }
+        }
+        Ok(())
+    }
+
+    fn gather(&mut self, children: ListId, return_exceptions: bool) -> FutureId {
+        let count = self.memory_ref().list(children).len();
+        let children: Vec<FutureId> = (0..count).map(|at| self.memory_ref().handle(children, at)).collect();
+        let mut distinct = children.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let future = self.state.add(None);
+        self.record(What::Gathered { future, by: self.task, children: distinct.len() as u32 });
+        let gather = Gather::new(self.shared.clone(), future, children, return_exceptions);
+        let handle = tokio::task::spawn_local(gather.run());
+        self.state.futures[future.index()].abort = Some(handle.abort_handle());
+        future
+    }
+
+    fn state(&self, future: FutureId) -> FutureState {
+        self.state.futures[future.index()].state
+    }
+
+    fn result(&mut self, future: FutureId) -> Result<Value, Error> {
+        match self.state(future) {
+            FutureState::Pending => Err(self.pending("Result is not set.")),
+            _ => self.state.futures[future.index()].result,
+        }
+    }
+
+    fn exception(&mut self, future: FutureId) -> Result<Value, Error> {
+        let result = self.state.futures[future.index()].result;
+        match self.state(future) {
+            FutureState::Pending => Err(self.pending("Exception is not set.")),
+            FutureState::Cancelled => result,
+            FutureState::Finished | FutureState::Failed => Ok(result.map_or_else(Value::Error, |_| Value::None)),
+        }
+    }
+
+    /// Nothing here is a set: lists stay in creation order.
+    fn order_set(&mut self, _: ListId) {}
+
+    fn instance_of(&self, future: FutureId) -> Option<InstanceId> {
+        self.state.futures[future.index()].task.map(|(_, instance)| instance)
+    }
+}
