@@ -398,7 +398,7 @@ fn jump_of(op: &mut Op) -> Option<&mut Label> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Scenario, alone};
+    use crate::scenario::{Scenario, alone};
 
     /// What main prints, and how it ends.
     fn check(steps: &str, expected: &[&str]) {
