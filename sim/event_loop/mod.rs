@@ -272,8 +272,7 @@ impl<'p> EventLoop<'p> {
     /// Every question of a run goes through here, so that each is recorded.
     fn ask<C: Choices + ?Sized>(&mut self, choices: &mut C, question: &Question<'_>) -> u64 {
         let answer = choices.answer(question);
-        let (kind, subject, bound) = (question.kind, question.subject, question.bound());
-        self.recorder.record(What::Chose(Choice { kind, subject, bound, answer }));
+        self.recorder.record(What::Chose(Choice::new(question, answer)));
         answer
     }
 

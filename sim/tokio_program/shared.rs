@@ -149,7 +149,7 @@ impl Shared {
         let options = Options::Range { min: min.0, max: max.0 };
         let question = Question { kind: Kind::SleepLength, subject: task, options };
         let answer = state.choices.answer(&question);
-        state.record(What::Chose(Choice { kind: question.kind, subject: task, bound: question.bound(), answer }));
+        state.record(What::Chose(Choice::new(&question, answer)));
         Nanos(min.0 + answer)
     }
 
