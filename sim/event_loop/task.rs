@@ -157,7 +157,8 @@ impl EventLoop<'_> {
                 return Some(Ok(Value::None));
             }
             Next::Returned(value) => {
-                let shown = Running { event_loop: self, choices, task }.without_list(value);
+                let program = self.program;
+                let shown = Running { event_loop: self, choices, task }.without_list(program, value);
                 let Some(caller) = self.memory.close(frame) else {
                     self.task_returned(task, value, shown);
                     return None;
