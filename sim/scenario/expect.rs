@@ -55,7 +55,7 @@ pub(super) fn read(reader: &mut Reader, table: &Table, strategies: &[&str], type
         }
         if name != "tokio" && !strategies.contains(&name) {
             let known = KEYS.iter().chain(strategies).copied().chain(["tokio"]);
-            reader.errors.push(unknown(key.span(), "expectation or strategy of this file", name, known));
+            reader.errors.push(unknown(key.span(), "key", name, known));
             continue;
         }
         let Some(inner) = reader.table(value) else { continue };

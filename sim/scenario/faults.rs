@@ -201,9 +201,8 @@ impl<'a, 't> Resolver<'a, 't> {
             Some(point) => Some(point as u16..point as u16 + 1),
             None => {
                 let known = points.iter().map(String::as_str);
-                let kind = format!("point of `{}` called", task.get_ref());
-                let mut error = unknown(at.span(), &kind, at.get_ref(), known);
-                error.label = "unknown point".to_owned();
+                let mut error = unknown(at.span(), "point", at.get_ref(), known);
+                error.message += &format!(" in `{}`", task.get_ref());
                 self.errors.push(error);
                 None
             }

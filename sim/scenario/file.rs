@@ -231,7 +231,7 @@ fn read_parameters(
         let name = key.get_ref().as_ref();
         if !declared.iter().any(|parameter| parameter.name == name) {
             let names = declared.iter().map(|parameter| parameter.name.as_str());
-            reader.errors.push(unknown(key.span(), "parameter of these strategies called", name, names));
+            reader.errors.push(unknown(key.span(), "parameter", name, names));
             continue;
         }
         let Some(constant) = read_parameter(reader, value) else { continue };

@@ -1,11 +1,9 @@
-#![doc = include_str!("reference.md")]
-//!
-//! # In this room
-//!
-//! A file becomes a [`Scenario`], which is near its text and knows where everything stands; and a scenario becomes a
-//! [`Program`] for each strategy. Every message about a bad file is made here.
+//! Scenario files: TOML text becomes a [`Scenario`], which is near its text and knows where everything stands; and a
+//! scenario becomes a [`Program`] for each main that it asks for. Every message about a bad file is made here.
 //!
 //! Knows nothing of running, of terminals, or of which strategies there are: their texts are handed in.
+//!
+#![doc = include_str!("reference.md")]
 
 #[cfg(test)]
 mod alone;
@@ -187,7 +185,8 @@ fn open(text: &str) -> Result<Spanned<DeTable<'_>>, Vec<Diagnostic>> {
 
 /// Puts the errors into the order of the file, each once: strategies share the tasks, and so the errors in them.
 fn tidy(mut errors: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    errors.sort_by_key(|error| error.span.as_ref().map(|span| span.start));
+    // What is about the file as a whole, such as a missing key, may follow from a misspelt one.
+    errors.sort_by_key(|error| error.span.as_ref().map_or(usize::MAX, |span| span.start));
     let mut tidied: Vec<Diagnostic> = Vec::new();
     for error in errors {
         if !tidied.contains(&error) {
@@ -384,12 +383,8 @@ mod tests {
             "'t'",
         );
         check("'break'", "expected a `for` or a `while` around this step, but found none", "'break'");
-        check(
-            "{ await = 'a b' }",
-            "expected an operator or the end of the expression, but found `b` (column 3 of this text)",
-            "b",
-        );
-        check("{ await = 'coros[1]' }", "expected an index into 1 coroutines, but found 1", "1");
+        check("{ await = 'a b' }", "there is no task `a b`", "'a b'");
+        check("{ await = 'coros[1]' }", "expected an index below 1, but found 1", "1");
         check("{ set = 'x', to = 'a.don' }", "there is no attribute `don`", "don");
         check(
             "{ point = 'p' }, { point = 'p' }",

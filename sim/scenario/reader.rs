@@ -264,7 +264,7 @@ pub(super) fn unknown<'a>(span: Span, kind: &str, name: &str, known: impl IntoIt
         Some((distance, other)) if distance <= name.chars().count().div_ceil(3) => {
             error.help(format!("did you mean `{other}`?"))
         }
-        _ if known.is_empty() => error.help(format!("there is no {kind} at all here")),
+        _ if known.is_empty() => error.help(format!("no {kind} is expected here")),
         _ => {
             const SHOWN: usize = 24;
             let list = known.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");

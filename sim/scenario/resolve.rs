@@ -451,10 +451,15 @@ impl<'a> Resolver<'a, '_> {
             (Some(&instance), _) if self.calling || self.local(text).is_none() => Some(self.node(self.named(instance))),
             (_, Ok(expression)) => self.expression(expression),
             (_, Err(error)) => {
-                let tasks = self.around.instances.keys().map(String::as_str).take(1000);
-                let no_task = unknown(subject.text.span.clone(), "task", text, tasks);
-                let help = std::iter::once(format!("it is not the name of a task either: {}", no_task.message));
-                self.error(help.chain(no_task.help).fold((**error).clone(), Diagnostic::help))
+                // A few words that are no expression are meant to be a name.
+                let is_words = text.chars().all(|c| c.is_alphanumeric() || " _-#".contains(c));
+                let error = if is_words {
+                    let tasks = self.around.instances.keys().map(String::as_str).take(1000);
+                    unknown(subject.text.span.clone(), "task", text, tasks)
+                } else {
+                    (**error).clone()
+                };
+                self.error(error)
             }
         }?;
         if starts && let Expr::Named(instance) | Expr::Call(instance) = self.tables.exprs[expr.0 as usize] {
@@ -600,7 +605,7 @@ impl<'a> Resolver<'a, '_> {
         let (Kind::Name(name), Kind::Int(index), Some(count)) = (&of.kind, &at.kind, self.around.coros) else { return };
         let count = count as i64;
         if name == COROS && self.out.uses_coros && !(-count..count).contains(index) {
-            let message = format!("expected an index into {count} coroutines, but found {index}");
+            let message = format!("expected an index below {count}, but found {index}");
             self.errors.push(Diagnostic::at(at.span.clone(), message, "out of range"));
         }
     }

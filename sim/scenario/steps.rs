@@ -176,8 +176,12 @@ fn read_step(reader: &mut Reader, value: &Value) -> Option<Step> {
     }
     let table = reader.table(value)?;
     let (verb, beside) = read_verb_name(reader, &table)?;
-    let known: Vec<&str> = std::iter::once(verb).chain(beside.iter().copied()).collect();
-    reader.only_keys(&table, &known);
+    for (key, _) in table.in_order() {
+        if *key.get_ref() != verb && !beside.contains(&key.get_ref().as_ref()) {
+            let error = unknown(key.span(), "key", key.get_ref(), beside.iter().copied());
+            reader.errors.push(error.help(format!("the step is `{verb}`")));
+        }
+    }
     let verb = read_verb(reader, verb, &table)?;
     Some(Step { verb, span: value.span() })
 }
@@ -262,7 +266,7 @@ impl<'a> Fields<'_, '_, 'a> {
     fn operand(&mut self) -> Option<Operand> {
         let value = self.required(self.verb)?;
         match value.get_ref() {
-            DeValue::Array(items) if self.verb != "cancel" => {
+            DeValue::Array(items) if ["spawn", "gather", "wait"].contains(&self.verb) => {
                 let subjects: Vec<_> = items.iter().map(|item| read_subject(self.reader, item)).collect();
                 subjects.into_iter().collect::<Option<_>>().map(Operand::Each)
             }
