@@ -65,12 +65,12 @@ struct RunArguments {
     /// Behave like this version of Python, such as 3.10, instead of the file's.
     #[arg(long, value_name = "VERSION", value_parser = profile)]
     python: Option<Profile>,
-    /// What to run on.
+    /// What to run on: asyncio, tokio or turmoil.
     #[arg(long, value_name = "RUNTIME", default_value = "asyncio", value_parser = runtime)]
     runtime: Runtime,
     /// Let this seed decide what is open: the order of equal deadlines and of sets of tasks, and sleeps with a range.
     /// Without one, everything happens in the ordinary order.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = seed)]
     seed: Option<u64>,
     /// What to print.
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -126,7 +126,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn say(refused: &Refused) {
     let mut err = anstream::stderr().lock();
     _ = match refused {
-        Refused::Files(files) => files.iter().try_for_each(|file| write!(err, "{}", file.render(true))),
+        Refused::Files(files) => {
+            let messages: Vec<String> = files.iter().map(|file| file.render(true)).collect();
+            write!(err, "{}", messages.join("\n"))
+        }
         Refused::Usage(message) => writeln!(err, "error: {message}"),
         Refused::Output(error) => writeln!(err, "error: the output could not be written: {error}"),
     };
@@ -213,10 +216,12 @@ fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<ExitCode, Refus
                 print(arguments.format, file, &run, &judged, std::mem::take(&mut is_first), out)?;
             }
             if !judged.verdict.is_good() {
-                met = false;
                 out.flush()?;
+                let apart = if std::mem::replace(&mut met, false) { "" } else { "\n" };
                 let title = title(file, &run, judged.program.profile);
-                _ = write!(io::stderr(), "{}", report::verdict(&title, &judged.verdict, &command(file, &run)));
+                let message = report::verdict(&title, &judged.verdict, &command(file, &run));
+                // Nobody has to read it: the exit code says it too.
+                _ = write!(io::stderr(), "{apart}{message}");
             }
             if arguments.format.is_table() {
                 runs.push((run, judged));
@@ -357,7 +362,11 @@ fn known_strategy(name: &str) -> Result<&'static strategy::Strategy, Refused> {
 
 fn profile(name: &str) -> Result<Profile, String> {
     let names = Profile::ALL.map(|profile| profile.name);
-    Profile::find(name).ok_or_else(|| unknown("profile", name, &names, &format!("there are {}", names.join(", "))))
+    Profile::find(name).ok_or_else(|| unknown("Python", name, &names, &format!("there are {}", names.join(", "))))
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("expected an integer from 0 to {}", u64::MAX))
 }
 
 fn runtime(name: &str) -> Result<Runtime, String> {
@@ -365,8 +374,8 @@ fn runtime(name: &str) -> Result<Runtime, String> {
     Runtime::find(name).ok_or_else(|| unknown("runtime", name, &names, &format!("there are {}", names.join(", "))))
 }
 
-/// What is said about a name that nothing has, with the nearest one that something has: of several, the last, which
-/// is the newest where it matters.
+/// What is said about a name that nothing has, with the nearest one that something has, or else one that it is a part
+/// of. Of several, the last is the nearest: it is the newest where it matters.
 fn unknown(what: &str, name: &str, known: &[&str], hint: &str) -> String {
     let nearest = known
         .iter()
@@ -374,7 +383,9 @@ fn unknown(what: &str, name: &str, known: &[&str], hint: &str) -> String {
         .map(|&known| (strsim::damerau_levenshtein(known, name), known))
         .min_by_key(|&(distance, _)| distance)
         .filter(|&(distance, known)| distance <= known.len() / 3 + 1)
-        .map(|(_, known)| format!("; did you mean `{known}`?"))
+        .map(|(_, known)| known)
+        .or_else(|| known.iter().copied().find(|known| known.contains(name)))
+        .map(|known| format!("; did you mean `{known}`?"))
         .unwrap_or_default();
     format!("there is no {what} `{name}`{nearest} ({hint})")
 }

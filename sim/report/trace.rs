@@ -74,14 +74,14 @@ fn sentence(names: &Names<'_>, what: What) -> String {
             format!("cancel() by {}: accepted{}", requester(names, by), with_message(names, message))
         }
         What::CancelRefused { by, since, .. } => {
-            format!("cancel() by {}: refused, done since turn {since}", requester(names, by))
+            format!("cancel() by {}: refused, {}", requester(names, by), done_since(since))
         }
         What::GatherCancelRequested { by, message, .. } => {
             let message = with_message(names, message);
             format!("cancel() by {}: accepted{message}, so its children are asked", requester(names, by))
         }
         What::GatherCancelRefused { by, since, .. } => {
-            format!("cancel() by {}: refused, done since turn {since}, so no child is asked", requester(names, by))
+            format!("cancel() by {}: refused, {}, so no child is asked", requester(names, by), done_since(since))
         }
         What::CancelDelivered { message, .. } => {
             format!("CancelledError raised inside{}", with_message(names, message))
@@ -114,6 +114,11 @@ fn sentence(names: &Names<'_>, what: What) -> String {
 
 fn counted_children(count: u32) -> String {
     counted(count, "child", "children")
+}
+
+/// Only a loop that counts its turns can say since when.
+fn done_since(turn: u32) -> String {
+    if turn == 0 { "done already".to_owned() } else { format!("done since turn {turn}") }
 }
 
 fn with_message(names: &Names<'_>, message: Option<TextId>) -> String {
