@@ -151,38 +151,45 @@ pub fn resume<R: Runtime>(program: &Program, rt: &mut R, frame: FrameId, input: 
         }
         Ok(_) => {}
         // An error that arrives before the first operation finds no guard: no line of an unstarted coroutine runs.
-        Err(error) if !begun => return Next::Raised(error),
+        Err(error) if !begun || body.guards.is_empty() => return Next::Raised(error),
         Err(error) => raised = Some(error),
     }
-    let next = loop {
-        if let Some(error) = raised.take() {
+    let next = 'frame: loop {
+        if let Some(error) = raised {
             let Some(guard) = body.guards.iter().find(|guard| guard.from <= pc && pc < guard.to) else {
                 break Next::Raised(error);
             };
             run.bind(guard.error, Value::Error(error));
             pc = guard.target;
         }
-        if steps_left == 0 {
-            break Next::OutOfSteps;
-        }
-        steps_left -= 1;
-        match body.ops[pc as usize] {
-            Op::Print(Text::Const(slot)) => {
-                let text = run.constant_text(slot);
-                run.rt.record(What::Printed { task: run.rt.current(), text });
-                pc += 1;
+        // Until an operation raises.
+        raised = loop {
+            if steps_left == 0 {
+                break 'frame Next::OutOfSteps;
             }
-            Op::Sleep { min, max } => break Next::Sleep { min: run.nanos(min), max: run.nanos(max) },
-            Op::Jump(to) => pc = to,
-            Op::Point(point) if run.program.actions_at(instance, point).is_empty() => pc += 1,
-            Op::NextItem { cursor, item, done } => pc = if run.next_item(cursor, item) { pc + 1 } else { done },
-            ref op => match run.execute(op) {
-                Ok(Flow::On) => pc += 1,
-                Ok(Flow::To(to)) => pc = to,
-                Ok(Flow::Out(next)) => break next,
-                Err(error) => raised = Some(error),
-            },
-        }
+            steps_left -= 1;
+            match body.ops[pc as usize] {
+                Op::Print(Text::Const(slot)) => {
+                    let text = run.constant_text(slot);
+                    run.rt.record(What::Printed { task: run.rt.current(), text });
+                    pc += 1;
+                }
+                Op::Sleep { min, max } => {
+                    let shortest = run.nanos(min);
+                    let longest = if min == max { shortest } else { run.nanos(max) };
+                    break 'frame Next::Sleep { min: shortest, max: longest };
+                }
+                Op::Jump(to) => pc = to,
+                Op::Point(point) if run.program.actions_at(instance, point).is_empty() => pc += 1,
+                Op::NextItem { cursor, item, done } => pc = if run.next_item(cursor, item) { pc + 1 } else { done },
+                ref op => match run.execute(op) {
+                    Ok(Flow::On) => pc += 1,
+                    Ok(Flow::To(to)) => pc = to,
+                    Ok(Flow::Out(next)) => break 'frame next,
+                    Err(error) => break Some(error),
+                },
+            }
+        };
     };
     let memory = run.rt.memory();
     memory.steps_left = steps_left;
@@ -707,20 +714,25 @@ impl<R: Runtime> Run<'_, R> {
             Text::Const(slot) => return Ok(self.constant_text(slot)),
             Text::Template(template) => &self.program.templates[template as usize],
         };
-        let mut out = String::new();
+        let mut out = std::mem::take(&mut self.rt.memory().scratch.text);
+        out.clear();
         for piece in template {
             match *piece {
                 Piece::Text(text) => out.push_str(self.program.text(text)),
                 Piece::Value(expr, padding) => {
+                    // An expression that raises leaves the memory of `out` behind, and nothing else.
                     let value = self.eval(expr)?;
-                    let mut shown = std::mem::take(&mut self.rt.memory().scratch);
+                    let mut shown = std::mem::take(&mut self.rt.memory().scratch.shown);
                     display(self.program, self.rt, value, &mut shown);
                     padding.apply(&shown, matches!(value, Value::Int(_)), &mut out);
                     shown.clear();
-                    self.rt.memory().scratch = shown;
+                    self.rt.memory().scratch.shown = shown;
                 }
             }
         }
-        Ok(self.rt.memory().texts.intern(&out))
+        let memory = self.rt.memory();
+        let made = memory.texts.intern(&out);
+        memory.scratch.text = out;
+        Ok(made)
     }
 }

@@ -38,8 +38,29 @@ pub struct Memory {
     pub(super) newest: Vec<Option<FutureId>>,
     /// Texts that are not the program's.
     pub(super) texts: Texts,
-    pub(super) scratch: String,
+    pub(super) scratch: Scratch,
     pub(super) steps_left: u64,
+}
+
+/// Strings that are used again and again and mean nothing in between, so they are no part of what is compared or hashed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Scratch {
+    /// A text that is being put together.
+    pub(super) text: String,
+    /// A value that is being shown in it.
+    pub(super) shown: String,
+}
+
+impl PartialEq for Scratch {
+    fn eq(&self, _: &Scratch) -> bool {
+        true
+    }
+}
+
+impl Eq for Scratch {}
+
+impl std::hash::Hash for Scratch {
+    fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
 }
 
 /// Lists, with those of earlier runs kept for their memory; they are no part of what is compared or hashed.

@@ -31,7 +31,13 @@ pub fn trace(program: &Program, trace: &Trace) -> String {
         rows.push([place(moment.time.to_string()), place(moment.turn.to_string()), who, event]);
     }
     let mut out = String::new();
-    align(&rows, [Side::Right, Side::Right, Side::Left, Side::Left], &mut out);
+    if trace.iter().any(|moment| moment.turn > 0) {
+        align(&rows, [Side::Right, Side::Right, Side::Left, Side::Left], &mut out);
+    } else {
+        // A machine without turns.
+        let rows: Vec<_> = rows.into_iter().map(|[time, _, who, event]| [time, who, event]).collect();
+        align(&rows, [Side::Right, Side::Left, Side::Left], &mut out);
+    }
     out.push('\n');
     tell_outcome(program, &names, trace.outcome, time, &mut out);
     tell_tally(&counting, &mut out);
@@ -77,8 +83,7 @@ fn sentence(names: &Names<'_>, what: What) -> String {
             format!("cancel() by {}: refused, {}", requester(names, by), done_since(since))
         }
         What::GatherCancelRequested { by, message, .. } => {
-            let message = with_message(names, message);
-            format!("cancel() by {}: accepted{message}, so its children are asked", requester(names, by))
+            format!("cancel() by {}: accepted{}", requester(names, by), with_message(names, message))
         }
         What::GatherCancelRefused { by, since, .. } => {
             format!("cancel() by {}: refused, {}, so no child is asked", requester(names, by), done_since(since))
@@ -116,7 +121,7 @@ fn counted_children(count: u32) -> String {
     counted(count, "child", "children")
 }
 
-/// Only a loop that counts its turns can say since when.
+/// Turn 0 is where nothing is ever done: there it stands for a machine without turns.
 fn done_since(turn: u32) -> String {
     if turn == 0 { "done already".to_owned() } else { format!("done since turn {turn}") }
 }
@@ -403,7 +408,7 @@ time  turn  who       event
             worker    awaits worker in place
             worker    the coroutine returns -1
             worker    cancel() by the scenario: accepted, message 'stop'
-            gather 1  cancel() by main: accepted, message 'stop', so its children are asked
+            gather 1  cancel() by main: accepted, message 'stop'
             worker    CancelledError raised inside, message 'stop'
             worker    is cancelled, message 'stop'
             gather 1  is done: it has every result

@@ -445,8 +445,8 @@ impl<'t> Parser<'t> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::reader::Reader;
     use super::*;
+    use crate::scenario::reader::Reader;
 
     fn quoted(text: &str) -> Quoted {
         Reader::new(text).quoted(text, 0..text.len())

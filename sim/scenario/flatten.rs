@@ -3,7 +3,7 @@
 //! As in CPython, code inside a `try` costs nothing until something is raised: which handler is responsible for an
 //! operation stands in the guard table. A `finally` is copied to each way that leaves its `try`: the ordinary one, the
 //! error, and every `return`, `break` and `continue` that crosses it; the copy itself is guarded only by what is
-//! outside of that `try`.
+//! outside of that `try`. Steps that nothing leads to are left out, or nested copies would grow far beyond need.
 //!
 //! Knows nothing of names, texts or TOML.
 
@@ -53,12 +53,15 @@ pub(super) fn flatten(nodes: &[Node], locals: Vec<String>, exprs: &mut Vec<Expr>
         locals,
         ops: Vec::new(),
         labels: Vec::new(),
+        reachable: true,
         handlers: Vec::new(),
         scope: Scope { handler: None, handling: None },
         exits: Vec::new(),
         nesting: 0,
     };
     flat.block(nodes)?;
+    // Every body ends in a return, needed or not.
+    flat.reachable = true;
     let none = flat.literal(Value::None);
     flat.emit(Op::Return(none))?;
     Ok(flat.finish())
@@ -69,6 +72,13 @@ type Label = u32;
 
 #[derive(Clone, Copy)]
 struct HandlerId(usize);
+
+/// Where a label stands, and whether anything jumps there.
+#[derive(Clone, Copy, Default)]
+struct Target {
+    at: u32,
+    used: bool,
+}
 
 struct Handler {
     target: Label,
@@ -103,8 +113,9 @@ struct Flat<'n, 'e> {
     exprs: &'e mut Vec<Expr>,
     locals: Vec<String>,
     ops: Vec<Op>,
-    /// Where each label stands.
-    labels: Vec<u32>,
+    labels: Vec<Target>,
+    /// Whether anything leads to the next operation; if not, it is left out.
+    reachable: bool,
     handlers: Vec<Handler>,
     scope: Scope,
     exits: Vec<Exit<'n>>,
@@ -116,10 +127,17 @@ struct Flat<'n, 'e> {
 type Done = Result<(), TooLarge>;
 
 impl<'n> Flat<'n, '_> {
-    fn emit(&mut self, op: Op) -> Done {
+    fn emit(&mut self, mut op: Op) -> Done {
+        if !self.reachable {
+            return Ok(());
+        }
         if self.ops.len() >= OPS_MAX {
             return Err(TooLarge);
         }
+        if let Some(label) = jump_of(&mut op) {
+            self.labels[*label as usize].used = true;
+        }
+        self.reachable = !matches!(op, Op::Jump(_) | Op::Return(_) | Op::Raise { .. } | Op::Reraise(_));
         let at = self.ops.len() as u32;
         self.ops.push(op);
         let mut handler = self.scope.handler;
@@ -135,12 +153,22 @@ impl<'n> Flat<'n, '_> {
     }
 
     fn label(&mut self) -> Label {
-        self.labels.push(u32::MAX);
+        self.labels.push(Target::default());
         self.labels.len() as Label - 1
     }
 
     fn place(&mut self, label: Label) {
-        self.labels[label as usize] = self.ops.len() as u32;
+        let target = &mut self.labels[label as usize];
+        target.at = self.ops.len() as u32;
+        self.reachable |= target.used;
+    }
+
+    /// The code of a handler begins; something leads there if it guards anything.
+    fn place_handler(&mut self, HandlerId(id): HandlerId) -> Local {
+        let Handler { target, error, ref runs, .. } = self.handlers[id];
+        self.labels[target as usize].used = !runs.is_empty();
+        self.place(target);
+        error
     }
 
     fn literal(&mut self, value: Value) -> ExprId {
@@ -180,6 +208,9 @@ impl<'n> Flat<'n, '_> {
     }
 
     fn node(&mut self, node: &'n Node) -> Done {
+        if !self.reachable {
+            return Ok(());
+        }
         match node {
             Node::Op(op) => self.emit(*op),
             Node::Return(value) => self.leave_by_return(*value),
@@ -246,14 +277,14 @@ impl<'n> Flat<'n, '_> {
         self.scope = inside;
         self.block(&block.otherwise)?;
         self.leave_try(finally.is_some(), end)?;
-        if let Some((target, error)) = except {
-            self.place(target);
+        if let Some(handler) = except {
+            let error = self.place_handler(handler);
             self.clauses(&block.clauses, error, finally.is_some(), end)?;
         }
-        if let Some((nodes, (target, error))) = finally {
+        if let Some((nodes, handler)) = finally {
             self.exits.pop();
             self.scope = outside;
-            self.place(target);
+            let error = self.place_handler(handler);
             self.block(nodes)?;
             self.emit(Op::Reraise(error))?;
         }
@@ -263,13 +294,14 @@ impl<'n> Flat<'n, '_> {
     }
 
     /// From here on errors go to a new label, kept in a new local.
-    fn enter(&mut self, what: &str) -> Result<(Label, Local), TooLarge> {
+    fn enter(&mut self, what: &str) -> Result<HandlerId, TooLarge> {
         let (target, error) = (self.label(), self.hidden(what)?);
         let outer = self.scope.handler;
         let depth = outer.map_or(0, |HandlerId(id)| self.handlers[id].depth + 1);
         self.handlers.push(Handler { target, error, outer, depth, runs: Vec::new() });
-        self.scope.handler = Some(HandlerId(self.handlers.len() - 1));
-        Ok((target, error))
+        let id = HandlerId(self.handlers.len() - 1);
+        self.scope.handler = Some(id);
+        Ok(id)
     }
 
     /// The ordinary way out of a `try`, by way of its `finally` if it has one.
@@ -341,13 +373,9 @@ impl<'n> Flat<'n, '_> {
 
     fn finish(mut self) -> Body {
         let labels = self.labels;
-        let pc = |label: Label| labels[label as usize];
-        for op in &mut self.ops {
-            match op {
-                Op::Jump(to) | Op::JumpUnless { to, .. } | Op::JumpUnlessCaught { to, .. } => *to = pc(*to),
-                Op::NextItem { done, .. } => *done = pc(*done),
-                _ => {}
-            }
+        let pc = |label: Label| labels[label as usize].at;
+        for label in self.ops.iter_mut().filter_map(jump_of) {
+            *label = pc(*label);
         }
         // Deeper handlers are inner ones wherever two guard the same operation.
         self.handlers.sort_by_key(|handler| std::cmp::Reverse(handler.depth));
@@ -359,9 +387,18 @@ impl<'n> Flat<'n, '_> {
     }
 }
 
+/// Where an operation may jump to: a label, until it is replaced by a place.
+fn jump_of(op: &mut Op) -> Option<&mut Label> {
+    match op {
+        Op::Jump(to) | Op::JumpUnless { to, .. } | Op::JumpUnlessCaught { to, .. } => Some(to),
+        Op::NextItem { done, .. } => Some(done),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::{Scenario, alone};
+    use crate::scenario::{Scenario, alone};
 
     /// What main prints, and how it ends.
     fn check(steps: &str, expected: &[&str]) {
@@ -451,10 +488,10 @@ mod tests {
     #[test]
     fn copies_have_an_end() {
         let mut steps = "{ print = 'x' }".to_owned();
-        for _ in 0..16 {
-            steps = format!("{{ try = ['return'], finally = [{steps}, {steps}] }}");
+        for _ in 0..30 {
+            steps = format!("{{ try = [{{ print = 'x' }}], finally = [{steps}] }}");
         }
-        // 2^16 steps in the text, far more in the operations.
+        // Two copies at each level: 2^30 operations.
         let text = format!("about = 'a test'\n[main]\nsteps = [{steps}]\n");
         let errors = Scenario::parse(&text, &[]).unwrap_err();
         assert_eq!(errors[0].label, "too large");

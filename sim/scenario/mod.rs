@@ -198,15 +198,28 @@ fn tidy(mut errors: Vec<Diagnostic>) -> Vec<Diagnostic> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+    use std::sync::LazyLock;
+
     use super::*;
     use crate::id::InstanceId;
     use crate::program::{self, Action, ErrorType, Op, Strike};
-    use crate::strategy;
     use crate::time::Nanos;
     use crate::verdict::Ending;
 
+    /// The strategies' files, read from disk: a test of this room names no other room either.
+    static STRATEGIES: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sim/strategy");
+        let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let files = paths.filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
+        let name = |path: &Path| path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let mut read: Vec<_> = files.map(|path| (name(&path), std::fs::read_to_string(&path).unwrap())).collect();
+        read.sort();
+        read
+    });
+
     fn known() -> Vec<(&'static str, &'static str)> {
-        strategy::all().iter().map(|strategy| (strategy.name, strategy.text)).collect()
+        STRATEGIES.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect()
     }
 
     fn parsed(text: &str) -> Scenario {
@@ -321,10 +334,11 @@ mod tests {
 
     #[test]
     fn every_strategy_reads_and_fits_every_file() {
-        for strategy in strategy::all() {
-            let text = StrategyText::parse(strategy.name, strategy.text).unwrap();
+        assert!(known().len() >= 7);
+        for (name, text) in known() {
+            let text = StrategyText::parse(name, text).unwrap();
             assert!(!text.about.contains('\n') && text.python.contains("async def main():"), "{}", text.name);
-            let program = parsed(TWO).program(Some(strategy.name), None).unwrap();
+            let program = parsed(TWO).program(Some(name), None).unwrap();
             assert!(matches!(program.bodies[0].ops[0], Op::Coroutines(_)), "{}", text.name);
         }
     }

@@ -134,8 +134,8 @@ fn parse_padding(format: &str, span: Span) -> Result<Padding, Diagnostic> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::reader::Reader;
     use super::*;
+    use crate::scenario::reader::Reader;
 
     fn parsed(text: &str) -> Result<Template, Diagnostic> {
         Template::parse(Reader::new(text).quoted(text, 0..text.len()))

@@ -23,9 +23,10 @@ of its clauses, or a list of pairs. A sleep with a range lasts its minimum; sets
 
     {"python": "3.13.0", "events": […], "prints": ["…", …], "outcome": […]}
 
-An outcome is `["finished", value]`, `["failed", error]`, `["deadlocked"]`, or `["cut", "turns"]` and
-`["cut", "steps"]` when a limit was reached; then `events` holds the first thousand only. Or, in place of all of it,
-`{"error": "…"}` for a program that makes no sense.
+An outcome is `["finished", value]`, `["failed", error]`, `["deadlocked"]`, or `["cut", why]` when the run was given
+up: a limit of `"turns"` or `"steps"` was reached, or Python's `"recursion"` limit was about to be (a circle of tasks
+that await each other is cancelled, which some versions do not survive); then `events` holds the first thousand only.
+Or, in place of all of it, `{"error": "…"}` for a program that makes no sense.
 
 An event is `[turn, time in ns, task, what, detail…]`, in the order of happening. A task is its number in creation
 order, main is 0; a future is its number in creation order, tasks' and gathers' together, main's is 0. A value is what
@@ -70,9 +71,9 @@ In these the task is null:
     gather_cancel_refused    future, by, since
     shutdown                 left        main has ended and so many tasks have not
 
-Left out on purpose: turns in which nothing happens that a scenario can see, timers, asyncio's own tasks, whether a
-wait ended by its timeout, and what RecursionError does in a circle of tasks. With a message, 3.8 has no cancel(): a
-step's raises TypeError, and a cancellation from outside is made without it.
+Left out on purpose: turns in which nothing happens that a scenario can see, timers, asyncio's own tasks, and whether
+a wait ended by its timeout. With a message, 3.8 has no cancel(): a step's raises TypeError, and a cancellation from
+outside is made without it. The repr of a task in one of Python's own messages is cut down to `<Task>`.
 
 Knows nothing of TOML, or of the simulation that it is compared with.
 """
@@ -80,7 +81,6 @@ Knows nothing of TOML, or of the simulation that it is compared with.
 import asyncio
 import builtins
 import collections.abc
-import contextlib
 import fractions
 import functools
 import json
@@ -93,8 +93,10 @@ import translate
 import virtual_loop
 
 KEPT_OF_CUT_RUNS = 1000
-UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "min": 60 * 10**9,
-         "h": 3600 * 10**9, "d": 86400 * 10**9}  # fmt: skip
+# How deep coroutines may run each other in place, and cancellations go: well below Python's own limit, and no deeper
+# than any program has a reason to.
+DEEPEST = 100
+UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86400 * 10**9}
 
 
 def main(arguments):
@@ -277,13 +279,15 @@ class Run(virtual_loop.VirtualLoop):
     def cancel_from_outside(self, victim, message):
         if victim in self.newest:
             self.ask(self.newest[victim], message, "outside")
-            with contextlib.suppress(RecursionError):
-                self.newest[victim].cancel(**({"msg": message} if message and sys.version_info >= (3, 9) else {}))
+            self.newest[victim].cancel(*([message] if sys.version_info >= (3, 9) else []))
 
     def ask(self, handle, message, by, above=()):
         """Records whom `cancel()` is going to reach, by looking at what each task awaits."""
-        if handle in above or not asyncio.isfuture(handle):
+        if not asyncio.isfuture(handle) or isinstance(handle, asyncio.Task) and not hasattr(handle, "record"):
+            # No future; or one of asyncio's own tasks, which a task that outlives main can meet.
             return
+        if handle in above or len(above) == DEEPEST:
+            self.abandon(Cut("recursion"))
         if isinstance(handle, asyncio.Task):
             number = handle.record.number
             if handle.done():
@@ -326,6 +330,8 @@ class Record:
         # What it has entered: "yield", "timer", "future", "wait", "itself"; nothing before its first line.
         self.entered = None
         self.is_asked = False
+        # How many coroutines it runs in place, each in the one before.
+        self.depth = 0
         # The error that is on its way out of steps, so that it is recorded once.
         self.in_flight = None
         # The turn in which it ended.
@@ -487,7 +493,9 @@ class Here:
         raise AttributeError("{!r} object has no attribute {!r}".format(type(value).__name__, name))
 
     def shown(self, value, form):
-        return format(shown(value), form) if isinstance(value, (asyncio.Future, Coroutine, list)) else format(value, form)
+        if isinstance(value, (asyncio.Future, Coroutine, list)):
+            return format(shown(value), form)
+        return without_tasks(format(value, form))
 
     # Errors
 
@@ -554,8 +562,15 @@ class Here:
         if isinstance(what, Coroutine):
             if what.real is not None or what.record is not None:
                 return await what
+            task = self.task()
+            task.depth += 1
+            if task.depth == DEEPEST:
+                self.run.abandon(Cut("recursion"))
             self.tell("called", what.name)
-            value = await what
+            try:
+                value = await what
+            finally:
+                task.depth -= 1
             self.tell("call_returned", self.run.value(value))
             return value
         if asyncio.isfuture(what) and not what.done():
@@ -622,7 +637,7 @@ runners._cancel_all_tasks = _told_cancel_all_tasks
 
 def told(error):
     """An error as JSON."""
-    message = str(error.args[0]) if error.args else None
+    message = without_tasks(str(error.args[0])) if error.args else None
     if isinstance(error, asyncio.CancelledError) or hasattr(error, "is_scenarios"):
         return [type(error).__name__, message]
     return [type(error).__name__, message, "python"]
@@ -638,7 +653,12 @@ def shown(value):
         return value.name
     if isinstance(value, list):
         return "[" + ", ".join(map(shown, value)) + "]"
-    return repr(value)
+    return without_tasks(repr(value))
+
+
+def without_tasks(message):
+    """A message of Python's without the repr of a task, which has addresses and paths in it."""
+    return re.sub(r"<Task .*>", "<Task>", message)
 
 
 def filled(text, values):
@@ -663,7 +683,7 @@ def nanoseconds(length, values=None):
 @functools.lru_cache(maxsize=None)
 def _nanoseconds(text):
     text = text.split("..")[0].strip()
-    part = r"(\d+(?:\.\d+)?) ?([a-zµ]+) *"
+    part = r"(\d+(?:\.\d+)?) ?([a-z]+) *"
     parts = re.findall(part, "0s" if text == "0" else text)
     if not parts or re.sub(part, "", text) not in ("", "0"):
         raise Mistake("no duration: {!r}".format(text))

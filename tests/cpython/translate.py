@@ -139,10 +139,13 @@ class Writer:
         raise ValueError("no scenario has a {}".format(kind))
 
     def operand(self, text, spawning=False):
-        """What a step works on: the name of a task as it stands, or an expression, or a list of either."""
+        """What a step works on: the name of a task as it stands, or an expression, or a list of either.
+
+        A local goes before a task of the same name, except in `spawn`, which makes new tasks.
+        """
         if isinstance(text, list):
             return "[" + ", ".join(self.operand(item, spawning) for item in text) + "]"
-        if text in self.instances:
+        if text in self.instances and (spawning or text not in self.locals):
             return "_atropos.{}({!r})".format("called" if spawning else "named", text)
         return self.expression(text, spawning)
 

@@ -1,0 +1,38 @@
+//! After a warm-up, a run allocates nothing: neither the event loop nor the bodies, plain or seeded.
+
+use atropos::choice::{Ordinary, Seeded};
+use atropos::event_loop::EventLoop;
+use atropos::harness::File;
+use atropos::machine::Machine;
+
+#[test]
+fn a_run_after_warm_up_allocates_nothing() {
+    for (path, strategies) in [
+        ("scenarios/first.toml", &["gather-cancel-wrong", "cancel-each-task", "cancel-all-tasks", "poll-and-cancel"][..]),
+        ("scenarios/articles/10-three-tasks-with-cancel.toml", &[]),
+    ] {
+        let file = File::load(path.as_ref()).unwrap();
+        let mains = if strategies.is_empty() { vec![None] } else { strategies.iter().copied().map(Some).collect() };
+        for main in mains {
+            let program = file.scenario.program(main, None).unwrap();
+            let mut event_loop = EventLoop::new(&program);
+            let mut warm_up = || {
+                for seed in 0..20 {
+                    event_loop.reset();
+                    event_loop.run(&mut Seeded::new(seed));
+                }
+            };
+            warm_up();
+            let seen = allocation_counter::measure(|| {
+                for seed in 0..20 {
+                    event_loop.reset();
+                    event_loop.run(&mut Seeded::new(seed));
+                    std::hint::black_box(event_loop.fingerprint());
+                }
+                event_loop.reset();
+                event_loop.run(&mut Ordinary);
+            });
+            assert_eq!(seen.count_total, 0, "{path} under {main:?} allocated {} bytes", seen.bytes_total);
+        }
+    }
+}
