@@ -242,6 +242,9 @@ fn every_snapshot_is_in_use() {
     for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots/cli")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap();
-        assert!(tests.contains(&format!("\"{name}\"")), "nothing uses {}: delete it", path.display());
+        // What waits for review ends otherwise.
+        if path.extension().is_some_and(|extension| extension == "snap") {
+            assert!(tests.contains(&format!("\"{name}\"")), "nothing uses {}: delete it", path.display());
+        }
     }
 }
