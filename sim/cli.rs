@@ -16,7 +16,6 @@ use crate::harness::{self, File, Judged, Rejected, Run};
 use crate::program::Profile;
 use crate::report::{self, Origin, Row};
 use crate::scenario::{REFERENCE, StrategyText};
-use crate::trace::Trace;
 use crate::{strategy, tokio_program};
 
 /// Deterministic simulation tests for task cancellation.
@@ -24,7 +23,6 @@ use crate::{strategy, tokio_program};
 #[command(
     name = "atropos",
     version,
-    about,
     after_help = "Exit codes: 0 fine, 1 an expectation was not met, 2 bad input or usage."
 )]
 struct Arguments {
@@ -39,7 +37,7 @@ enum Command {
     /// Check that scenario files are valid, without running them.
     Check {
         /// Scenario files, and folders of them.
-        #[arg(required = true)]
+        #[arg(default_value = "scenarios")]
         paths: Vec<PathBuf>,
     },
     /// List the strategies, or show one: its steps, and the Python and Rust that they stand for.
@@ -67,12 +65,12 @@ struct RunArguments {
     /// Behave like this version of Python, such as 3.10, instead of the file's.
     #[arg(long, value_name = "VERSION", value_parser = profile)]
     python: Option<Profile>,
-    /// What to run on.
+    /// What to run on: asyncio, tokio or turmoil.
     #[arg(long, value_name = "RUNTIME", default_value = "asyncio", value_parser = runtime)]
     runtime: Runtime,
     /// Let this seed decide what is open: the order of equal deadlines and of sets of tasks, and sleeps with a range.
     /// Without one, everything happens in the ordinary order.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = seed)]
     seed: Option<u64>,
     /// What to print.
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -85,10 +83,12 @@ enum Format {
     Text,
     /// JSON Lines, one object an event.
     Json,
-    /// Only what the program itself printed.
+    /// Only what the program itself printed, run after run.
     Transcript,
     /// One row a strategy: how many tasks finished, failed, were cancelled.
     Table,
+    /// The same rows as a Markdown table.
+    Markdown,
 }
 
 /// Bad input or usage: everything that there is to say about it.
@@ -126,7 +126,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn say(refused: &Refused) {
     let mut err = anstream::stderr().lock();
     _ = match refused {
-        Refused::Files(files) => files.iter().try_for_each(|file| write!(err, "{}", file.render(true))),
+        Refused::Files(files) => {
+            let messages: Vec<String> = files.iter().map(|file| file.render(true)).collect();
+            write!(err, "{}", messages.join("\n"))
+        }
         Refused::Usage(message) => writeln!(err, "error: {message}"),
         Refused::Output(error) => writeln!(err, "error: the output could not be written: {error}"),
     };
@@ -172,7 +175,10 @@ fn execute(command: Command, out: &mut impl Write) -> Result<ExitCode, Refused> 
         Command::Strategies { name: Some(name) } => show_strategy(&name, out)?,
         Command::Reference => out.write_all(REFERENCE.as_bytes())?,
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "atropos", out);
+            // It takes no reader that has seen enough for an answer, so it writes where nobody reads.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "atropos", &mut script);
+            out.write_all(&script)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -197,43 +203,61 @@ fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<ExitCode, Refus
         Some("all") => Some(strategy::all().iter().map(|strategy| Some(strategy.name.to_owned())).collect()),
         Some(name) => Some(vec![Some(known_strategy(name)?.name.to_owned())]),
     };
-    let mut met = true;
+    let (mut met, mut is_first) = (true, true);
     for file in &files {
-        let mut rows = Vec::new();
+        let mut runs = Vec::new();
         for strategy in mains
             .clone()
             .unwrap_or_else(|| file.scenario.mains().into_iter().map(|main| main.map(str::to_owned)).collect())
         {
             let run = Run { strategy, runtime: arguments.runtime, profile: arguments.python, seed: arguments.seed };
             let judged = file.run(&run)?;
-            if arguments.format == Format::Table {
-                rows.push((
-                    run.strategy.clone().unwrap_or_else(|| "main".to_owned()),
-                    judged.trace.clone(),
-                    judged.program.profile,
-                ));
-            } else {
-                print(arguments.format, file, &run, &judged, out)?;
+            if !arguments.format.is_table() {
+                print(arguments.format, file, &run, &judged, std::mem::take(&mut is_first), out)?;
             }
             if !judged.verdict.is_good() {
-                met = false;
                 out.flush()?;
+                let apart = if std::mem::replace(&mut met, false) { "" } else { "\n" };
                 let title = title(file, &run, judged.program.profile);
-                eprint!("{}", report::verdict(&title, &judged.verdict, &command(file, &run)));
+                let message = report::verdict(&title, &judged.verdict, &command(file, &run));
+                // Nobody has to read it: the exit code says it too.
+                _ = write!(io::stderr(), "{apart}{message}");
+            }
+            if arguments.format.is_table() {
+                runs.push((run, judged));
             }
         }
-        if arguments.format == Format::Table {
-            print_table(file, &rows, files.len() > 1, out)?;
+        if arguments.format.is_table() {
+            if files.len() > 1 {
+                let apart = if std::mem::take(&mut is_first) { "" } else { "\n" };
+                writeln!(out, "{apart}{}\n", file.path.display())?;
+            }
+            out.write_all(table(arguments.format, &runs).as_bytes())?;
         }
     }
     Ok(if met { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-fn print(format: Format, file: &File, run: &Run, judged: &Judged, out: &mut impl Write) -> io::Result<()> {
+impl Format {
+    /// Whether it shows all runs of a file together.
+    fn is_table(self) -> bool {
+        matches!(self, Format::Table | Format::Markdown)
+    }
+}
+
+fn print(
+    format: Format,
+    file: &File,
+    run: &Run,
+    judged: &Judged,
+    is_first: bool,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let Judged { program, trace, .. } = judged;
     match format {
         Format::Text => {
-            writeln!(out, "{}\n\n{}", title(file, run, program.profile), report::trace(program, trace))
+            let apart = if is_first { "" } else { "\n" };
+            write!(out, "{apart}{}\n\n{}", title(file, run, program.profile), report::trace(program, trace))
         }
         Format::Json => {
             let path = file.path.display().to_string();
@@ -241,35 +265,39 @@ fn print(format: Format, file: &File, run: &Run, judged: &Judged, out: &mut impl
             out.write_all(report::json(&origin, program, trace).as_bytes())
         }
         Format::Transcript => out.write_all(report::transcript(program, trace).as_bytes()),
-        Format::Table => unreachable!("a table is printed once all of its rows are there"),
+        Format::Table | Format::Markdown => unreachable!("a table is printed once all of its rows are there"),
     }
 }
 
-fn print_table(file: &File, rows: &[(String, Trace, Profile)], many: bool, out: &mut impl Write) -> io::Result<()> {
-    if many {
-        writeln!(out, "{}", file.path.display())?;
-    }
-    let rows: Vec<Row<'_>> = rows
+fn table(format: Format, runs: &[(Run, Judged)]) -> String {
+    let on: Vec<String> = runs.iter().map(|(run, judged)| runtime_name(run.runtime, judged.program.profile)).collect();
+    let rows: Vec<Row<'_>> = runs
         .iter()
-        .map(|(strategy, trace, profile)| Row {
-            strategy,
-            tally: trace.tally(),
-            outcome: trace.outcome,
-            profile: *profile,
+        .zip(&on)
+        .map(|((run, judged), on)| Row {
+            strategy: run.strategy.as_deref().unwrap_or("main"),
+            tally: judged.trace.tally(),
+            outcome: judged.trace.outcome,
+            on,
         })
         .collect();
-    write!(out, "{}{}", report::table(&rows), if many { "\n" } else { "" })
+    if format == Format::Markdown { report::markdown(&rows) } else { report::table(&rows) }
 }
 
 /// Which run it is: `first.toml under cancel-each-task on asyncio 3.13, seed 7`.
 fn title(file: &File, run: &Run, profile: Profile) -> String {
     let under = run.strategy.as_ref().map(|name| format!(" under {name}")).unwrap_or_default();
-    let on = match run.runtime {
-        Runtime::Asyncio => format!("asyncio {}", profile.name),
-        other => other.name().to_owned(),
-    };
+    let on = runtime_name(run.runtime, profile);
     let order = run.seed.map_or_else(|| "in the ordinary order".to_owned(), |seed| format!("seed {seed}"));
     format!("{}{under} on {on}, {order}", file.path.display())
+}
+
+/// What it ran on: only asyncio is one of several versions.
+fn runtime_name(runtime: Runtime, profile: Profile) -> String {
+    match runtime {
+        Runtime::Asyncio => format!("asyncio {}", profile.name),
+        other => other.name().to_owned(),
+    }
 }
 
 /// The command that shows a run.
@@ -334,7 +362,11 @@ fn known_strategy(name: &str) -> Result<&'static strategy::Strategy, Refused> {
 
 fn profile(name: &str) -> Result<Profile, String> {
     let names = Profile::ALL.map(|profile| profile.name);
-    Profile::find(name).ok_or_else(|| unknown("profile", name, &names, &format!("there are {}", names.join(", "))))
+    Profile::find(name).ok_or_else(|| unknown("Python", name, &names, &format!("there are {}", names.join(", "))))
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("expected an integer from 0 to {}", u64::MAX))
 }
 
 fn runtime(name: &str) -> Result<Runtime, String> {
@@ -342,14 +374,18 @@ fn runtime(name: &str) -> Result<Runtime, String> {
     Runtime::find(name).ok_or_else(|| unknown("runtime", name, &names, &format!("there are {}", names.join(", "))))
 }
 
-/// What is said about a name that nothing has, with the nearest one that something has.
+/// What is said about a name that nothing has, with the nearest one that something has, or else one that it is a part
+/// of. Of several, the last is the nearest: it is the newest where it matters.
 fn unknown(what: &str, name: &str, known: &[&str], hint: &str) -> String {
     let nearest = known
         .iter()
+        .rev()
         .map(|&known| (strsim::damerau_levenshtein(known, name), known))
-        .min()
+        .min_by_key(|&(distance, _)| distance)
         .filter(|&(distance, known)| distance <= known.len() / 3 + 1)
-        .map(|(_, known)| format!("; did you mean `{known}`?"))
+        .map(|(_, known)| known)
+        .or_else(|| known.iter().copied().find(|known| known.contains(name)))
+        .map(|known| format!("; did you mean `{known}`?"))
         .unwrap_or_default();
     format!("there is no {what} `{name}`{nearest} ({hint})")
 }

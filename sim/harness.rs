@@ -80,7 +80,7 @@ impl File {
         let rejected = |text: String, diagnostics| Rejected { path: path.to_owned(), text, diagnostics };
         let bytes = std::fs::read(path).map_err(|error| {
             let message = format!("expected a scenario file, but it cannot be read: {error}");
-            let hint = "`atropos run` takes scenario files and folders of them";
+            let hint = "give a scenario file, or a folder with some in it";
             rejected(String::new(), vec![Diagnostic::whole(message).help(hint)])
         })?;
         let text = String::from_utf8(bytes).map_err(|error| {
@@ -166,12 +166,10 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Rejected> {
     let mut found = Vec::new();
     for path in paths {
         let before = found.len();
-        search(path, &mut found).map_err(|message| Rejected::whole(path, message))?;
+        search(path, &mut found).map_err(|message| Rejected::whole(path, message, "check its permissions"))?;
         if found.len() == before {
-            return Err(Rejected::whole(
-                path,
-                "expected scenario files, but found no *.toml in this folder".to_owned(),
-            ));
+            let message = "expected scenario files, but found no *.toml in this folder";
+            return Err(Rejected::whole(path, message, "`atropos reference` shows what a scenario file looks like"));
         }
     }
     Ok(found)
@@ -200,8 +198,9 @@ pub fn strategies() -> Vec<(&'static str, &'static str)> {
 }
 
 impl Rejected {
-    fn whole(path: &Path, message: String) -> Rejected {
-        Rejected { path: path.to_owned(), text: String::new(), diagnostics: vec![Diagnostic::whole(message)] }
+    fn whole(path: &Path, message: impl Into<String>, help: &str) -> Rejected {
+        let diagnostics = vec![Diagnostic::whole(message).help(help)];
+        Rejected { path: path.to_owned(), text: String::new(), diagnostics }
     }
 
     /// The message, in ANSI colours or without.

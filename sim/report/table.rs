@@ -2,7 +2,6 @@
 //!
 //! Knows nothing of how the runs were made.
 
-use crate::program::Profile;
 use crate::trace::{Outcome, Tally};
 use crate::verdict::Ending;
 
@@ -18,11 +17,11 @@ pub struct Row<'a> {
     pub tally: Tally,
     /// How the run ended.
     pub outcome: Outcome,
-    /// Which Python it behaved like.
-    pub profile: Profile,
+    /// What it ran on: "asyncio 3.13".
+    pub on: &'a str,
 }
 
-const HEAD: [&str; 8] = ["strategy", "finished", "failed", "cancelled", "running", "main ended", "outcome", "python"];
+const HEAD: [&str; 8] = ["strategy", "finished", "failed", "cancelled", "running", "main ended", "outcome", "on"];
 
 const SIDES: [Side; 8] =
     [Side::Left, Side::Right, Side::Right, Side::Right, Side::Right, Side::Right, Side::Left, Side::Left];
@@ -53,7 +52,7 @@ fn cells(rows: &[Row<'_>]) -> Vec<[String; 8]> {
 
 impl Row<'_> {
     fn cells(&self) -> [String; 8] {
-        let Row { strategy, tally, outcome, profile } = self;
+        let Row { strategy, tally, outcome, on } = self;
         let ending = Ending::from(*outcome);
         // After any other ending the tally may hold when the run ended instead.
         let main_has_ended = matches!(ending, Ending::Finished | Ending::Failed);
@@ -65,7 +64,7 @@ impl Row<'_> {
             tally.running.to_string(),
             if main_has_ended { tally.ended.to_string() } else { "-".to_owned() },
             ending.name().to_owned(),
-            profile.name.to_owned(),
+            printable(on),
         ]
     }
 }
@@ -80,22 +79,17 @@ mod tests {
         let gather = Tally { finished: 9, failed: 1, ended: Time(1_000_000_000), ..Tally::default() };
         let stuck = Tally { finished: 10, cancelled: 12, ..Tally::default() };
         [
-            Row {
-                strategy: "gather",
-                tally: gather,
-                outcome: Outcome::Finished(Value::None),
-                profile: Profile::NEWEST,
-            },
-            Row { strategy: "a|b", tally: stuck, outcome: Outcome::Deadlocked, profile: Profile::NEWEST },
+            Row { strategy: "gather", tally: gather, outcome: Outcome::Finished(Value::None), on: "asyncio 3.13" },
+            Row { strategy: "a|b", tally: stuck, outcome: Outcome::Deadlocked, on: "asyncio 3.13" },
         ]
     }
 
     #[test]
     fn aligns_its_columns() {
         let expected = "\
-strategy  finished  failed  cancelled  running  main ended  outcome     python
-gather           9       1          0        0          1s  finished    3.13
-a|b             10       0         12        0           -  deadlocked  3.13
+strategy  finished  failed  cancelled  running  main ended  outcome     on
+gather           9       1          0        0          1s  finished    asyncio 3.13
+a|b             10       0         12        0           -  deadlocked  asyncio 3.13
 ";
         assert_eq!(table(&rows()), expected);
     }
@@ -103,10 +97,10 @@ a|b             10       0         12        0           -  deadlocked  3.13
     #[test]
     fn is_a_markdown_table_too() {
         let expected = "\
-| strategy | finished | failed | cancelled | running | main ended | outcome | python |
+| strategy | finished | failed | cancelled | running | main ended | outcome | on |
 | --- | ---: | ---: | ---: | ---: | ---: | --- | --- |
-| gather | 9 | 1 | 0 | 0 | 1s | finished | 3.13 |
-| a\\|b | 10 | 0 | 12 | 0 | - | deadlocked | 3.13 |
+| gather | 9 | 1 | 0 | 0 | 1s | finished | asyncio 3.13 |
+| a\\|b | 10 | 0 | 12 | 0 | - | deadlocked | asyncio 3.13 |
 ";
         assert_eq!(markdown(&rows()), expected);
     }
