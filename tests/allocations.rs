@@ -8,7 +8,10 @@ use atropos::machine::Machine;
 #[test]
 fn a_run_after_warm_up_allocates_nothing() {
     for (path, strategies) in [
-        ("scenarios/first.toml", &["gather-cancel-wrong", "cancel-each-task", "cancel-all-tasks", "poll-and-cancel"][..]),
+        (
+            "scenarios/first.toml",
+            &["gather-cancel-wrong", "cancel-each-task", "cancel-all-tasks", "poll-and-cancel"][..],
+        ),
         ("scenarios/articles/10-three-tasks-with-cancel.toml", &[]),
     ] {
         let file = File::load(path.as_ref()).unwrap();
