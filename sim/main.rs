@@ -1,4 +1,6 @@
-//! The command `atropos`.
+//! The command `atropos`: hands its arguments to the command line, and its exit code back.
+//!
+//! Knows nothing of what they mean.
 
 use std::process::ExitCode;
 

@@ -151,7 +151,7 @@ pub enum Requester {
 
 /// An event in sixteen bytes: kind, a small number, a subject, and 64 bits that depend on the kind.
 ///
-/// Turns are events too (nothing else needs to say when it happened), and so is the second half of a wide choice;
+/// Turns are events too (nothing else needs to say when it happened), and so are the further parts of a choice;
 /// [`Trace::iter`] takes them in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C)]
@@ -194,6 +194,7 @@ mod kind {
     pub const CHOSE: u8 = 29;
     pub const CHOSE_WIDE: u8 = 30;
     pub const WIDE_BOUND: u8 = 31;
+    pub const CHOSEN: u8 = 32;
 }
 
 /// `None` in 32 bits: no id reaches it.
@@ -399,12 +400,15 @@ impl Recorder {
     }
 
     #[inline(never)]
-    fn record_choice(&mut self, Choice { kind, subject, bound, answer }: Choice) {
+    fn record_choice(&mut self, Choice { kind, subject, bound, answer, chosen }: Choice) {
         if let (Ok(bound), Ok(answer)) = (u32::try_from(bound), u32::try_from(answer)) {
             self.events.push(Event::new(kind::CHOSE, kind as u32, subject.0, pair(bound, answer)));
         } else {
             self.events.push(Event::new(kind::CHOSE_WIDE, kind as u32, subject.0, answer));
             self.events.push(Event::new(kind::WIDE_BOUND, 0, subject.0, bound));
+        }
+        if let Some(future) = chosen {
+            self.events.push(Event::new(kind::CHOSEN, 0, future.0, 0));
         }
     }
 
@@ -452,7 +456,7 @@ impl Trace {
     pub fn iter(&self) -> impl Iterator<Item = Moment> {
         let mut turn = 0;
         let mut time = Time::ZERO;
-        let mut events = self.events.iter().copied();
+        let mut events = self.events.iter().copied().peekable();
         std::iter::from_fn(move || {
             loop {
                 let event = events.next()?;
@@ -461,12 +465,16 @@ impl Trace {
                     time = Time(event.payload);
                     continue;
                 }
-                let what = if event.kind() == kind::CHOSE_WIDE {
+                let mut what = if event.kind() == kind::CHOSE_WIDE {
                     let bound = events.next()?.payload;
                     What::Chose(choice_from(event, bound, event.payload))
                 } else {
                     decode(event)
                 };
+                if let What::Chose(choice) = &mut what {
+                    choice.chosen =
+                        events.next_if(|next| next.kind() == kind::CHOSEN).map(|next| FutureId(next.subject()));
+                }
                 return Some(Moment { turn, time, what });
             }
         })
@@ -544,7 +552,7 @@ impl Counting {
 
 fn choice_from(event: Event, bound: u64, answer: u64) -> Choice {
     let kind = Kind::from_number(event.small() as u8).expect("a recorded choice is of a known kind");
-    Choice { kind, subject: TaskId(event.subject()), bound, answer }
+    Choice { kind, subject: TaskId(event.subject()), bound, answer, chosen: None }
 }
 
 fn decode(event: Event) -> What {
@@ -612,7 +620,7 @@ mod tests {
     fn events_come_back_as_they_were_recorded() {
         let (task, by, future) = (TaskId(3), Requester::Task(TaskId(1)), FutureId(9));
         let error = Error { ty: ErrorType::VALUE_ERROR, message: Some(TextId(5)) };
-        let choice = Choice { kind: Kind::SleepLength, subject: task, bound: 1 << 40, answer: 1 << 39 };
+        let choice = Choice { kind: Kind::SleepLength, subject: task, bound: 1 << 40, answer: 1 << 39, chosen: None };
         let all = [
             What::Created { task, by: TaskId(1), instance: InstanceId(2) },
             What::Started { task },
@@ -646,7 +654,7 @@ mod tests {
             What::ShutdownBegan { left: 4 },
             What::UnhandledInShutdown { task, error },
             What::Dropped { task },
-            What::Chose(Choice { bound: 10, answer: 9, ..choice }),
+            What::Chose(Choice { bound: 10, answer: 9, chosen: Some(future), ..choice }),
             What::Chose(choice),
         ];
         let mut recorder = Recorder::default();
@@ -657,6 +665,6 @@ mod tests {
         let trace = recorder.trace(Outcome::Deadlocked, &Texts::default());
         let expected = (1_u32..).zip(&all).map(|(turn, &what)| Moment { turn, time: Time(u64::from(turn) * 10), what });
         assert_eq!(trace.iter().collect::<Vec<_>>(), expected.collect::<Vec<_>>());
-        assert_eq!(trace.log(), [Choice { bound: 10, answer: 9, ..choice }, choice]);
+        assert_eq!(trace.log(), [Choice { bound: 10, answer: 9, chosen: Some(future), ..choice }, choice]);
     }
 }

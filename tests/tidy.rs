@@ -63,12 +63,15 @@ fn rooms_named(modules: &[String], text: &str) -> Vec<String> {
     let code = without_comments_and_strings(text);
     let tokens = tokens(&code);
     let mut named = Vec::new();
+    // A module of tests within a file stands one level deeper.
+    let inline = tokens.windows(3).position(|window| window == ["mod", "tests", "{"]).unwrap_or(tokens.len());
     for at in 0..tokens.len() {
+        let depth = modules.len() + usize::from(at > inline);
         let supers = tokens[at..].chunks(2).take_while(|pair| *pair == ["super", "::"]).count();
         let is_continued = at >= 2 && tokens[at - 1] == "::" && tokens[at - 2] == "super";
         let after = if tokens[at] == "crate" && tokens.get(at + 1) == Some(&"::") {
             at + 2
-        } else if supers > 0 && !is_continued && supers >= modules.len() {
+        } else if supers > 0 && !is_continued && supers >= depth {
             at + 2 * supers
         } else {
             continue;

@@ -5,8 +5,8 @@
 //!
 //! Knows nothing of where the answers came from.
 
-use super::{Choices, Kind, Question};
-use crate::id::TaskId;
+use super::{Choices, Kind, Options, Question};
+use crate::id::{FutureId, TaskId};
 
 /// One question of a run and its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,6 +19,19 @@ pub struct Choice {
     pub bound: u64,
     /// The one that was given; 0 is the ordinary one.
     pub answer: u64,
+    /// Who was chosen by an answer that is not the ordinary one, where the options are futures.
+    pub chosen: Option<FutureId>,
+}
+
+impl Choice {
+    /// A question and its answer.
+    pub fn new(question: &Question<'_>, answer: u64) -> Choice {
+        let chosen = match question.options {
+            Options::Futures(futures) if answer != 0 => Some(futures[answer as usize]),
+            _ => None,
+        };
+        Choice { kind: question.kind, subject: question.subject, bound: question.bound(), answer, chosen }
+    }
 }
 
 /// Every choice of a run, in the order in which they were asked. All zeros, and an empty log, are the plain run.
@@ -77,10 +90,10 @@ impl Choices for Replay<'_> {
         if self.divergence.is_some() {
             return 0;
         }
-        let found = Choice { kind: question.kind, subject: question.subject, bound: question.bound(), answer: 0 };
+        let found = Choice::new(question, 0);
         let expected = self.log.get(self.next).copied();
         match expected {
-            Some(choice) if Choice { answer: 0, ..choice } == found && choice.answer < choice.bound => {
+            Some(choice) if Choice { answer: 0, chosen: None, ..choice } == found && choice.answer < choice.bound => {
                 self.next += 1;
                 choice.answer
             }

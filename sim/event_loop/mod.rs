@@ -44,8 +44,8 @@ use crate::trace::{Fingerprint, Outcome, Recorder, Requester, Trace, What};
 /// One run of a program on asyncio's event loop.
 ///
 /// ```
-/// # use atropos::{choice::Ordinary, event_loop::EventLoop, machine::Machine, scenario::Scenario, strategy};
-/// # let scenario = Scenario::parse(include_str!("../../scenarios/first.toml"), &strategy::texts()).unwrap();
+/// # use atropos::{choice::Ordinary, event_loop::EventLoop, harness::strategies, machine::Machine, scenario::Scenario};
+/// # let scenario = Scenario::parse(include_str!("../../scenarios/first.toml"), &strategies()).unwrap();
 /// # let program = scenario.program(Some("gather-cancel-wrong"), None).unwrap();
 /// let mut event_loop = EventLoop::new(&program);
 /// event_loop.run(&mut Ordinary);
@@ -272,8 +272,7 @@ impl<'p> EventLoop<'p> {
     /// Every question of a run goes through here, so that each is recorded.
     fn ask<C: Choices + ?Sized>(&mut self, choices: &mut C, question: &Question<'_>) -> u64 {
         let answer = choices.answer(question);
-        let (kind, subject, bound) = (question.kind, question.subject, question.bound());
-        self.recorder.record(What::Chose(Choice { kind, subject, bound, answer }));
+        self.recorder.record(What::Chose(Choice::new(question, answer)));
         answer
     }
 

@@ -6,7 +6,7 @@ use super::cancel::TooDeep;
 use super::{EventLoop, Owner};
 use crate::choice::Choices;
 use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
-use crate::program::{Error, ErrorType, FutureState, Memory, Messages, Runtime, Value, repr};
+use crate::program::{Error, ErrorType, FutureState, Memory, Messages, Runtime, Value};
 use crate::time::Time;
 use crate::trace::{Requester, What};
 
@@ -17,14 +17,6 @@ pub(super) struct Running<'a, 'p, C: ?Sized> {
 }
 
 impl<C: Choices + ?Sized> Running<'_, '_, C> {
-    /// A value as an event can hold it: a list, which may change later, becomes its text.
-    pub(super) fn without_list(&mut self, value: Value) -> Value {
-        let Value::List(_) = value else { return value };
-        let mut shown = String::new();
-        repr(self.event_loop.program, self, value, &mut shown);
-        Value::Text(self.memory().texts().intern(&shown))
-    }
-
     fn error(&mut self, ty: ErrorType, message: &str) -> Error {
         let message = Some(self.memory().texts().intern(message));
         let error = Error { ty, message };

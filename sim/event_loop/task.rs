@@ -5,7 +5,7 @@
 use super::{Callback, EventLoop, Future, Handle, Owner, Running, Timer, future};
 use crate::choice::{Choices, Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, TaskId, TextId};
-use crate::program::{Error, ErrorType, FrameId, Next, Value, resume};
+use crate::program::{Error, ErrorType, FrameId, Next, Runtime as _, Value, resume};
 use crate::time::Nanos;
 use crate::trace::{Outcome, Wake, What};
 
@@ -157,7 +157,8 @@ impl EventLoop<'_> {
                 return Some(Ok(Value::None));
             }
             Next::Returned(value) => {
-                let shown = Running { event_loop: self, choices, task }.without_list(value);
+                let program = self.program;
+                let shown = Running { event_loop: self, choices, task }.without_list(program, value);
                 let Some(caller) = self.memory.close(frame) else {
                     self.task_returned(task, value, shown);
                     return None;

@@ -105,6 +105,16 @@ pub trait Runtime {
     ///
     /// The future's cancellation, or `InvalidStateError`.
     fn exception(&mut self, future: FutureId) -> Result<Value, Error>;
+    /// A value as an event can hold it: a list, which may change later, becomes its text.
+    fn without_list(&mut self, program: &Program, value: Value) -> Value
+    where
+        Self: Sized,
+    {
+        let Value::List(_) = value else { return value };
+        let mut shown = String::new();
+        super::repr(program, self, value, &mut shown);
+        Value::Text(self.memory().texts.intern(&shown))
+    }
     /// Puts a list that stands for a set into the order in which it is walked.
     fn order_set(&mut self, list: ListId);
     /// The coroutine of the task whose future this is; nothing for a gather's.
@@ -131,7 +141,7 @@ const DEEPEST_CALL: u32 = 1000;
 
 /// Runs a frame from where it is: at its start, or at the operation that waited, with what it waited for.
 ///
-/// What most steps are is executed right here; the rest, and everything that can raise, is in [`Run::execute`].
+/// What most steps are is executed right here; the rest, and everything that can raise, is in `Run::execute`.
 pub fn resume<R: Runtime>(program: &Program, rt: &mut R, frame: FrameId, input: Result<Value, Error>) -> Next {
     let memory = rt.memory();
     let mut steps_left = memory.steps_left;

@@ -112,7 +112,7 @@ enum Event<'a> {
     ShutdownBegan { left: u32 },
     UnhandledInShutdown { error: Error<'a> },
     Dropped,
-    Chose { kind: &'static str, bound: u64, answer: u64 },
+    Chose { kind: &'static str, bound: u64, answer: u64, chosen: Option<String> },
 }
 
 #[derive(Serialize)]
@@ -194,7 +194,10 @@ fn event<'a>(names: &Names<'a>, what: What) -> Event<'a> {
         What::ShutdownBegan { left } => Event::ShutdownBegan { left },
         What::UnhandledInShutdown { error, .. } => Event::UnhandledInShutdown { error: self::error(names, error) },
         What::Dropped { .. } => Event::Dropped,
-        What::Chose(Choice { kind, bound, answer, .. }) => Event::Chose { kind: kind.label(), bound, answer },
+        What::Chose(Choice { kind, bound, answer, chosen, .. }) => {
+            let chosen = chosen.map(|future| names.future(future).to_string());
+            Event::Chose { kind: kind.label(), bound, answer, chosen }
+        }
     }
 }
 
@@ -271,7 +274,7 @@ mod tests {
             What::GatherCancelRefused { future: gather, by: Requester::Outside, since: 1 },
             What::Raised { task, error },
             What::ShutdownBegan { left: 1 },
-            What::Chose(Choice { kind: Kind::TimerOrder, subject: MAIN, bound: 3, answer: 0 }),
+            What::Chose(Choice { kind: Kind::TimerOrder, subject: MAIN, bound: 3, answer: 0, chosen: None }),
             What::Finished { task: MAIN, value: Value::Text(text) },
         ] {
             recorder.record(what);
@@ -290,7 +293,7 @@ mod tests {
 {"time_ns":5,"turn":1,"gather":1,"event":"gather-cancel-refused","by":"outside","since_turn":1}
 {"time_ns":5,"turn":1,"task":"two\\nlines","event":"raised","error":{"type":"ValueError","message":"\"a\"\n\u001b"}}
 {"time_ns":5,"turn":1,"event":"shutdown-began","left":1}
-{"time_ns":5,"turn":1,"event":"chose","kind":"timer-order","bound":3,"answer":0}
+{"time_ns":5,"turn":1,"event":"chose","kind":"timer-order","bound":3,"answer":0,"chosen":null}
 {"time_ns":5,"turn":1,"task":"main","event":"finished","value":"'\"a\"\\n\\x1b'"}
 {"outcome":"finished","value":"'\"a\"\\n\\x1b'","finished":0,"failed":0,"cancelled":0,"running":1,"main_ended":true,"ended_ns":5,"fingerprint":"FINGERPRINT"}
 "#;

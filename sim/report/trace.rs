@@ -113,7 +113,7 @@ fn sentence(names: &Names<'_>, what: What) -> String {
         }
         What::UnhandledInShutdown { error, .. } => format!("run() reports its unhandled {}", names.error(error)),
         What::Dropped { .. } => "never ends: the loop is closed".to_owned(),
-        What::Chose(choice) => chosen(choice),
+        What::Chose(choice) => chosen(names, choice),
     }
 }
 
@@ -138,12 +138,12 @@ fn requester(names: &Names<'_>, by: Requester) -> String {
     }
 }
 
-fn chosen(Choice { kind, bound, answer, .. }: Choice) -> String {
+/// Who comes earlier than it would have: the exchange that an answer stands for.
+fn chosen(names: &Names<'_>, Choice { kind, bound, answer, chosen, .. }: Choice) -> String {
+    let who = chosen.map(|future| format!(", {}", names.future(future))).unwrap_or_default();
     match kind {
-        Kind::TimerOrder | Kind::TaskSetOrder => {
-            let what = if kind == Kind::TimerOrder { "timer order" } else { "task set order" };
-            format!("{what}: option {answer} of 0 to {}", bound - 1)
-        }
+        Kind::TimerOrder => format!("next of {bound} timers of one instant: number {}{who}", answer + 1),
+        Kind::TaskSetOrder => format!("next of a set of {bound}: number {}{who}", answer + 1),
         Kind::SleepLength => format!("sleep length: {} above the shortest", Nanos(answer)),
     }
 }
@@ -219,8 +219,14 @@ mod tests {
         let [said, oops] = ["hello", "oops"].map(|text| sample::text(&mut program, text));
         let (first, second, gather) = (TaskId(1), TaskId(2), FutureId(3));
         let error = Error { ty: ErrorType::EXCEPTION, message: Some(oops) };
-        let slow = Choice { kind: Kind::SleepLength, subject: second, bound: 2_000_000_000, answer: 500_000_000 };
-        let tie = Choice { kind: Kind::TimerOrder, subject: MAIN, bound: 10, answer: 3 };
+        let slow = Choice {
+            kind: Kind::SleepLength,
+            subject: second,
+            bound: 2_000_000_000,
+            answer: 500_000_000,
+            chosen: None,
+        };
+        let tie = Choice { kind: Kind::TimerOrder, subject: MAIN, bound: 10, answer: 3, chosen: None };
         let recorded = recorded(
             Outcome::Failed(error),
             &[
@@ -300,7 +306,7 @@ time  turn  who         event
             worker#2    starts
             worker#2    sleep length: 0.5s above the shortest
             worker#2    sleeps until 1.5s
-  1s     3  event loop  timer order: option 3 of 0 to 9
+  1s     3  event loop  next of 10 timers of one instant: number 4
             worker      resumed: its sleep is over
             worker      prints 'hello'
             worker      reaches point 'commit': the scenario strikes
@@ -385,7 +391,7 @@ deadlocked: nothing is ready and no timer is set
             What::CancelDelivered { task, message },
             What::Cancelled { task, message },
             What::GatherFinished { future: gather },
-            What::Chose(Choice { kind: Kind::TaskSetOrder, subject: MAIN, bound: 3, answer: 2 }),
+            What::Chose(Choice { kind: Kind::TaskSetOrder, subject: MAIN, bound: 3, answer: 2, chosen: None }),
             What::Finished { task: MAIN, value: Value::Text(text) },
             What::ShutdownBegan { left: 1 },
             What::Gathered { future: FutureId(3), by: MAIN, children: 1 },
@@ -412,7 +418,7 @@ time  turn  who       event
             worker    CancelledError raised inside, message 'stop'
             worker    is cancelled, message 'stop'
             gather 1  is done: it has every result
-            main      task set order: option 2 of 0 to 2
+            main      next of a set of 3: number 3
             main      returns 'stop'
             run()     cancels the 1 task that is left
             gather 2  created by run(): 1 child

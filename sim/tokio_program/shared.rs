@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::task::{Gather, Task};
 use crate::choice::{Choice, Choices, Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
-use crate::program::{Error, ErrorType, FrameId, FutureState, Memory, Next, Program, Runtime, Value, repr, resume};
+use crate::program::{Error, ErrorType, FrameId, FutureState, Memory, Next, Program, Runtime, Value, resume};
 use crate::time::{Nanos, Time};
 use crate::trace::{Outcome, Recorder, Requester, Trace, What};
 
@@ -149,7 +149,7 @@ impl Shared {
         let options = Options::Range { min: min.0, max: max.0 };
         let question = Question { kind: Kind::SleepLength, subject: task, options };
         let answer = state.choices.answer(&question);
-        state.record(What::Chose(Choice { kind: question.kind, subject: task, bound: question.bound(), answer }));
+        state.record(What::Chose(Choice::new(&question, answer)));
         Nanos(min.0 + answer)
     }
 
@@ -318,14 +318,6 @@ pub(super) struct Running<'a> {
 }
 
 impl Running<'_> {
-    /// A value as an event can hold it: a list, which may change later, becomes its text.
-    pub(super) fn without_list(&mut self, value: Value) -> Value {
-        let Value::List(_) = value else { return value };
-        let mut shown = String::new();
-        repr(&self.shared.program, self, value, &mut shown);
-        Value::Text(self.memory().texts().intern(&shown))
-    }
-
     fn pending(&mut self, message: &str) -> Error {
         let message = Some(self.memory().texts().intern(message));
         Error { ty: ErrorType::INVALID_STATE_ERROR, message }

@@ -14,7 +14,7 @@ use super::shared::Shared;
 use super::stage::Stage;
 use super::strategies;
 use crate::id::{FutureId, InstanceId, ListId, TaskId};
-use crate::program::{Error, FutureState, Next, ReturnWhen, Value};
+use crate::program::{Error, FutureState, Next, ReturnWhen, Runtime as _, Value};
 use crate::time::Nanos;
 use crate::trace::{Outcome, Wake, What};
 
@@ -57,7 +57,7 @@ impl Task {
         };
         let (state, what) = match result {
             Ok(value) => {
-                let value = self.shared.running(task).without_list(value);
+                let value = self.shared.running(task).without_list(&self.shared.program, value);
                 (FutureState::Finished, What::Finished { task, value })
             }
             Err(error) => (FutureState::Failed, What::Failed { task, error }),
@@ -83,7 +83,7 @@ pub(super) async fn run_in_place(shared: &Rc<Shared>, task: TaskId, instance: In
             }
             Next::Returned(value) => {
                 let Some(caller) = shared.memory().close(frame) else { return Ok(value) };
-                let shown = shared.running(task).without_list(value);
+                let shown = shared.running(task).without_list(&shared.program, value);
                 shared.record(What::CallReturned { task, value: shown });
                 frame = caller;
                 Ok(value)
