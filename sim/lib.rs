@@ -80,3 +80,8 @@ pub mod time;
 pub mod tokio_program;
 pub mod trace;
 pub mod verdict;
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

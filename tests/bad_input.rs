@@ -57,8 +57,8 @@ fn every_snapshot_is_in_use() {
     assert!(stale.is_empty(), "nothing uses these, delete them from snapshots/bad: {}", stale.join(", "));
 }
 
-/// What nobody writes by hand.
-const GENERATED: [(&str, fn() -> Vec<u8>); 9] = [
+/// What nobody writes by hand, and how the file is called.
+const GENERATED: [(&str, Generate); 9] = [
     ("generated-empty", Vec::new),
     ("generated-not-utf-8", || b"about = \"one\"\nsource = \"caf\xe9\"\n".to_vec()),
     ("generated-nul", || b"about = \"a\0b\"\n".to_vec()),
@@ -75,6 +75,8 @@ const GENERATED: [(&str, fn() -> Vec<u8>); 9] = [
         junk.iter().copied().cycle().take(10_000_000 / junk.len() * junk.len()).collect()
     }),
 ];
+
+type Generate = fn() -> Vec<u8>;
 
 #[test]
 fn what_nobody_writes_by_hand_is_told_too() {
@@ -119,10 +121,10 @@ fn a_scenario_may_be_cut_off_anywhere() {
 }
 
 #[test]
-fn a_scenario_may_lose_any_character_or_line() {
+fn a_scenario_may_lose_any_mark_or_line() {
     for text in good_texts() {
-        for (at, c) in text.char_indices() {
-            is_answered(&format!("{}{}", &text[..at], &text[at + c.len_utf8()..]));
+        for (at, mark) in text.match_indices(['[', ']', '{', '}', '"', '=', ',']) {
+            is_answered(&format!("{}{}", &text[..at], &text[at + mark.len()..]));
         }
         let lines: Vec<&str> = text.lines().collect();
         for left_out in 0..lines.len() {
