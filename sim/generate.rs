@@ -96,8 +96,18 @@ enum Step {
     CancelAll(Message),
     Raise(&'static str),
     Return(Pick),
-    Gather { all: bool, of: Vec<Pick>, return_exceptions: bool, is_awaited: bool },
-    Wait { all: bool, of: Vec<Pick>, timeout: Option<&'static str>, return_when: &'static str },
+    Gather {
+        all: bool,
+        of: Vec<Pick>,
+        return_exceptions: bool,
+        is_awaited: bool,
+    },
+    Wait {
+        all: bool,
+        of: Vec<Pick>,
+        timeout: Option<&'static str>,
+        return_when: &'static str,
+    },
     /// Prints how something stands.
     Tell(Pick),
     /// Prints what a gather has gathered.
@@ -158,6 +168,7 @@ const RAISES: &[&str] = &[
     "ValueError",
     "Oops",
     "CancelledError",
+    "CancelledError",
     "KeyError",
     "TimeoutError",
     "ConnectionResetError",
@@ -167,9 +178,12 @@ const CATCHES: &[&str] = &[
     "CancelledError",
     "CancelledError",
     "CancelledError",
-    "Exception",
-    "Exception",
+    "CancelledError",
     "BaseException",
+    "BaseException",
+    "Exception",
+    "Exception",
+    "Exception",
     "Oops",
     "ValueError",
     "OSError",
@@ -187,7 +201,7 @@ enum Where {
 
 fn group() -> impl Strategy<Value = Group> {
     let copies = prop_oneof![4 => Just(Copies::One), 1 => Just(Copies::Two), 1 => Just(Copies::Each)];
-    (copies, vec(step(Where::Task, 2), 0..5)).prop_map(|(copies, steps)| Group { copies, steps })
+    (copies, vec(step(Where::Task, 2), 1..6)).prop_map(|(copies, steps)| Group { copies, steps })
 }
 
 /// How main begins, so that most have something to arrange.
@@ -212,18 +226,19 @@ fn step(place: Where, depth: u32) -> BoxedStrategy<Step> {
     let seldom = |place_of_many| if place == place_of_many { 6 } else { 2 };
     let simple = prop_oneof![
         2 => Just(Step::Print),
-        8 => length().prop_map(Step::Sleep),
+        12 => length().prop_map(Step::Sleep),
         seldom(Where::Task) => Just(Step::Point),
         seldom(Where::Main) + 2 => (any::<Pick>(), any::<Keep>()).prop_map(|(what, keep)| Step::Await(what, keep)),
         seldom(Where::Main) => any::<Pick>().prop_map(Step::Spawn),
         1 => Just(Step::SpawnAll),
-        seldom(Where::Main) => any::<(Pick, Message, Keep)>().prop_map(|(whom, message, keep)| Step::Cancel(whom, message, keep)),
+        seldom(Where::Main) + 2 => any::<(Pick, Message, Keep)>()
+            .prop_map(|(whom, message, keep)| Step::Cancel(whom, message, keep)),
         1 => any::<Message>().prop_map(Step::CancelAll),
-        seldom(Where::Task) => select(RAISES).prop_map(Step::Raise),
+        seldom(Where::Task) / 2 => select(RAISES).prop_map(Step::Raise),
         seldom(Where::Task) / 2 => any::<Pick>().prop_map(Step::Return),
         seldom(Where::Main) => gather(),
         seldom(Where::Main) => wait(),
-        seldom(Where::Main) => any::<Pick>().prop_map(Step::Tell),
+        seldom(Where::Main) / 2 => any::<Pick>().prop_map(Step::Tell),
         2 => any::<Pick>().prop_map(Step::TellResults),
         2 => Just(Step::Count),
         1 => any::<Pick>().prop_map(Step::Assert),
@@ -233,28 +248,34 @@ fn step(place: Where, depth: u32) -> BoxedStrategy<Step> {
         return simple.boxed();
     }
     let block = (frame(place, depth - 1), vec(step(place, depth - 1), 1..4));
-    prop_oneof![5 => simple, 2 => block.prop_map(|(frame, body)| Step::Block(frame, body))].boxed()
+    prop_oneof![2 => simple, 1 => block.prop_map(|(frame, body)| Step::Block(frame, body))].boxed()
 }
 
 fn length() -> impl Strategy<Value = &'static str> {
     select(LENGTHS)
 }
 
+/// A few things; seldom nothing, which is allowed too.
+fn some() -> impl Strategy<Value = Vec<Pick>> {
+    prop_oneof![1 => Just(Vec::new()), 9 => vec(any::<Pick>(), 1..4)]
+}
+
 fn gather() -> impl Strategy<Value = Step> {
     let all = prop_oneof![3 => Just(false), 1 => Just(true)];
-    (all, vec(any::<Pick>(), 0..4), any::<bool>(), any::<bool>()).prop_map(
-        |(all, of, return_exceptions, is_awaited)| Step::Gather { all, of, return_exceptions, is_awaited },
-    )
+    (all, some(), any::<bool>(), any::<bool>()).prop_map(|(all, of, return_exceptions, is_awaited)| Step::Gather {
+        all,
+        of,
+        return_exceptions,
+        is_awaited,
+    })
 }
 
 fn wait() -> impl Strategy<Value = Step> {
-    (any::<bool>(), vec(any::<Pick>(), 0..4), option::of(length()), select(RETURN_WHEN)).prop_map(
-        |(all, of, timeout, return_when)| {
-            // What a wait is told has to be a length, not a range.
-            let timeout = timeout.map(|timeout| if timeout.contains("..") { "0" } else { timeout });
-            Step::Wait { all, of, timeout, return_when }
-        },
-    )
+    (any::<bool>(), some(), option::of(length()), select(RETURN_WHEN)).prop_map(|(all, of, timeout, return_when)| {
+        // What a wait is told has to be a length, not a range.
+        let timeout = timeout.map(|timeout| if timeout.contains("..") { "0" } else { timeout });
+        Step::Wait { all, of, timeout, return_when }
+    })
 }
 
 fn frame(place: Where, depth: u32) -> BoxedStrategy<Frame> {

@@ -440,9 +440,9 @@ impl<'a> Writer<'a> {
             if caught.contains(&clause.catches) {
                 continue;
             }
-            self.line(if caught.is_empty() { "], except = {" } else { "]," });
+            let before = if caught.is_empty() { "], except = { " } else { "], " };
             caught.push(clause.catches);
-            self.clause(clause);
+            self.clause(before, clause);
         }
         let mut end = if caught.is_empty() { "]" } else { "] }" };
         if let Some(otherwise) = otherwise.filter(|_| !caught.is_empty()) {
@@ -458,10 +458,11 @@ impl<'a> Writer<'a> {
         self.line(&format!("{end} }},"));
     }
 
-    fn clause(&mut self, Clause { catches, steps, leaves }: &Clause) {
+    /// TOML 1.0 has no line break between two keys of an inline table.
+    fn clause(&mut self, before: &str, Clause { catches, steps, leaves }: &Clause) {
         let error = self.new_name("e");
         self.here.handlers += 1;
-        self.line(&format!("\"{catches} as {error}\" = ["));
+        self.line(&format!("{before}\"{catches} as {error}\" = ["));
         self.depth += 1;
         // The words of an error that Python itself raises are not the same in every version.
         let says_what_we_said = matches!(*catches, "CancelledError" | "KeyError" | "OSError" | "Oops");
