@@ -69,7 +69,7 @@ builtin_errors! {
     OS_ERROR = 12 "OSError": EXCEPTION;
     RECURSION_ERROR = 13 "RecursionError": RUNTIME_ERROR;
     RUNTIME_ERROR = 14 "RuntimeError": EXCEPTION;
-    TIMEOUT_ERROR = 15 "TimeoutError": EXCEPTION;
+    TIMEOUT_ERROR = 15 "TimeoutError": OS_ERROR;
     TYPE_ERROR = 16 "TypeError": EXCEPTION;
     UNBOUND_LOCAL_ERROR = 17 "UnboundLocalError": EXCEPTION;
     VALUE_ERROR = 18 "ValueError": EXCEPTION;
