@@ -71,7 +71,8 @@ pub(super) fn parse(text: &str) -> Result<Nanos, Problem> {
             return problem(at..text.len(), &format!("`{text}`"), "expected a number here");
         }
         let Some(&(_, nanos)) = UNITS.iter().find(|(name, _)| *name == unit) else {
-            let label = if unit.is_empty() { "expected a unit after the number" } else { "unknown unit" };
+            let label =
+                if unit.is_empty() { "expected a unit after the number" } else { "a unit is d, h, m, s, ms, us or ns" };
             return problem(at + digits..at + unit_end, &format!("`{text}`"), label);
         };
         let decimals = decimals.trim_end_matches('0');
@@ -130,13 +131,13 @@ mod tests {
         check("-1s", 0..3, "a length of time is not negative");
         check("1", 1..1, "expected a unit after the number");
         check("1 s", 1..1, "expected a unit after the number");
-        check("5sec", 1..4, "unknown unit");
+        check("5sec", 1..4, "a unit is d, h, m, s, ms, us or ns");
         check("1.s", 0..3, "expected a number here");
         check("1s2", 3..3, "expected a unit after the number");
         check("0.5ns", 0..3, "finer than a nanosecond");
         check("36501d", 0..6, "too long");
         check("99999999999999999999999999999999999999999999s", 0..45, "too long");
         check("2s..1s", 0..6, "turned round");
-        check("1s..2x", 5..6, "unknown unit");
+        check("1s..2x", 5..6, "a unit is d, h, m, s, ms, us or ns");
     }
 }

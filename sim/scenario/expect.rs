@@ -2,6 +2,8 @@
 //!
 //! Knows nothing of how a run is judged.
 
+use toml::de::DeValue;
+
 use crate::diagnostic::Diagnostic;
 use crate::program::ErrorTypes;
 use crate::verdict::{Ending, Expectation};
@@ -55,7 +57,11 @@ pub(super) fn read(reader: &mut Reader, table: &Table, strategies: &[&str], type
         }
         if name != "tokio" && !strategies.contains(&name) {
             let known = KEYS.iter().chain(strategies).copied().chain(["tokio"]);
-            reader.errors.push(unknown(key.span(), "key", name, known));
+            let error = unknown(key.span(), "key", name, known);
+            reader.errors.push(match value.get_ref() {
+                DeValue::Table(_) => error.help("a table under [expect] is named after a strategy that the file lists"),
+                _ => error,
+            });
             continue;
         }
         let Some(inner) = reader.table(value) else { continue };

@@ -12,7 +12,7 @@ use crate::program::{ErrorTypes, Limits, Profile, Schedule};
 use super::constants::Constant;
 use super::expect::{self, Expectations};
 use super::faults::{self, Fault};
-use super::reader::{Quoted, Reader, Span, Table, Value, unknown};
+use super::reader::{Quoted, Reader, Span, Table, Value, describe, unknown};
 use super::resolve::ATTRIBUTES;
 use super::steps::{Name, Step, read_steps};
 use super::strategy_text::{StrategyText, read_main, read_parameter};
@@ -237,7 +237,8 @@ fn read_parameters(
         let Some(constant) = read_parameter(reader, value) else { continue };
         if let Some(parameter) = declared.iter().find(|parameter| parameter.name == name && !parameter.takes(&constant))
         {
-            let message = format!("expected a value like {}, but found another kind", parameter.default);
+            let message =
+                format!("expected a value like {}, but found {}", parameter.default, describe(value.get_ref()));
             reader.errors.push(Diagnostic::at(value.span(), message, "of another kind"));
         }
         set.push((name.to_owned(), constant));

@@ -243,7 +243,7 @@ impl<'s> Reader<'s> {
     }
 }
 
-fn describe(value: &DeValue) -> &'static str {
+pub(super) fn describe(value: &DeValue) -> &'static str {
     match value {
         DeValue::String(_) => "a text",
         DeValue::Integer(_) => "an integer",
@@ -259,7 +259,9 @@ fn describe(value: &DeValue) -> &'static str {
 pub(super) fn unknown<'a>(span: Span, kind: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Diagnostic {
     let known: Vec<&str> = known.into_iter().collect();
     let error = Diagnostic::at(span, format!("there is no {kind} `{name}`"), format!("unknown {kind}"));
-    let near = known.iter().map(|other| (strsim::damerau_levenshtein(name, other), *other)).min();
+    // Of several that are equally near, the last: who counts one too far means the last of them.
+    let distances = known.iter().rev().map(|other| (strsim::damerau_levenshtein(name, other), *other));
+    let near = distances.min_by_key(|&(distance, _)| distance);
     match near {
         Some((distance, other)) if distance <= name.chars().count().div_ceil(3) => {
             error.help(format!("did you mean `{other}`?"))

@@ -606,7 +606,8 @@ impl<'a> Resolver<'a, '_> {
         let count = count as i64;
         if name == COROS && self.out.uses_coros && !(-count..count).contains(index) {
             let message = format!("expected an index below {count}, but found {index}");
-            self.errors.push(Diagnostic::at(at.span.clone(), message, "out of range"));
+            let help = format!("`len(coros)` is {count} in this file, and `coros[0]` is the first");
+            self.errors.push(Diagnostic::at(at.span.clone(), message, "out of range").help(help));
         }
     }
 
