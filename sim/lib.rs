@@ -32,6 +32,7 @@
 //! - `network`: a body as one host of a simulated network, on turmoil.
 //! - `judge`: expectations, as folds over events.
 //! - `report`: every sentence, table and line of JSON.
+//! - `generate`: random small scenarios, for property tests (feature `proptest`).
 //!
 //! **Floor 3, the door**
 //!
@@ -66,6 +67,8 @@ pub mod cli;
 pub mod diagnostic;
 pub mod event_loop;
 pub mod experiment;
+#[cfg(feature = "proptest")]
+pub mod generate;
 pub mod harness;
 pub mod id;
 pub mod judge;

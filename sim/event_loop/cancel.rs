@@ -83,7 +83,7 @@ impl EventLoop<'_> {
             // was to be told is lost.
             let state = &mut self.tasks[task.index()];
             state.must_cancel = true;
-            state.cancel_message = message;
+            self.futures[state.future].cancel_message = message;
             return Ok(true);
         }
         Err(TooDeep)

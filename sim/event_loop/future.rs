@@ -15,7 +15,8 @@ use crate::program::{Error, FutureState, Value};
 pub(super) struct Future {
     pub(super) owner: Owner,
     pub(super) result: Result,
-    /// The message of a cancellation that is kept on the future itself.
+    /// The message of a cancellation that waits for a task's next step. It stays when that is over, unless the task
+    /// ends as cancelled by raising: a gather whose last child this is tells it.
     pub(super) cancel_message: Option<TextId>,
     /// The error with which a task ended as cancelled, until somebody takes it.
     pub(super) cancelled_error: Option<Error>,

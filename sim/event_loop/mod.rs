@@ -37,7 +37,7 @@ use wait::Wait;
 use crate::choice::{Choice, Choices, Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, TaskId};
 use crate::machine::{Footprint, Machine};
-use crate::program::{Memory, Program};
+use crate::program::{Memory, Messages, Program};
 use crate::time::Time;
 use crate::trace::{Fingerprint, Outcome, Recorder, Requester, Trace, What};
 
@@ -292,8 +292,10 @@ impl<'p> EventLoop<'p> {
             Handle::Fire(Timer::OutsideCancel(at)) => {
                 let cancel = self.program.outside_cancels[at as usize];
                 if let Some(victim) = self.memory.newest(cancel.victim) {
+                    // Python 3.8 has no messages, and no step is at fault for this one.
+                    let message = cancel.message.filter(|_| self.program.profile.messages != Messages::None);
                     // Nobody is there to be told that the recursion was too deep.
-                    _ = self.cancel(victim, Requester::Outside, cancel.message);
+                    _ = self.cancel(victim, Requester::Outside, message);
                 }
             }
             Handle::GatherChild { gather, child } => self.count_gather_child(gather, child),

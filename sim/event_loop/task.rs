@@ -24,8 +24,6 @@ pub(super) struct Task {
     pub(super) own_serial: u32,
     /// Whether the next step raises `CancelledError`.
     pub(super) must_cancel: bool,
-    /// The message of that error.
-    pub(super) cancel_message: Option<TextId>,
     /// Whether somebody has asked for a cancellation that the task has not seen yet.
     pub(super) cancel_requested: bool,
     started: bool,
@@ -67,7 +65,6 @@ impl EventLoop<'_> {
             own: Own::Done,
             own_serial: 0,
             must_cancel: false,
-            cancel_message: None,
             cancel_requested: false,
             started: false,
             awaited_itself: false,
@@ -187,7 +184,7 @@ impl EventLoop<'_> {
         let must_cancel = std::mem::take(&mut state.must_cancel);
         let error = match input {
             Err(error) if !must_cancel || error.is_cancelled() => error,
-            _ => Error::cancelled(state.cancel_message),
+            _ => Error::cancelled(self.futures[state.future].cancel_message),
         };
         if !state.started {
             // No line of it runs; that it ends as cancelled says it all.
@@ -224,7 +221,7 @@ impl EventLoop<'_> {
         state.own = Own::Pending;
         state.waits_for = waits_for;
         if std::mem::take(&mut state.must_cancel) {
-            state.own = Own::Cancelled(state.cancel_message);
+            state.own = Own::Cancelled(self.futures[state.future].cancel_message);
             self.ready.push(Handle::Wakeup(task));
         }
         state.own_serial
@@ -241,7 +238,7 @@ impl EventLoop<'_> {
         let state = &mut self.tasks[task.index()];
         state.waits_for = WaitsFor::Future(future);
         if state.must_cancel {
-            let message = state.cancel_message;
+            let message = self.futures[state.future].cancel_message;
             if self.cancel_awaited(task, future, message) {
                 self.tasks[task.index()].must_cancel = false;
             }
@@ -267,12 +264,12 @@ impl EventLoop<'_> {
 
     fn task_returned(&mut self, task: TaskId, value: Value, shown: Value) {
         let state = &mut self.tasks[task.index()];
-        let (future, message) = (state.future, state.cancel_message);
+        let future = state.future;
         if std::mem::take(&mut state.must_cancel) {
             // The value is lost: the task is cancelled by returning.
+            let message = self.futures[future].cancel_message;
             self.recorder.record(What::Cancelled { task, message });
             self.futures[future].result = future::Result::Cancelled;
-            self.futures[future].cancel_message = message;
         } else {
             self.recorder.record(What::Finished { task, value: shown });
             self.futures[future].result = future::Result::Finished(value);
@@ -285,6 +282,8 @@ impl EventLoop<'_> {
         let state: &mut Future = &mut self.futures[future];
         if error.is_cancelled() {
             state.result = future::Result::Cancelled;
+            // The message is the error's now, and the future's own is gone.
+            state.cancel_message = None;
             state.cancelled_error = Some(error);
             self.recorder.record(What::Cancelled { task, message: error.message });
         } else {

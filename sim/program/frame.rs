@@ -462,33 +462,28 @@ impl<R: Runtime> Run<'_, R> {
     /// A new list with a task for each coroutine of `list`; the same coroutine object twice is the same task.
     fn start_all(&mut self, list: ListId) -> Result<ListId, Error> {
         let started = self.rt.memory().new_list();
-        let items = std::mem::take(self.rt.memory().list_mut(list));
-        let mut handles = std::mem::take(self.rt.memory().list_mut(started));
-        let mut first_new = None;
-        let mut failed = None;
-        for &item in &items {
-            let again = match item {
-                Value::Coroutine(instance) if first_new.is_some() => self.rt.memory_ref().newest(instance),
-                _ => None,
+        for at in 0..self.rt.memory_ref().list(list).len() {
+            let item = self.rt.memory_ref().list(list)[at];
+            let handle = match self.started_before(list, at) {
+                Some(earlier) => self.rt.memory_ref().list(started)[earlier],
+                None => Value::Handle(self.start(item)?),
             };
-            let handle = match again.filter(|&task| Some(task) >= first_new) {
-                Some(task) => task,
-                None => match self.start(item) {
-                    Ok(handle) => handle,
-                    Err(error) => {
-                        failed = Some(error);
-                        break;
-                    }
-                },
-            };
-            if first_new.is_none() && !matches!(item, Value::Handle(_)) {
-                first_new = Some(handle);
-            }
-            handles.push(Value::Handle(handle));
+            self.rt.memory().list_mut(started).push(handle);
         }
-        *self.rt.memory().list_mut(list) = items;
-        *self.rt.memory().list_mut(started) = handles;
-        failed.map_or(Ok(started), Err)
+        Ok(started)
+    }
+
+    /// Where the coroutine object at this place of a list stands in the list before, if it does.
+    fn started_before(&self, list: ListId, at: usize) -> Option<usize> {
+        let memory = self.rt.memory_ref();
+        let items = memory.list(list);
+        match items[at] {
+            // One that has not been started is not further up: nothing needs to be looked for.
+            Value::Coroutine(instance) if memory.is_started(instance) => {
+                items[..at].iter().position(|&earlier| earlier == items[at])
+            }
+            _ => None,
+        }
     }
 
     /// What `wait` waits for, as handles.

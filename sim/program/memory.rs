@@ -214,6 +214,11 @@ impl Memory {
         !std::mem::replace(&mut self.started[instance.index()], true)
     }
 
+    /// Whether the coroutine object of an instance has been started.
+    pub fn is_started(&self, instance: InstanceId) -> bool {
+        self.started[instance.index()]
+    }
+
     /// The newest task of an instance.
     pub fn newest(&self, instance: InstanceId) -> Option<FutureId> {
         self.newest[instance.index()]

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use crate::id::{FutureId, InstanceId, ListId, TextId};
 
-use super::{Program, Value};
+use super::{ErrorType, Program, Value};
 
 /// Where the things are found that a [`Value`] only names.
 pub trait Lookup {
@@ -35,7 +35,9 @@ pub fn display<L: Lookup>(program: &Program, lookup: &L, value: Value, out: &mut
         Value::Text(text) => out.push_str(text_of(program, lookup, text)),
         Value::Error(error) => {
             if let Some(message) = error.message {
-                out.push_str(text_of(program, lookup, message));
+                let text = text_of(program, lookup, message);
+                // A KeyError speaks of a key, and quotes it.
+                if error.ty == ErrorType::KEY_ERROR { quote(text, out) } else { out.push_str(text) }
             }
         }
         other => repr(program, lookup, other, out),

@@ -278,8 +278,9 @@ class Run(virtual_loop.VirtualLoop):
 
     def cancel_from_outside(self, victim, message):
         if victim in self.newest:
+            message = message if sys.version_info >= (3, 9) else None
             self.ask(self.newest[victim], message, "outside")
-            self.newest[victim].cancel(*([message] if sys.version_info >= (3, 9) else []))
+            self.newest[victim].cancel(*([] if message is None else [message]))
 
     def ask(self, handle, message, by, above=()):
         """Records whom `cancel()` is going to reach, by looking at what each task awaits."""
@@ -521,6 +522,15 @@ class Here:
     def caught(self, error):
         self.task().in_flight = None
         self.tell("caught", told(error))
+
+    def set_aside(self):
+        """A `finally` begins: what is on its way out waits, and may come up in there once more."""
+        task = self.task()
+        waiting, task.in_flight = task.in_flight, None
+        return waiting
+
+    def take_up(self, waiting):
+        self.task().in_flight = waiting
 
     def reraised(self):
         self.task().in_flight = sys.exc_info()[1]

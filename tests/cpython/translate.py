@@ -53,7 +53,7 @@ class Writer:
         self.bind(steps)
         self.lines = []
         self.depth = 0
-        self.loops = 0
+        self.blocks = 0
 
     def function(self, name):
         self.line("async def {}(_atropos):".format(name))
@@ -287,8 +287,8 @@ class Writer:
         self.block(step["do"])
 
     def write_for(self, step):
-        self.loops += 1
-        items = "_atropos_items_{}".format(self.loops)
+        self.blocks += 1
+        items = "_atropos_items_{}".format(self.blocks)
         self.simple("{} = iter({})".format(items, self.expression(step["in"])))
         self.line("for {} in {}:".format(step["for"], items))
         self.depth += 1
@@ -312,10 +312,14 @@ class Writer:
             self.line("else:")
             self.block(step["else"])
         if "finally" in step:
+            self.blocks += 1
+            flight = "_atropos_flight_{}".format(self.blocks)
             self.line("finally:")
             self.line("    if not _atropos.is_over():")
             self.depth += 1
+            self.line("    {} = _atropos.set_aside()".format(flight))
             self.block(step["finally"])
+            self.line("    _atropos.take_up({})".format(flight))
             self.depth -= 1
 
 

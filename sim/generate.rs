@@ -1,0 +1,318 @@
+//! Random small scenarios, and random answers for their runs, as proptest strategies.
+//!
+//! A scenario is drawn as a [`Sketch`]: a tree that speaks of tasks and handles by number, taken modulo what there is at
+//! that place. So whatever shrinking leaves of it is a valid scenario still, and reads as if somebody had written it.
+//! Tasks await only tasks further down in the file: no two ever wait for each other, so nearly every run ends.
+//!
+//! Knows nothing of machines, or of how a scenario is read.
+
+mod text;
+
+use std::fmt;
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::{BoxedStrategy, Just, Strategy, any};
+use proptest::prop_oneof;
+use proptest::sample::select;
+
+/// A scenario in the making; it displays as the text of the scenario file.
+#[derive(Clone)]
+pub struct Sketch {
+    groups: Vec<Group>,
+    main: Vec<Step>,
+    faults: Vec<Fault>,
+}
+
+/// Random small scenarios: a few tasks that sleep, fail, wait for each other and cancel each other.
+///
+/// ```
+/// use atropos::{generate, scenario::Scenario};
+/// use proptest::strategy::{Strategy, ValueTree};
+/// use proptest::test_runner::TestRunner;
+///
+/// let sketch = generate::scenarios().new_tree(&mut TestRunner::deterministic()).unwrap().current();
+/// assert!(Scenario::parse(&sketch.to_string(), &[]).is_ok());
+/// ```
+pub fn scenarios() -> impl Strategy<Value = Sketch> {
+    let faults = prop_oneof![2 => Just(Vec::new()), 3 => vec(fault(), 0..3)];
+    (vec(group(), 1..=4), opening(), vec(step(Where::Main, 2), 0..9), any::<bool>(), faults).prop_map(
+        |(groups, mut main, steps, stays, faults)| {
+            main.extend(steps);
+            if stays {
+                main.push(Step::Sleep("5s"));
+            }
+            Sketch { groups, main, faults }
+        },
+    )
+}
+
+/// Random answers, for [`Given`](crate::choice::Given); most of them small, because most questions offer little.
+pub fn answers() -> impl Strategy<Value = Vec<u64>> {
+    vec(prop_oneof![4 => 0..6_u64, 1 => any::<u64>()], 0..40)
+}
+
+impl fmt::Display for Sketch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&text::write(self))
+    }
+}
+
+/// As it displays, because that is what proptest shows of what it has found.
+impl fmt::Debug for Sketch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// One `[[task]]`.
+#[derive(Clone, Debug)]
+struct Group {
+    copies: Copies,
+    steps: Vec<Step>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Copies {
+    One,
+    /// `count = 2`
+    Two,
+    /// `each = { secs = [1, 2] }`
+    Each,
+}
+
+/// Which of the things that fit at this place, modulo how many there are; 0 is the most likely one to make sense.
+type Pick = u8;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Print,
+    Sleep(&'static str),
+    Point,
+    Await(Pick, Keep),
+    Spawn(Pick),
+    SpawnAll,
+    Cancel(Pick, Message, Keep),
+    CancelAll(Message),
+    Raise(&'static str),
+    Return(Pick),
+    Gather {
+        all: bool,
+        of: Vec<Pick>,
+        return_exceptions: bool,
+        is_awaited: bool,
+    },
+    Wait {
+        all: bool,
+        of: Vec<Pick>,
+        timeout: Option<&'static str>,
+        return_when: &'static str,
+    },
+    /// Prints how something stands.
+    Tell(Pick),
+    /// Prints what a gather has gathered.
+    TellResults(Pick),
+    /// Adds to a shared variable.
+    Count,
+    Assert(Pick),
+    /// `break`, `continue` or `raise`, where Python has it.
+    Word(&'static str),
+    Block(Frame, Vec<Step>),
+}
+
+/// Whether the value of a step is bound to a name.
+type Keep = bool;
+
+/// Whether a cancel has a message.
+type Message = bool;
+
+/// What stands around a block.
+#[derive(Clone, Debug)]
+enum Frame {
+    /// Nothing: what every other frame shrinks to.
+    Bare,
+    Try {
+        clauses: Vec<Clause>,
+        otherwise: Option<Vec<Step>>,
+        finally: Option<Vec<Step>>,
+    },
+    If(Pick, Option<Vec<Step>>),
+    /// Over `range(n)`.
+    Times(u8),
+    /// Over a list of tasks.
+    Each(Pick),
+    /// While a shared variable, counted down, is not 0.
+    While,
+}
+
+#[derive(Clone, Debug)]
+struct Clause {
+    catches: &'static str,
+    steps: Vec<Step>,
+    /// How it leaves: by `raise`, by `return`, or by its end.
+    leaves: Option<&'static str>,
+}
+
+/// A `[[fail]]` or `[[cancel]]`.
+#[derive(Clone, Debug)]
+enum Fault {
+    CancelFromOutside { victim: Pick, time: &'static str, message: Message },
+    Cancel { at: Pick, victim: Option<Pick>, not_before: Option<&'static str>, message: Message },
+    Fail { at: Pick, everywhere: bool, not_before: Option<&'static str>, raises: &'static str, prints: bool },
+}
+
+/// Lengths of time, few enough for many ties.
+const LENGTHS: &[&str] = &["0", "1s", "1s", "1s", "2s", "2s", "500ms", "3s", "1s..2s", "{secs}s"];
+const RAISES: &[&str] = &[
+    "Exception",
+    "ValueError",
+    "Oops",
+    "CancelledError",
+    "CancelledError",
+    "KeyError",
+    "TimeoutError",
+    "ConnectionResetError",
+    "BaseException",
+];
+const CATCHES: &[&str] = &[
+    "CancelledError",
+    "CancelledError",
+    "CancelledError",
+    "CancelledError",
+    "BaseException",
+    "BaseException",
+    "Exception",
+    "Exception",
+    "Exception",
+    "Oops",
+    "ValueError",
+    "OSError",
+    "LookupError",
+    "KeyError",
+];
+const RETURN_WHEN: &[&str] = &["ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION"];
+
+/// Main and the tasks have the same steps, but not as often: main is who arranges, a task is who works.
+#[derive(Clone, Copy, PartialEq)]
+enum Where {
+    Main,
+    Task,
+}
+
+fn group() -> impl Strategy<Value = Group> {
+    let copies = prop_oneof![4 => Just(Copies::One), 1 => Just(Copies::Two), 1 => Just(Copies::Each)];
+    (copies, vec(step(Where::Task, 2), 1..6)).prop_map(|(copies, steps)| Group { copies, steps })
+}
+
+/// How main begins, so that most have something to arrange.
+fn opening() -> impl Strategy<Value = Vec<Step>> {
+    let gather = (any::<bool>(), any::<bool>()).prop_map(|(return_exceptions, is_awaited)| Step::Gather {
+        all: true,
+        of: Vec::new(),
+        return_exceptions,
+        is_awaited,
+    });
+    let settled = |first: Step, length| vec![first, Step::Sleep(length)];
+    prop_oneof![
+        1 => Just(Vec::new()),
+        3 => vec(any::<Pick>().prop_map(Step::Spawn), 1..=3),
+        2 => Just(vec![Step::SpawnAll]),
+        2 => length().prop_map(move |length| settled(Step::SpawnAll, length)),
+        2 => gather.prop_map(|gather| vec![gather]),
+    ]
+}
+
+fn step(place: Where, depth: u32) -> BoxedStrategy<Step> {
+    let seldom = |place_of_many| if place == place_of_many { 6 } else { 2 };
+    let simple = prop_oneof![
+        2 => Just(Step::Print),
+        12 => length().prop_map(Step::Sleep),
+        seldom(Where::Task) => Just(Step::Point),
+        seldom(Where::Main) + 2 => (any::<Pick>(), any::<Keep>()).prop_map(|(what, keep)| Step::Await(what, keep)),
+        seldom(Where::Main) => any::<Pick>().prop_map(Step::Spawn),
+        1 => Just(Step::SpawnAll),
+        seldom(Where::Main) + 2 => any::<(Pick, Message, Keep)>()
+            .prop_map(|(whom, message, keep)| Step::Cancel(whom, message, keep)),
+        1 => any::<Message>().prop_map(Step::CancelAll),
+        seldom(Where::Task) / 2 => select(RAISES).prop_map(Step::Raise),
+        seldom(Where::Task) / 2 => any::<Pick>().prop_map(Step::Return),
+        seldom(Where::Main) => gather(),
+        seldom(Where::Main) => wait(),
+        seldom(Where::Main) / 2 => any::<Pick>().prop_map(Step::Tell),
+        2 => any::<Pick>().prop_map(Step::TellResults),
+        2 => Just(Step::Count),
+        1 => any::<Pick>().prop_map(Step::Assert),
+        2 => select(&["break", "continue", "raise"][..]).prop_map(Step::Word),
+    ];
+    if depth == 0 {
+        return simple.boxed();
+    }
+    let block = (frame(place, depth - 1), vec(step(place, depth - 1), 1..4));
+    prop_oneof![2 => simple, 1 => block.prop_map(|(frame, body)| Step::Block(frame, body))].boxed()
+}
+
+fn length() -> impl Strategy<Value = &'static str> {
+    select(LENGTHS)
+}
+
+/// A few things; seldom nothing, which is allowed too.
+fn some() -> impl Strategy<Value = Vec<Pick>> {
+    prop_oneof![1 => Just(Vec::new()), 9 => vec(any::<Pick>(), 1..4)]
+}
+
+fn gather() -> impl Strategy<Value = Step> {
+    let all = prop_oneof![3 => Just(false), 1 => Just(true)];
+    (all, some(), any::<bool>(), any::<bool>()).prop_map(|(all, of, return_exceptions, is_awaited)| Step::Gather {
+        all,
+        of,
+        return_exceptions,
+        is_awaited,
+    })
+}
+
+fn wait() -> impl Strategy<Value = Step> {
+    (any::<bool>(), some(), option::of(length()), select(RETURN_WHEN)).prop_map(|(all, of, timeout, return_when)| {
+        // What a wait is told has to be a length, not a range.
+        let timeout = timeout.map(|timeout| if timeout.contains("..") { "0" } else { timeout });
+        Step::Wait { all, of, timeout, return_when }
+    })
+}
+
+fn frame(place: Where, depth: u32) -> BoxedStrategy<Frame> {
+    let block = || vec(step(place, depth), 0..3);
+    let caught = (vec(clause(place, depth), 0..=2), option::weighted(0.2, block()), option::weighted(0.4, block()));
+    prop_oneof![
+        1 => Just(Frame::Bare),
+        12 => caught.prop_map(|(clauses, otherwise, finally)| Frame::Try { clauses, otherwise, finally }),
+        2 => (any::<Pick>(), option::of(block())).prop_map(|(condition, otherwise)| Frame::If(condition, otherwise)),
+        2 => (1..=2_u8).prop_map(Frame::Times),
+        2 => any::<Pick>().prop_map(Frame::Each),
+        1 => Just(Frame::While),
+    ]
+    .boxed()
+}
+
+fn clause(place: Where, depth: u32) -> impl Strategy<Value = Clause> {
+    let leaves = option::of(select(&["raise", "return"][..]));
+    (select(CATCHES), vec(step(place, depth), 0..3), leaves).prop_map(|(catches, steps, leaves)| Clause {
+        catches,
+        steps,
+        leaves,
+    })
+}
+
+fn fault() -> impl Strategy<Value = Fault> {
+    let time = || select(&["500ms", "1s", "1s", "2s", "0"][..]);
+    let not_before = || option::weighted(0.3, time());
+    prop_oneof![
+        2 => (any::<Pick>(), time(), any::<Message>())
+            .prop_map(|(victim, time, message)| Fault::CancelFromOutside { victim, time, message }),
+        2 => (any::<Pick>(), option::of(any::<Pick>()), not_before(), any::<Message>())
+            .prop_map(|(at, victim, not_before, message)| Fault::Cancel { at, victim, not_before, message }),
+        2 => (any::<Pick>(), any::<bool>(), not_before(), select(RAISES), any::<bool>()).prop_map(
+            |(at, everywhere, not_before, raises, prints)| {
+                Fault::Fail { at, everywhere, not_before, raises, prints }
+            }
+        ),
+    ]
+}

@@ -1,0 +1,528 @@
+//! A sketch as the text of a scenario file: every number of the tree becomes a name that means something there.
+//!
+//! Knows nothing of chance.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::{Clause, Copies, Fault, Frame, Group, Pick, Sketch, Step};
+
+/// The scenario file of a sketch.
+pub(super) fn write(sketch: &Sketch) -> String {
+    let mut writer = Writer { groups: &sketch.groups, ..Writer::default() };
+    writer.coroutines_left = vec![true; writer.instances(0).len()];
+    for (at, group) in sketch.groups.iter().enumerate() {
+        writer.group(at, group);
+    }
+    writer.main(&sketch.main);
+    for fault in &sketch.faults {
+        writer.fault(fault);
+    }
+    let body = writer.out;
+    let mut text = "about = \"A random scenario.\"\n".to_owned();
+    if body.contains("\"Oops") {
+        text.push_str("exceptions = [\"Oops\"]\n");
+    }
+    let shared = [("seen", 0), ("left", 3)].map(|(name, first)| (name, first, body.contains(name)));
+    if shared.iter().any(|(.., is_used)| *is_used) {
+        text.push_str("\n[shared]\n");
+    }
+    for (name, first, _) in shared.iter().filter(|(.., is_used)| *is_used) {
+        _ = writeln!(text, "{name} = {first}");
+    }
+    text + &body
+}
+
+/// The name of a group as its `[[task]]` has it.
+fn group_name(at: usize, group: &Group) -> String {
+    let letter = char::from(b'a' + at as u8);
+    if group.copies == Copies::One { letter.to_string() } else { format!("{letter} {{i}}") }
+}
+
+#[derive(Default)]
+struct Writer<'a> {
+    groups: &'a [Group],
+    out: String,
+    depth: usize,
+    /// How many names of each kind there are, so that each is new.
+    names: BTreeMap<&'static str, u32>,
+    /// Every point: whose it is, and its name.
+    points: Vec<(String, String)>,
+    /// Which of main's coroutine objects nobody has started; each can be started once.
+    coroutines_left: Vec<bool>,
+    here: Scope,
+}
+
+/// What the body that is being written knows.
+#[derive(Default)]
+struct Scope {
+    /// Its name, as faults call it.
+    owner: String,
+    is_main: bool,
+    has_secs: bool,
+    /// The groups from this one on may be awaited from here.
+    below: usize,
+    /// Tasks and gathers, the oldest first.
+    handles: Vec<Handle>,
+    /// Lists of handles.
+    lists: Vec<String>,
+    /// What gathers have returned.
+    results: Vec<String>,
+    /// Texts and the like.
+    values: Vec<String>,
+    loops: u32,
+    handlers: u32,
+}
+
+#[derive(Clone)]
+struct Handle {
+    name: String,
+    is_task: bool,
+}
+
+impl<'a> Writer<'a> {
+    fn group(&mut self, at: usize, group: &'a Group) {
+        let name = group_name(at, group);
+        _ = writeln!(self.out, "\n[[task]]\nname = \"{name}\"");
+        self.out.push_str(match group.copies {
+            Copies::One => "",
+            Copies::Two => "count = 2\n",
+            Copies::Each => "each = { secs = [1, 2] }\n",
+        });
+        let has_secs = group.copies == Copies::Each;
+        self.here = Scope { owner: name, below: at + 1, has_secs, ..Scope::default() };
+        self.body(&group.steps);
+    }
+
+    fn main(&mut self, steps: &[Step]) {
+        self.out.push_str("\n[main]\n");
+        self.here = Scope { owner: "main".to_owned(), is_main: true, ..Scope::default() };
+        self.body(steps);
+    }
+
+    fn body(&mut self, steps: &[Step]) {
+        self.out.push_str("steps = [\n");
+        self.block(steps);
+        self.out.push_str("]\n");
+    }
+
+    // What there is to pick from
+
+    /// The names of all instances of the groups from `from` on.
+    fn instances(&self, from: usize) -> Vec<String> {
+        let mut names = Vec::new();
+        for (at, group) in self.groups.iter().enumerate().skip(from) {
+            let copies = if group.copies == Copies::One { 1 } else { 2 };
+            names.extend((0..copies).map(|i| group_name(at, group).replace("{i}", &format!("{i}"))));
+        }
+        names
+    }
+
+    /// The handles of this body, the newest first; twice, so that they are picked more often than what follows them.
+    fn handles(&self) -> Vec<String> {
+        let newest_first = self.here.handles.iter().rev().map(|handle| handle.name.clone());
+        newest_first.clone().chain(newest_first).collect()
+    }
+
+    /// What may be awaited here, handles first. A loop would start a coroutine object twice.
+    fn awaitables(&self) -> Vec<String> {
+        let mut found = self.handles();
+        found.extend(self.instances(self.here.below));
+        found.extend(self.free_coroutines());
+        found
+    }
+
+    fn free_coroutines(&self) -> impl Iterator<Item = String> {
+        let is_open = self.here.is_main && self.here.loops == 0;
+        let free = self.coroutines_left.iter().enumerate().filter(move |(_, is_left)| is_open && **is_left);
+        free.map(|(at, _)| format!("coros[{at}]"))
+    }
+
+    /// Notes that what was picked is started, if it is a coroutine object.
+    fn started(&mut self, picked: &[String]) {
+        for (at, is_left) in self.coroutines_left.iter_mut().enumerate() {
+            *is_left &= !picked.contains(&format!("coros[{at}]"));
+        }
+    }
+
+    /// The list of all coroutine objects, if it is all there.
+    fn take_coroutines(&mut self) -> Option<String> {
+        let is_whole = self.free_coroutines().count() == self.coroutines_left.len();
+        is_whole.then(|| {
+            self.coroutines_left.fill(false);
+            "coros".to_owned()
+        })
+    }
+
+    fn conditions(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for Handle { name, .. } in self.here.handles.iter().rev() {
+            found.push(format!("{name}.done"));
+            found.push(format!("not {name}.cancelled"));
+            found.push(format!("{name}.done and not {name}.cancelled and {name}.exception"));
+            found.push(format!("{name}.exception"));
+            found.push(format!("{name}.result == 'done'"));
+        }
+        found.extend(self.here.lists.iter().map(|list| format!("len({list}) > 1")));
+        found.extend(self.here.values.iter().cloned());
+        found.extend(["seen < 2", "seen > 0", "True"].map(str::to_owned));
+        found
+    }
+
+    fn tellings(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for Handle { name, is_task } in self.here.handles.iter().rev() {
+            found.push(format!("{name}: {{{name}.done}}, {{{name}.cancelled}}"));
+            if *is_task {
+                found.push(format!("{{{name}.name:>4}}"));
+            }
+        }
+        found.extend(self.here.lists.iter().map(|list| format!("{list}: {{len({list})}}")));
+        found.extend(self.here.values.iter().map(|value| format!("{value}: {{{value}}}")));
+        found.push("seen: {seen:<3}|".to_owned());
+        found
+    }
+
+    // Writing
+
+    fn new_name(&mut self, prefix: &'static str) -> String {
+        let count = self.names.entry(prefix).or_default();
+        *count += 1;
+        format!("{prefix}{count}")
+    }
+
+    fn new_handle(&mut self, prefix: &'static str, is_task: bool) -> String {
+        let name = self.new_name(prefix);
+        self.here.handles.push(Handle { name: name.clone(), is_task });
+        name
+    }
+
+    fn line(&mut self, text: &str) {
+        let depth = 4 * self.depth;
+        _ = writeln!(self.out, "{:depth$}{text}", "");
+    }
+
+    fn block(&mut self, steps: &[Step]) {
+        self.depth += 1;
+        for step in steps {
+            self.step(step);
+        }
+        self.depth -= 1;
+    }
+
+    fn message(&mut self, has_message: bool) -> String {
+        if has_message { format!(", message = \"{}\"", self.new_name("message ")) } else { String::new() }
+    }
+
+    fn step(&mut self, step: &Step) {
+        match step {
+            Step::Print => {
+                let text = self.new_name("line ");
+                self.line(&format!("{{ print = \"{{name}}: {text}\" }},"));
+            }
+            Step::Sleep(length) => {
+                let length = self.length(length);
+                self.line(&format!("{{ sleep = {length} }},"));
+            }
+            Step::Point => {
+                let point = self.new_name("point ");
+                self.line(&format!("{{ point = \"{point}\" }},"));
+                self.points.push((self.here.owner.clone(), point));
+            }
+            Step::Await(what, keep) => self.await_step(*what, *keep),
+            Step::Spawn(what) => {
+                let mut coroutines = self.instances(self.here.below);
+                coroutines.extend(self.free_coroutines());
+                let Some(coroutine) = picked(&coroutines, *what) else { return };
+                self.started(std::slice::from_ref(&coroutine));
+                let task = self.new_handle("t", true);
+                self.line(&format!("{{ spawn = \"{coroutine}\", as = \"{task}\" }},"));
+            }
+            Step::SpawnAll => {
+                let Some(coroutines) = self.take_coroutines() else { return };
+                let list = self.new_name("ts");
+                self.line(&format!("{{ spawn = \"{coroutines}\", as = \"{list}\" }},"));
+                let count = self.coroutines_left.len();
+                let tasks = (0..count).rev().map(|at| Handle { name: format!("{list}[{at}]"), is_task: true });
+                self.here.handles.extend(tasks);
+                self.here.lists.push(list);
+            }
+            Step::Cancel(whom, has_message, keep) => {
+                let mut victims = self.handles();
+                victims.extend(self.instances(0));
+                victims.push("current".to_owned());
+                let Some(victim) = picked(&victims, *whom) else { return };
+                let message = self.message(*has_message);
+                let accepted = if *keep { self.kept_value("ok") } else { String::new() };
+                self.line(&format!("{{ cancel = \"{victim}\"{message}{accepted} }},"));
+            }
+            Step::CancelAll(has_message) => {
+                let message = self.message(*has_message);
+                self.line(&format!("{{ cancel_all = \"others\"{message} }},"));
+            }
+            Step::Raise(ty) => {
+                let message = self.new_name("error ");
+                self.line(&format!("{{ raise = \"{message}\", type = \"{ty}\" }},"));
+            }
+            Step::Return(what) => {
+                let mut values = vec!["\"done\"".to_owned(), "\"{seen}\"".to_owned(), "\"{name}\"".to_owned()];
+                values.extend(self.here.values.iter().map(|value| format!("\"{{{value}}}\"")));
+                let value = picked(&values, *what).unwrap_or_default();
+                self.line(&format!("{{ return = {value} }},"));
+            }
+            Step::Gather { all, of, return_exceptions, is_awaited } => {
+                let operand = self.operand(*all, of, Writer::awaitables);
+                let name = self.new_handle("g", false);
+                let how = if *return_exceptions { ", return_exceptions = true" } else { "" };
+                self.line(&format!("{{ gather = {operand}, as = \"{name}\"{how} }},"));
+                if *is_awaited {
+                    let results = self.kept_results();
+                    self.line(&format!("{{ await = \"{name}\"{results} }},"));
+                }
+            }
+            Step::Wait { all, of, timeout, return_when } => self.wait(*all, of, *timeout, return_when),
+            Step::Tell(what) => {
+                let telling = picked(&self.tellings(), *what).unwrap_or_default();
+                self.line(&format!("{{ print = \"{telling}\" }},"));
+            }
+            Step::TellResults(which) => self.tell_results(*which),
+            Step::Count => self.line("{ add = 1, to = \"seen\" },"),
+            Step::Assert(what) => {
+                let condition = picked(&self.conditions(), *what).unwrap_or_default();
+                self.line(&format!("{{ assert = \"{condition}\", message = \"expected {condition}\" }},"));
+            }
+            Step::Word(word) => {
+                let is_there = if *word == "raise" { self.here.handlers > 0 } else { self.here.loops > 0 };
+                if is_there {
+                    self.line(&format!("\"{word}\","));
+                }
+            }
+            Step::Block(frame, body) => self.framed(frame, body),
+        }
+    }
+
+    fn length(&self, length: &str) -> String {
+        match length {
+            "0" => "0".to_owned(),
+            "{secs}s" if !self.here.has_secs => "\"1s\"".to_owned(),
+            length => format!("\"{length}\""),
+        }
+    }
+
+    /// Nothing to await is a sleep, so that a task that nobody is below does something too.
+    fn await_step(&mut self, what: Pick, keep: bool) {
+        let Some(awaited) = picked(&self.awaitables(), what) else { return self.step(&Step::Sleep("1s")) };
+        self.started(std::slice::from_ref(&awaited));
+        let is_gather = self.here.handles.iter().any(|handle| !handle.is_task && handle.name == awaited);
+        let kept = match (keep, is_gather) {
+            (false, _) => String::new(),
+            (true, true) => self.kept_results(),
+            (true, false) => self.kept_value("x"),
+        };
+        self.line(&format!("{{ await = \"{awaited}\"{kept} }},"));
+    }
+
+    fn kept_value(&mut self, prefix: &'static str) -> String {
+        let name = self.new_name(prefix);
+        self.here.values.push(name.clone());
+        format!(", as = \"{name}\"")
+    }
+
+    fn kept_results(&mut self) -> String {
+        let name = self.new_name("results");
+        self.here.results.push(name.clone());
+        format!(", as = \"{name}\"")
+    }
+
+    /// A list that is there already, or a list written out of what `candidates` there are.
+    fn operand(&mut self, all: bool, of: &[Pick], candidates: fn(&Self) -> Vec<String>) -> String {
+        let list = if all { self.take_coroutines().or_else(|| self.here.lists.last().cloned()) } else { None };
+        if let Some(list) = list {
+            return format!("\"{list}\"");
+        }
+        let candidates = candidates(self);
+        let items: Vec<String> = of.iter().filter_map(|&pick| picked(&candidates, pick)).collect();
+        self.started(&items);
+        let quoted: Vec<String> = items.iter().map(|item| format!("\"{item}\"")).collect();
+        format!("[{}]", quoted.join(", "))
+    }
+
+    /// A coroutine object is not waited for: before 3.11 that makes a task which nobody has a handle of.
+    fn wait(&mut self, all: bool, of: &[Pick], timeout: Option<&str>, return_when: &str) {
+        let handles_or_names = |writer: &Self| {
+            let mut found = writer.handles();
+            found.extend(writer.instances(writer.here.below));
+            found
+        };
+        let operand = if all && !self.here.lists.is_empty() {
+            format!("\"{}\"", self.here.lists[self.here.lists.len() - 1])
+        } else {
+            self.operand(false, of, handles_or_names)
+        };
+        let timeout = timeout.map(|timeout| format!(", timeout = {}", self.length(timeout))).unwrap_or_default();
+        let (done, pending) = (self.new_name("done"), self.new_name("pending"));
+        self.line(&format!(
+            "{{ wait = {operand}{timeout}, return_when = \"{return_when}\", done = \"{done}\", pending = \"{pending}\" }},"
+        ));
+        self.here.lists.extend([done, pending]);
+    }
+
+    /// What is printed of a result does not depend on what Python's own errors say.
+    fn tell_results(&mut self, which: Pick) {
+        let Some(results) = picked(&self.here.results, which) else { return };
+        let item = self.new_name("r");
+        self.line(&format!("{{ for = \"{item}\", in = \"{results}\", do = ["));
+        self.line("    { try = [");
+        self.line(&format!("        {{ if = \"{item}.type == 'CancelledError'\", then = ["));
+        self.line(&format!("            {{ print = \"{{[{item}]}}\" }},"));
+        self.line("        ], else = [");
+        self.line(&format!("            {{ print = \"{{{item}.type}}\" }},"));
+        self.line("        ] },");
+        self.line("    ], except = { \"AttributeError\" = [");
+        self.line(&format!("        {{ print = \"{{{item}}}\" }},"));
+        self.line("    ] } },");
+        self.line("] },");
+    }
+
+    fn framed(&mut self, frame: &Frame, body: &[Step]) {
+        match frame {
+            Frame::Bare => body.iter().for_each(|step| self.step(step)),
+            Frame::Try { clauses, otherwise, finally } => {
+                self.try_step(body, clauses, otherwise.as_deref(), finally.as_deref());
+            }
+            Frame::If(condition, otherwise) => {
+                let condition = picked(&self.conditions(), *condition).unwrap_or_default();
+                self.line(&format!("{{ if = \"{condition}\", then = ["));
+                self.block(body);
+                if let Some(otherwise) = otherwise {
+                    self.line("], else = [");
+                    self.block(otherwise);
+                }
+                self.line("] },");
+            }
+            Frame::Times(count) => {
+                let item = self.new_name("n");
+                self.looping(&format!("for = \"{item}\", in = \"range({count})\""), body);
+            }
+            Frame::Each(which) => {
+                let Some(list) = picked(&self.here.lists, *which) else { return self.framed(&Frame::Times(2), body) };
+                let item = self.new_handle("h", false);
+                self.looping(&format!("for = \"{item}\", in = \"{list}\""), body);
+            }
+            Frame::While => {
+                self.line("{ while = \"left > 0\", do = [");
+                self.line("    { add = -1, to = \"left\" },");
+                self.rest_of_loop(body);
+            }
+        }
+    }
+
+    fn looping(&mut self, head: &str, body: &[Step]) {
+        self.line(&format!("{{ {head}, do = ["));
+        self.rest_of_loop(body);
+    }
+
+    fn rest_of_loop(&mut self, body: &[Step]) {
+        self.here.loops += 1;
+        self.block(body);
+        self.here.loops -= 1;
+        self.line("] },");
+    }
+
+    fn try_step(&mut self, body: &[Step], clauses: &[Clause], otherwise: Option<&[Step]>, finally: Option<&[Step]>) {
+        if clauses.is_empty() && finally.is_none() {
+            return self.framed(&Frame::Bare, body);
+        }
+        self.line("{ try = [");
+        self.block(body);
+        let mut caught = Vec::new();
+        for clause in clauses {
+            if caught.contains(&clause.catches) {
+                continue;
+            }
+            let before = if caught.is_empty() { "], except = { " } else { "], " };
+            caught.push(clause.catches);
+            self.clause(before, clause);
+        }
+        let mut end = if caught.is_empty() { "]" } else { "] }" };
+        if let Some(otherwise) = otherwise.filter(|_| !caught.is_empty()) {
+            self.line(&format!("{end}, else = ["));
+            self.block(otherwise);
+            end = "]";
+        }
+        if let Some(finally) = finally {
+            self.line(&format!("{end}, finally = ["));
+            self.block(finally);
+            end = "]";
+        }
+        self.line(&format!("{end} }},"));
+    }
+
+    /// TOML 1.0 has no line break between two keys of an inline table.
+    fn clause(&mut self, before: &str, Clause { catches, steps, leaves }: &Clause) {
+        let error = self.new_name("e");
+        self.here.handlers += 1;
+        self.line(&format!("{before}\"{catches} as {error}\" = ["));
+        self.depth += 1;
+        // The words of an error that Python itself raises are not the same in every version.
+        let says_what_we_said = matches!(*catches, "CancelledError" | "KeyError" | "OSError" | "Oops");
+        let what = if says_what_we_said { format!("{{{error}}}") } else { format!("{{{error}.type}}") };
+        self.line(&format!("{{ print = \"caught {what}\" }},"));
+        self.depth -= 1;
+        self.block(steps);
+        if let Some(word) = leaves {
+            self.line(&format!("    \"{word}\","));
+        }
+        self.here.handlers -= 1;
+    }
+
+    fn fault(&mut self, fault: &Fault) {
+        let mut tasks: Vec<String> = vec!["main".to_owned()];
+        tasks.extend(self.groups.iter().enumerate().map(|(at, group)| group_name(at, group)));
+        tasks.extend(self.instances(0));
+        tasks.rotate_left(1);
+        let time = |time: &Option<&str>| time.map(|time| format!("time = \"{time}\"\n")).unwrap_or_default();
+        match fault {
+            Fault::CancelFromOutside { victim, time, message } => {
+                let Some(victim) = picked(&tasks, *victim) else { return };
+                _ = write!(self.out, "\n[[cancel]]\ntask = \"{victim}\"\ntime = \"{time}\"\n");
+                self.fault_message(*message);
+            }
+            Fault::Cancel { at, victim, not_before, message } => {
+                let Some((owner, point)) = picked(&self.points, *at) else { return };
+                let victim = victim.and_then(|victim| picked(&tasks, victim)).unwrap_or_else(|| owner.clone());
+                _ = write!(self.out, "\n[[cancel]]\ntask = \"{victim}\"\nat = \"{point}\"\n");
+                if victim != owner {
+                    _ = writeln!(self.out, "by = \"{owner}\"");
+                }
+                self.out.push_str(&time(not_before));
+                self.fault_message(*message);
+            }
+            Fault::Fail { at, everywhere, not_before, raises, prints } => {
+                let Some((owner, point)) = picked(&self.points, *at) else { return };
+                _ = write!(self.out, "\n[[fail]]\ntask = \"{owner}\"\n");
+                if *everywhere {
+                    self.out.push_str(&time(&not_before.or(Some("0"))));
+                } else {
+                    _ = writeln!(self.out, "at = \"{point}\"");
+                    self.out.push_str(&time(not_before));
+                }
+                if *prints {
+                    self.out.push_str("print = \"{name} is struck\"\n");
+                }
+                _ = writeln!(self.out, "raise = \"struck\"\ntype = \"{raises}\"");
+            }
+        }
+    }
+
+    fn fault_message(&mut self, has_message: bool) {
+        if has_message {
+            let message = self.new_name("message ");
+            _ = writeln!(self.out, "message = \"{message}\"");
+        }
+    }
+}
+
+fn picked<T: Clone>(candidates: &[T], pick: Pick) -> Option<T> {
+    candidates.get(usize::from(pick) % candidates.len().max(1)).cloned()
+}

@@ -1,0 +1,207 @@
+//! What holds of every run, on random scenarios and random answers.
+//!
+//! `ATROPOS_PROPTEST_CASES` sets how many; the seed is fixed, so the same number means the same cases.
+
+use std::collections::BTreeMap;
+
+use atropos::choice::{Given, Replay};
+use atropos::event_loop::EventLoop;
+use atropos::generate::{Sketch, answers, scenarios};
+use atropos::id::TaskId;
+use atropos::machine::Machine;
+use atropos::program::Program;
+use atropos::report;
+use atropos::scenario::Scenario;
+use atropos::trace::{Moment, Outcome, Tally, Trace, What};
+use proptest::strategy::Strategy;
+use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
+use proptest::{prop_assert, prop_assert_eq};
+
+fn runner() -> TestRunner {
+    #[expect(clippy::disallowed_methods, reason = "a test is a door of its own")]
+    let cases = std::env::var("ATROPOS_PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(400);
+    TestRunner::new(Config {
+        cases,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(7),
+        max_shrink_iters: 20_000,
+        ..Config::default()
+    })
+}
+
+/// Tries a property; what fails is shown as the scenario that it was shrunk to.
+fn check<S: Strategy>(strategy: &S, property: impl Fn(S::Value) -> Result<(), TestCaseError>) {
+    match runner().run(strategy, property) {
+        Ok(()) => {}
+        Err(TestError::Fail(reason, value)) => panic!("{reason}\nfor\n{value:#?}"),
+        Err(TestError::Abort(reason)) => panic!("{reason}"),
+    }
+}
+
+fn program(sketch: &Sketch) -> Result<Program, TestCaseError> {
+    let text = sketch.to_string();
+    let parsed = Scenario::parse(&text, &[]).and_then(|scenario| scenario.program(None, None));
+    parsed.map_err(|errors| TestCaseError::fail(report::diagnostics("random.toml", &text, &errors, false)))
+}
+
+fn run(program: &Program, answers: &[u64]) -> Trace {
+    let mut event_loop = EventLoop::new(program);
+    event_loop.run(&mut Given::new(answers));
+    event_loop.trace()
+}
+
+#[test]
+fn every_sketch_is_a_scenario() {
+    check(&scenarios(), |sketch| program(&sketch).map(drop));
+}
+
+#[test]
+fn a_replay_of_the_log_is_the_same_run() {
+    check(&(scenarios(), answers()), |(sketch, answers)| {
+        let program = program(&sketch)?;
+        let trace = run(&program, &answers);
+        let log = trace.log();
+        let mut replay = Replay::new(&log);
+        let mut event_loop = EventLoop::new(&program);
+        event_loop.run(&mut replay);
+        prop_assert_eq!((replay.divergence(), replay.left_over()), (None, 0));
+        prop_assert_eq!(event_loop.trace(), trace);
+        Ok(())
+    });
+}
+
+#[test]
+fn the_same_answers_are_the_same_run() {
+    check(&(scenarios(), answers()), |(sketch, answers)| {
+        let program = program(&sketch)?;
+        let first = run(&program, &answers).fingerprint();
+        let mut event_loop = EventLoop::new(&program);
+        for _ in 0..2 {
+            event_loop.run(&mut Given::new(&answers));
+            prop_assert_eq!((event_loop.fingerprint(), event_loop.trace().fingerprint()), (first, first));
+            event_loop.reset();
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_fork_goes_on_as_its_original() {
+    check(&(scenarios(), answers(), 0..1000_usize), |(sketch, answers, at)| {
+        let program = program(&sketch)?;
+        let mut event_loop = EventLoop::new(&program);
+        let handles = std::iter::from_fn(|| event_loop.step(&mut Given::new(&answers))).count();
+        event_loop.reset();
+        let mut choices = Given::new(&answers);
+        for _ in 0..at % handles {
+            event_loop.step(&mut choices);
+        }
+        let mut fork = event_loop.fork().expect("the event loop can fork");
+        prop_assert_eq!(fork.key(), event_loop.key());
+        let mut same_choices = choices.clone();
+        event_loop.run(&mut choices);
+        fork.run(&mut same_choices);
+        prop_assert_eq!(fork.trace(), event_loop.trace());
+        prop_assert_eq!(fork.key(), event_loop.key());
+        Ok(())
+    });
+}
+
+#[test]
+fn every_task_ends_once_and_the_tally_adds_up() {
+    check(&(scenarios(), answers()), |(sketch, answers)| {
+        let program = program(&sketch)?;
+        let trace = run(&program, &answers);
+        accounts_for_every_task(&trace)
+    });
+}
+
+/// What the tally says, worked out in another way; and that nothing happens to a task that has ended.
+fn accounts_for_every_task(trace: &Trace) -> Result<(), TestCaseError> {
+    let mut ends: BTreeMap<TaskId, Option<What>> = BTreeMap::new();
+    let mut when_main_ended = None;
+    for Moment { time, what, .. } in trace.iter() {
+        if let What::Created { task, .. } = what {
+            prop_assert!(ends.insert(task, None).is_none(), "{task} is created twice");
+        }
+        let Some(task) = acts(what) else { continue };
+        let end = ends.get_mut(&task).expect("what acts was created");
+        prop_assert!(end.is_none(), "{what:?} comes after {end:?}");
+        if is_end(what) {
+            *end = Some(what);
+            if task == TaskId::MAIN {
+                when_main_ended = Some((ends.clone(), time));
+            }
+        }
+    }
+    let has_main_ended = !matches!(ends[&TaskId::MAIN], None | Some(What::Dropped { .. }));
+    prop_assert_eq!(has_main_ended, matches!(trace.outcome, Outcome::Finished(_) | Outcome::Failed(_)));
+    prop_assert!(!has_main_ended || ends.values().all(Option::is_some), "{ends:?}");
+
+    let tally = trace.tally();
+    let (ends, ended) = when_main_ended.unwrap_or((ends, tally.ended));
+    let mut expected = Tally { ended, ..Tally::default() };
+    for (_, end) in ends.iter().filter(|(task, _)| **task != TaskId::MAIN) {
+        *match end {
+            Some(What::Finished { .. }) => &mut expected.finished,
+            Some(What::Failed { .. }) => &mut expected.failed,
+            Some(What::Cancelled { .. }) => &mut expected.cancelled,
+            _ => &mut expected.running,
+        } += 1;
+    }
+    prop_assert_eq!(tally, expected);
+    Ok(())
+}
+
+fn is_end(what: What) -> bool {
+    matches!(what, What::Finished { .. } | What::Failed { .. } | What::Cancelled { .. } | What::Dropped { .. })
+}
+
+/// The task that does something, or to which something happens that only happens to one that has not ended.
+fn acts(what: What) -> Option<TaskId> {
+    match what {
+        What::Started { task }
+        | What::Printed { task, .. }
+        | What::Yielded { task }
+        | What::Slept { task, .. }
+        | What::Awaited { task, .. }
+        | What::Waited { task, .. }
+        | What::Called { task, .. }
+        | What::CallReturned { task, .. }
+        | What::Resumed { task, .. }
+        | What::CancelRequested { task, .. }
+        | What::CancelDelivered { task, .. }
+        | What::Struck { task, .. }
+        | What::Raised { task, .. }
+        | What::Caught { task, .. }
+        | What::Finished { task, .. }
+        | What::Failed { task, .. }
+        | What::Cancelled { task, .. }
+        | What::WaitReturned { task, .. }
+        | What::Dropped { task } => Some(task),
+        What::Created { .. }
+        | What::CancelRefused { .. }
+        | What::GatherCancelRequested { .. }
+        | What::GatherCancelRefused { .. }
+        | What::Gathered { .. }
+        | What::GatherFinished { .. }
+        | What::GatherFailed { .. }
+        | What::ShutdownBegan { .. }
+        | What::UnhandledInShutdown { .. }
+        | What::Chose(_) => None,
+    }
+}
+
+#[test]
+fn what_fails_shrinks_to_a_few_lines() {
+    let nothing_is_cancelled = |sketch: Sketch| {
+        let tally = run(&program(&sketch)?, &[]).tally();
+        prop_assert_eq!(tally.cancelled, 0);
+        Ok(())
+    };
+    let Err(TestError::Fail(_, smallest)) = runner().run(&scenarios(), nothing_is_cancelled) else {
+        panic!("expected a scenario in which a task is cancelled")
+    };
+    let text = smallest.to_string();
+    assert!(text.lines().count() <= 20, "{text}");
+}
