@@ -435,20 +435,23 @@ impl std::fmt::Display for Fingerprint {
 }
 
 fn fingerprint(events: &[Event], outcome: Outcome, texts: &Texts) -> Fingerprint {
-    let (tag, (small, bits)) = match outcome {
+    let (tag, (small, bits)): (u8, _) = match outcome {
         Outcome::Finished(value) => (0, value_bits(value)),
         Outcome::Failed(error) => (1, (0, error_bits(error))),
         Outcome::Deadlocked => (2, (0, 0)),
         Outcome::OutOfSteps => (3, (0, 0)),
         Outcome::Livelocked => (4, (0, 0)),
     };
-    let mut seed = Event::new(tag, small, texts.len() as u32, bits).head ^ bits.rotate_left(17);
     let (bytes, ends) = texts.bytes();
+    let mut parts = [0; 5];
+    parts[0] = twox_hash::XxHash3_64::oneshot(bytemuck::cast_slice(events));
+    parts[1] = u64::from(tag) | u64::from(small) << 8;
+    parts[2] = bits;
     if !ends.is_empty() {
-        seed ^= twox_hash::XxHash3_64::oneshot(bytes.as_bytes());
-        seed ^= twox_hash::XxHash3_64::oneshot_with_seed(1, bytemuck::cast_slice(ends));
+        parts[3] = twox_hash::XxHash3_64::oneshot(bytes.as_bytes());
+        parts[4] = twox_hash::XxHash3_64::oneshot(bytemuck::cast_slice(ends));
     }
-    Fingerprint(twox_hash::XxHash3_64::oneshot_with_seed(seed, bytemuck::cast_slice(events)))
+    Fingerprint(twox_hash::XxHash3_64::oneshot(bytemuck::cast_slice(&parts)))
 }
 
 impl Trace {

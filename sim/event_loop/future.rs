@@ -57,13 +57,16 @@ pub(super) enum Callback {
     Stop,
 }
 
+/// Most futures have one callback, so that one stands in the future; the others are a list in one vector of nodes,
+/// and there are none without a first.
 #[derive(Clone, Copy, Debug, Default)]
 struct Callbacks {
-    first: Option<u32>,
+    first: Option<Callback>,
+    second: Option<u32>,
     last: Option<u32>,
 }
 
-/// All futures of a run. The callbacks are one list per future in one vector of nodes.
+/// All futures of a run.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Futures {
     all: Vec<Future>,
@@ -92,6 +95,11 @@ impl Futures {
     }
 
     pub(super) fn add_callback(&mut self, future: FutureId, callback: Callback) {
+        let callbacks = &mut self.all[future.index()].callbacks;
+        if callbacks.first.is_none() {
+            callbacks.first = Some(callback);
+            return;
+        }
         let node = match self.free {
             Some(node) => {
                 self.free = self.nodes[node as usize].1;
@@ -103,52 +111,50 @@ impl Futures {
                 self.nodes.len() as u32 - 1
             }
         };
-        let callbacks = &mut self.all[future.index()].callbacks;
         match callbacks.last.replace(node) {
             Some(last) => self.nodes[last as usize].1 = Some(node),
-            None => callbacks.first = Some(node),
+            None => callbacks.second = Some(node),
         }
     }
 
     /// Removes every copy of a callback; one that is queued already is out of reach.
     pub(super) fn remove_callback(&mut self, future: FutureId, callback: Callback) {
-        let mut at = self.all[future.index()].callbacks.first;
-        let mut kept = Callbacks::default();
-        while let Some(node) = at {
-            let (here, next) = self.nodes[node as usize];
-            if here == callback {
-                self.release(node);
-            } else {
-                match kept.last {
-                    Some(last) => self.nodes[last as usize].1 = Some(node),
-                    None => kept.first = Some(node),
-                }
-                kept.last = Some(node);
-                self.nodes[node as usize].1 = None;
+        let mut all = std::mem::take(&mut self.all[future.index()].callbacks);
+        while let Some(other) = self.take_first(&mut all) {
+            if other != callback {
+                self.add_callback(future, other);
             }
-            at = next;
         }
-        self.all[future.index()].callbacks = kept;
     }
 
-    /// Takes the first callback out; when a future is done, this is called until nothing is left.
-    pub(super) fn take_callback(&mut self, future: FutureId) -> Option<Callback> {
-        let callbacks = &mut self.all[future.index()].callbacks;
-        let node = callbacks.first?;
-        let (callback, next) = self.nodes[node as usize];
-        *callbacks = Callbacks { first: next, last: next.and(callbacks.last) };
-        self.release(node);
-        Some(callback)
+    /// Takes all callbacks out, in order: each goes to `tell`.
+    pub(super) fn take_callbacks(&mut self, future: FutureId, mut tell: impl FnMut(Callback)) {
+        let mut callbacks = std::mem::take(&mut self.all[future.index()].callbacks);
+        while let Some(callback) = self.take_first(&mut callbacks) {
+            tell(callback);
+        }
+    }
+
+    fn take_first(&mut self, callbacks: &mut Callbacks) -> Option<Callback> {
+        let first = callbacks.first.take()?;
+        if let Some(node) = callbacks.second {
+            let (second, next) = self.nodes[node as usize];
+            *callbacks = Callbacks { first: Some(second), second: next, last: next.and(callbacks.last) };
+            self.nodes[node as usize].1 = self.free;
+            self.free = Some(node);
+        }
+        Some(first)
     }
 
     /// The callbacks of a future, in order.
     pub(super) fn callbacks(&self, future: FutureId) -> impl Iterator<Item = Callback> {
-        let mut at = self.all[future.index()].callbacks.first;
-        std::iter::from_fn(move || {
+        let Callbacks { first, second, .. } = self.all[future.index()].callbacks;
+        let mut at = second;
+        first.into_iter().chain(std::iter::from_fn(move || {
             let (callback, next) = self.nodes[at? as usize];
             at = next;
             Some(callback)
-        })
+        }))
     }
 
     /// Hashes what decides how a run goes on: not where the nodes lie, nor what only the trace wants to know.
@@ -159,11 +165,6 @@ impl Futures {
                 callback.hash(hasher);
             }
         }
-    }
-
-    fn release(&mut self, node: u32) {
-        self.nodes[node as usize].1 = self.free;
-        self.free = Some(node);
     }
 }
 
@@ -211,7 +212,8 @@ mod tests {
         futures.remove_callback(future, b);
         assert_eq!(futures.callbacks(future).collect::<Vec<_>>(), [a, c]);
         futures.add_callback(future, b);
-        let taken: Vec<_> = std::iter::from_fn(|| futures.take_callback(future)).collect();
+        let mut taken = Vec::new();
+        futures.take_callbacks(future, |callback| taken.push(callback));
         assert_eq!(taken, [a, c, b]);
         futures.add_callback(future, a);
         assert_eq!(futures.callbacks(future).collect::<Vec<_>>(), [a]);

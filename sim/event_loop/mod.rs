@@ -309,9 +309,8 @@ impl<'p> EventLoop<'p> {
     /// Queues whoever asked to be told that `future` is done.
     fn tell(&mut self, future: FutureId) {
         self.futures[future].done_since = self.turn;
-        while let Some(callback) = self.futures.take_callback(future) {
-            self.ready.push(handle_for(callback, future));
-        }
+        let ready = &mut self.ready;
+        self.futures.take_callbacks(future, |callback| ready.push(handle_for(callback, future)));
     }
 
     /// As `add_done_callback`: a future that is done already tells in the next turn.

@@ -146,11 +146,11 @@ pub fn resume<R: Runtime>(program: &Program, rt: &mut R, frame: FrameId, input: 
     let memory = rt.memory();
     let mut steps_left = memory.steps_left;
     let state = &mut memory.frames[frame.0 as usize];
-    let (mut pc, begun, instance, locals) = (state.pc, state.begun, state.instance, state.locals);
+    let (begun, instance, locals) = (state.begun, state.instance, state.locals);
+    let mut pc = state.pc;
+    let consts = &program.consts[state.consts as usize..];
+    let body = &program.bodies[state.body as usize];
     state.begun = true;
-    let place = program.instance(instance);
-    let body = &program.bodies[place.body as usize];
-    let consts = &program.consts[place.consts as usize..];
     let mut run = Run { program, rt, frame, instance, body, consts, locals };
 
     let mut raised = None;
@@ -574,20 +574,26 @@ impl<R: Runtime> Run<'_, R> {
         }
     }
 
+    #[inline]
     fn eval(&mut self, expr: ExprId) -> Result<Value, Error> {
-        Ok(match self.program.exprs[expr.0 as usize] {
+        match self.program.exprs[expr.0 as usize] {
+            Expr::Literal(value) => Ok(value),
+            Expr::Local(local) if self.local(local) != Value::Unbound => Ok(self.local(local)),
+            ref other => self.eval_other(other),
+        }
+    }
+
+    /// What is not simply there.
+    fn eval_other(&mut self, expr: &Expr) -> Result<Value, Error> {
+        Ok(match *expr {
             Expr::Literal(value) => value,
             Expr::Const(slot) => self.consts[slot.0 as usize],
             Expr::Template(template) => Value::Text(self.text(Text::Template(template))?),
-            Expr::Local(local) => match self.local(local) {
-                Value::Unbound => {
-                    let name = &self.body.locals[usize::from(local.0)];
-                    let message =
-                        format!("cannot access local variable '{name}' where it is not associated with a value");
-                    return Err(self.error(ErrorType::UNBOUND_LOCAL_ERROR, &message));
-                }
-                value => value,
-            },
+            Expr::Local(local) => {
+                let name = &self.body.locals[usize::from(local.0)];
+                let message = format!("cannot access local variable '{name}' where it is not associated with a value");
+                return Err(self.error(ErrorType::UNBOUND_LOCAL_ERROR, &message));
+            }
             Expr::Shared(shared) => self.rt.memory_ref().shared[usize::from(shared)],
             Expr::Named(instance) => match self.rt.memory_ref().newest(instance) {
                 Some(task) => Value::Handle(task),

@@ -6,7 +6,7 @@
 
 use crate::id::{FutureId, InstanceId, ListId};
 
-use super::{Program, Texts, Value};
+use super::{Instance, Program, Texts, Value};
 
 /// A coroutine that is being run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,6 +15,9 @@ pub struct FrameId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Frame {
     pub(super) instance: InstanceId,
+    /// The instance's code and constants, so that nothing has to be looked up to go on.
+    pub(super) body: u32,
+    pub(super) consts: u32,
     /// The operation that runs next, or the one at which it waits.
     pub(super) pc: u32,
     /// Whether it has run at all: then what it is resumed with belongs to the operation at `pc`.
@@ -115,9 +118,13 @@ impl Memory {
 
     /// A frame at the start of `instance`, run on behalf of `caller` if it is run in place.
     pub fn open(&mut self, program: &Program, instance: InstanceId, caller: Option<FrameId>) -> FrameId {
+        let Instance { body, consts, .. } = *program.instance(instance);
         let locals = self.locals.len() as u32;
-        self.locals.resize(self.locals.len() + program.body(instance).locals.len(), Value::Unbound);
-        self.frames.push(Frame { instance, pc: 0, begun: false, locals, caller });
+        let count = program.bodies[body as usize].locals.len();
+        if count > 0 {
+            self.locals.resize(self.locals.len() + count, Value::Unbound);
+        }
+        self.frames.push(Frame { instance, body, consts, pc: 0, begun: false, locals, caller });
         FrameId(self.frames.len() as u32 - 1)
     }
 
