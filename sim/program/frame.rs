@@ -90,8 +90,8 @@ pub trait Runtime {
     ///
     /// As [`Runtime::cancel`].
     fn cancel_all(&mut self, message: Option<TextId>) -> Result<(), Error>;
-    /// Gathers a list of handles.
-    fn gather(&mut self, children: ListId, return_exceptions: bool) -> FutureId;
+    /// Gathers a list of handles; the `new` newest tasks were made of coroutines for it.
+    fn gather(&mut self, children: ListId, new: u32, return_exceptions: bool) -> FutureId;
     /// How a future stands.
     fn state(&self, future: FutureId) -> FutureState;
     /// `future.result()`, which may take the error out of a cancelled task.
@@ -317,7 +317,7 @@ impl<R: Runtime> Run<'_, R> {
             Op::Return(value) => return Ok(Flow::Out(Next::Returned(self.eval(value)?))),
             Op::Spawn { what, into } => {
                 let started = match self.eval(what)? {
-                    Value::List(list) => Value::List(self.start_all(list)?),
+                    Value::List(list) => Value::List(self.start_all(list)?.0),
                     one => Value::Handle(self.start(one)?),
                 };
                 if let Some(local) = into {
@@ -343,8 +343,8 @@ impl<R: Runtime> Run<'_, R> {
                 let Value::List(list) = self.eval(what)? else {
                     return Err(self.error(ErrorType::TYPE_ERROR, "gather takes a list"));
                 };
-                let children = self.start_all(list)?;
-                let future = self.rt.gather(children, return_exceptions);
+                let (children, new) = self.start_all(list)?;
+                let future = self.rt.gather(children, new, return_exceptions);
                 if let Some(local) = into {
                     self.bind(local, Value::Handle(future));
                 }
@@ -485,18 +485,23 @@ impl<R: Runtime> Run<'_, R> {
         }
     }
 
-    /// A new list with a task for each coroutine of `list`; the same coroutine object twice is the same task.
-    fn start_all(&mut self, list: ListId) -> Result<ListId, Error> {
+    /// A new list with a task for each coroutine of `list`, and how many tasks that made; the same coroutine object
+    /// twice is the same task.
+    fn start_all(&mut self, list: ListId) -> Result<(ListId, u32), Error> {
         let started = self.rt.memory().new_list();
+        let mut new = 0;
         for at in 0..self.rt.memory_ref().list(list).len() {
             let item = self.rt.memory_ref().list(list)[at];
             let handle = match self.started_before(list, at) {
                 Some(earlier) => self.rt.memory_ref().list(started)[earlier],
-                None => Value::Handle(self.start(item)?),
+                None => {
+                    new += u32::from(!matches!(item, Value::Handle(_)));
+                    Value::Handle(self.start(item)?)
+                }
             };
             self.rt.memory().list_mut(started).push(handle);
         }
-        Ok(started)
+        Ok((started, new))
     }
 
     /// Where the coroutine object at this place of a list stands in the list before, if it does.
@@ -524,7 +529,7 @@ impl<R: Runtime> Run<'_, R> {
             let message = "Passing coroutines is forbidden, use tasks explicitly.";
             return Err(self.error(ErrorType::TYPE_ERROR, message));
         }
-        self.start_all(list)
+        Ok(self.start_all(list)?.0)
     }
 
     fn list(&mut self, expr: ExprId) -> Result<ListId, Error> {
