@@ -174,7 +174,7 @@ fn execute(command: Command, out: &mut impl Write) -> Result<ExitCode, Refused> 
         }
         Command::Strategies { name: None } => list_strategies(out)?,
         Command::Strategies { name: Some(name) } => show_strategy(&name, out)?,
-        Command::Reference => out.write_all(REFERENCE.as_bytes())?,
+        Command::Reference => write!(out, "{REFERENCE}\n{}", tokio_program::DIFFERENCES)?,
         Command::Completions { shell } => {
             // It takes no reader that has seen enough for an answer, so it writes where nobody reads.
             let mut script = Vec::new();

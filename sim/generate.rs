@@ -2,7 +2,7 @@
 //!
 //! A scenario is drawn as a [`Sketch`]: a tree that speaks of tasks and handles by number, taken modulo what there is at
 //! that place. So whatever shrinking leaves of it is a valid scenario still, and reads as if somebody had written it.
-//! Tasks await only tasks further down in the file: no two ever wait for each other, so nearly every run ends.
+//! A task awaits itself or tasks further down in the file, so no two wait for each other and nearly every run ends.
 //!
 //! Knows nothing of machines, or of how a scenario is read.
 

@@ -185,7 +185,8 @@ fn strategies() {
 fn the_reference_is_the_reference() {
     let output = atropos(&folder("reference", &[]), "reference").output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty());
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), atropos::scenario::REFERENCE);
+    let (reference, differences) = (atropos::scenario::REFERENCE, atropos::tokio_program::DIFFERENCES);
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{reference}\n{differences}"));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::{Choices, Question};
 /// use atropos::choice::{Choices, Given, Kind, Options, Question};
 /// use atropos::id::TaskId;
 ///
-/// let mut given = Given::new(&[7, 2]);
+/// let mut given = Given::new(&[7_u64, 2]);
 /// let question = Question { kind: Kind::SleepLength, subject: TaskId::MAIN, options: Options::Range { min: 1, max: 5 } };
 /// assert_eq!([(); 3].map(|()| given.answer(&question)), [2, 2, 0]);
 /// ```

@@ -24,11 +24,15 @@ pub(super) struct Gather {
 }
 
 impl EventLoop<'_> {
-    /// `gather(*children)`, called by a task.
-    pub(super) fn begin_gather(&mut self, children: ListId, return_exceptions: bool, by: TaskId) -> FutureId {
+    /// `gather(*children)`, called by a task; the `new` newest tasks were made for it.
+    pub(super) fn begin_gather(&mut self, children: ListId, new: u32, return_exceptions: bool, by: TaskId) -> FutureId {
         let gather = self.gathers.len() as u32;
         let future = self.futures.add(Owner::Gather(gather));
         let inline = self.program.profile.gather_done == GatherDone::Inline;
+        // gather goes from child to child: it makes a task, or asks to be told. So what is told at once stands between
+        // the first steps of the new tasks, which are the last in the queue.
+        let between = if inline { 0 } else { new as usize };
+        let mut first_steps = self.ready.split_off(self.ready.len() - between).into_iter().peekable();
         let mut distinct = 0;
         for item in self.memory.list(children) {
             let &Value::Handle(child) = item else { unreachable!("a gather has handles") };
@@ -38,7 +42,11 @@ impl EventLoop<'_> {
             }
             distinct += 1;
             if !state.is_done() {
+                let owner = state.owner;
                 self.futures.add_callback(child, Callback::Gather(gather));
+                if let Owner::Task(task) = owner {
+                    self.ready.extend(first_steps.next_if_eq(&Handle::Step(task)));
+                }
             } else if !inline {
                 self.ready.push(Handle::GatherChild { gather, child });
             }

@@ -78,8 +78,8 @@ impl<C: Choices + ?Sized> Runtime for Running<'_, '_, C> {
         Ok(())
     }
 
-    fn gather(&mut self, children: ListId, return_exceptions: bool) -> FutureId {
-        self.event_loop.begin_gather(children, return_exceptions, self.task)
+    fn gather(&mut self, children: ListId, new: u32, return_exceptions: bool) -> FutureId {
+        self.event_loop.begin_gather(children, new, return_exceptions, self.task)
     }
 
     fn state(&self, future: FutureId) -> FutureState {

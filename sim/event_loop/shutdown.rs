@@ -47,7 +47,7 @@ impl EventLoop<'_> {
             // Nobody is there to be told that the recursion was too deep.
             _ = self.cancel(self.memory.handle(left, at), Requester::Shutdown, None);
         }
-        let gathered = self.begin_gather(left, true, TaskId::MAIN);
+        let gathered = self.begin_gather(left, 0, true, TaskId::MAIN);
         self.futures.add_callback(gathered, Callback::Stop);
         self.phase = Phase::CancelAll(left);
     }

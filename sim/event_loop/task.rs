@@ -83,7 +83,8 @@ impl EventLoop<'_> {
             return self.resume_task(task, Err(Error { ty: ErrorType::RUNTIME_ERROR, message }), choices);
         }
         if !state.must_cancel {
-            let what = if state.started { What::Resumed { task, by: Wake::Yield } } else { What::Started { task } };
+            let was_started = std::mem::replace(&mut state.started, true);
+            let what = if was_started { What::Resumed { task, by: Wake::Yield } } else { What::Started { task } };
             self.recorder.record(what);
         }
         self.resume_task(task, Ok(Value::None), choices);
@@ -128,8 +129,16 @@ impl EventLoop<'_> {
             let lists = self.leave_wait(task, wait, input.is_ok());
             input = input.map(|_| lists);
         }
-        self.tasks[task.index()].started = true;
-        let mut goes_on = self.run_frame(task, input, choices);
+        if let Some(input) = self.run_frame(task, input, choices) {
+            self.run_more_frames(task, input, choices);
+        }
+    }
+
+    /// Goes on with a task whose innermost coroutine is another one now. Apart from the common case, which is that
+    /// there is but one.
+    #[cold]
+    fn run_more_frames<C: Choices + ?Sized>(&mut self, task: TaskId, input: Result<Value, Error>, choices: &mut C) {
+        let mut goes_on = Some(input);
         while let Some(input) = goes_on {
             goes_on = self.run_frame(task, input, choices);
         }
@@ -137,6 +146,7 @@ impl EventLoop<'_> {
 
     /// Runs the innermost coroutine of a task until it waits, calls another one in place, or ends. Returns what the
     /// coroutine that is the innermost then goes on with, if the task does not wait.
+    #[inline(always)]
     fn run_frame<C: Choices + ?Sized>(
         &mut self,
         task: TaskId,
@@ -196,6 +206,7 @@ impl EventLoop<'_> {
         Err(error)
     }
 
+    #[inline(always)]
     fn sleep<C: Choices + ?Sized>(&mut self, task: TaskId, min: Nanos, max: Nanos, choices: &mut C) {
         let mut length = min;
         if min < max {
@@ -215,6 +226,7 @@ impl EventLoop<'_> {
 
     /// From here on the task waits on a new future of its own; a task that was cancelled while it ran is cancelled
     /// now that it waits.
+    #[inline(always)]
     pub(super) fn begin_own(&mut self, task: TaskId, waits_for: WaitsFor) -> u32 {
         let state = &mut self.tasks[task.index()];
         state.own_serial += 1;

@@ -68,6 +68,7 @@ impl<T: Copy> Timers<T> {
         self.next_sequence = 0;
     }
 
+    #[inline]
     pub(super) fn set(&mut self, due: Time, carried: T) {
         let entry = Entry { due, sequence: self.next_sequence, carried };
         self.next_sequence += 1;

@@ -129,6 +129,7 @@ impl<'a> Writer<'a> {
         let mut found = self.handles();
         found.extend(self.instances(self.here.below));
         found.extend(self.free_coroutines());
+        found.push("current".to_owned());
         found
     }
 

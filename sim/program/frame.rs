@@ -10,6 +10,7 @@ use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
 use crate::time::{Nanos, Time};
 use crate::trace::What;
 
+use super::memory::Frame;
 use super::show::{DEEPEST_LIST, Lookup, display, text_of};
 use super::{
     Attribute, Body, Comparison, Error, ErrorType, Expr, ExprId, FrameId, Local, Memory, Op, Piece, Place, Program,
@@ -89,8 +90,8 @@ pub trait Runtime {
     ///
     /// As [`Runtime::cancel`].
     fn cancel_all(&mut self, message: Option<TextId>) -> Result<(), Error>;
-    /// Gathers a list of handles.
-    fn gather(&mut self, children: ListId, return_exceptions: bool) -> FutureId;
+    /// Gathers a list of handles; the `new` newest tasks were made of coroutines for it.
+    fn gather(&mut self, children: ListId, new: u32, return_exceptions: bool) -> FutureId;
     /// How a future stands.
     fn state(&self, future: FutureId) -> FutureState;
     /// `future.result()`, which may take the error out of a cancelled task.
@@ -142,21 +143,29 @@ const DEEPEST_CALL: u32 = 1000;
 /// Runs a frame from where it is: at its start, or at the operation that waited, with what it waited for.
 ///
 /// What most steps are is executed right here; the rest, and everything that can raise, is in `Run::execute`.
+#[inline(always)]
 pub fn resume<R: Runtime>(program: &Program, rt: &mut R, frame: FrameId, input: Result<Value, Error>) -> Next {
     let memory = rt.memory();
     let mut steps_left = memory.steps_left;
     let state = &mut memory.frames[frame.0 as usize];
-    let (begun, instance, locals) = (state.begun, state.instance, state.locals);
-    let mut pc = state.pc;
-    let consts = &program.consts[state.consts as usize..];
-    let body = &program.bodies[state.body as usize];
+    let Frame { instance, body, consts, locals, mut pc, begun, .. } = *state;
     state.begun = true;
-    let mut run = Run { program, rt, frame, instance, body, consts, locals };
+    let body = &program.bodies[body as usize];
+    let consts = &program.consts[consts as usize..];
+    // Made where it is needed: most operations do without.
+    macro_rules! run {
+        () => {
+            Run { program, rt, frame, instance, body, consts, locals }
+        };
+    }
 
     let mut raised = None;
     match input {
         Ok(value) if begun => {
-            run.bind_input(&body.ops[pc as usize], value);
+            match &body.ops[pc as usize] {
+                Op::Sleep { .. } => {}
+                op => run!().bind_input(op, value),
+            }
             pc += 1;
         }
         Ok(_) => {}
@@ -169,7 +178,7 @@ pub fn resume<R: Runtime>(program: &Program, rt: &mut R, frame: FrameId, input: 
             let Some(guard) = body.guards.iter().find(|guard| guard.from <= pc && pc < guard.to) else {
                 break Next::Raised(error);
             };
-            run.bind(guard.error, Value::Error(error));
+            run!().bind(guard.error, Value::Error(error));
             pc = guard.target;
         }
         // Until an operation raises.
@@ -180,19 +189,21 @@ pub fn resume<R: Runtime>(program: &Program, rt: &mut R, frame: FrameId, input: 
             steps_left -= 1;
             match body.ops[pc as usize] {
                 Op::Print(Text::Const(slot)) => {
-                    let text = run.constant_text(slot);
-                    run.rt.record(What::Printed { task: run.rt.current(), text });
+                    let text = constant_text(consts, slot);
+                    rt.record(What::Printed { task: rt.current(), text });
                     pc += 1;
                 }
                 Op::Sleep { min, max } => {
-                    let shortest = run.nanos(min);
-                    let longest = if min == max { shortest } else { run.nanos(max) };
+                    let shortest = nanos(consts, min);
+                    let longest = if min == max { shortest } else { nanos(consts, max) };
                     break 'frame Next::Sleep { min: shortest, max: longest };
                 }
                 Op::Jump(to) => pc = to,
-                Op::Point(point) if run.program.actions_at(instance, point).is_empty() => pc += 1,
-                Op::NextItem { cursor, item, done } => pc = if run.next_item(cursor, item) { pc + 1 } else { done },
-                ref op => match run.execute(op) {
+                Op::Point(point) if program.actions_at(instance, point).is_empty() => pc += 1,
+                Op::NextItem { cursor, item, done } => {
+                    pc = if next_item(rt.memory(), locals, cursor, item) { pc + 1 } else { done };
+                }
+                ref op => match run!().execute(op) {
                     Ok(Flow::On) => pc += 1,
                     Ok(Flow::To(to)) => pc = to,
                     Ok(Flow::Out(next)) => break 'frame next,
@@ -201,10 +212,39 @@ pub fn resume<R: Runtime>(program: &Program, rt: &mut R, frame: FrameId, input: 
             }
         };
     };
-    let memory = run.rt.memory();
+    let memory = rt.memory();
     memory.steps_left = steps_left;
     memory.frames[frame.0 as usize].pc = pc;
     next
+}
+
+/// Binds the next item of a loop, if there is one.
+fn next_item(memory: &mut Memory, locals: u32, cursor: Local, item: Local) -> bool {
+    let place = |local: Local| locals as usize + usize::from(local.0);
+    let Value::Int(at) = memory.locals[place(cursor)] else { unreachable!("a cursor counts") };
+    let next = match memory.locals[place(cursor) + 1] {
+        Value::Int(end) => (at < end).then_some(Value::Int(at)),
+        Value::List(list) => memory.list(list).get(at as usize).copied(),
+        other => unreachable!("{other:?} is not iterable"),
+    };
+    let Some(value) = next else { return false };
+    memory.locals[place(cursor)] = Value::Int(at + 1);
+    memory.locals[place(item)] = value;
+    true
+}
+
+fn constant_text(consts: &[Value], slot: Slot) -> TextId {
+    match consts[slot.0 as usize] {
+        Value::Text(text) => text,
+        other => unreachable!("a text is a text, not {other:?}"),
+    }
+}
+
+fn nanos(consts: &[Value], slot: Slot) -> Nanos {
+    match consts[slot.0 as usize] {
+        Value::Int(nanos) => Nanos(nanos as u64),
+        other => unreachable!("a length is an integer, not {other:?}"),
+    }
 }
 
 /// Where an operation leads.
@@ -277,7 +317,7 @@ impl<R: Runtime> Run<'_, R> {
             Op::Return(value) => return Ok(Flow::Out(Next::Returned(self.eval(value)?))),
             Op::Spawn { what, into } => {
                 let started = match self.eval(what)? {
-                    Value::List(list) => Value::List(self.start_all(list)?),
+                    Value::List(list) => Value::List(self.start_all(list)?.0),
                     one => Value::Handle(self.start(one)?),
                 };
                 if let Some(local) = into {
@@ -303,8 +343,8 @@ impl<R: Runtime> Run<'_, R> {
                 let Value::List(list) = self.eval(what)? else {
                     return Err(self.error(ErrorType::TYPE_ERROR, "gather takes a list"));
                 };
-                let children = self.start_all(list)?;
-                let future = self.rt.gather(children, return_exceptions);
+                let (children, new) = self.start_all(list)?;
+                let future = self.rt.gather(children, new, return_exceptions);
                 if let Some(local) = into {
                     self.bind(local, Value::Handle(future));
                 }
@@ -314,7 +354,7 @@ impl<R: Runtime> Run<'_, R> {
                     return Err(self.error(ErrorType::TYPE_ERROR, "wait takes a list"));
                 };
                 let over = self.wait_set(list)?;
-                let timeout = timeout.map(|slot| self.nanos(slot));
+                let timeout = timeout.map(|slot| nanos(self.consts, slot));
                 return Ok(Flow::Out(Next::Wait { over, timeout, return_when }));
             }
             Op::Set { place, value } => {
@@ -378,20 +418,6 @@ impl<R: Runtime> Run<'_, R> {
             }
         }
         Ok(Flow::On)
-    }
-
-    fn constant_text(&self, slot: Slot) -> TextId {
-        match self.consts[slot.0 as usize] {
-            Value::Text(text) => text,
-            other => unreachable!("a text is a text, not {other:?}"),
-        }
-    }
-
-    fn nanos(&self, slot: Slot) -> Nanos {
-        match self.consts[slot.0 as usize] {
-            Value::Int(nanos) => Nanos(nanos as u64),
-            other => unreachable!("a length is an integer, not {other:?}"),
-        }
     }
 
     /// Lets strike what the scenario has in store for this point.
@@ -459,18 +485,23 @@ impl<R: Runtime> Run<'_, R> {
         }
     }
 
-    /// A new list with a task for each coroutine of `list`; the same coroutine object twice is the same task.
-    fn start_all(&mut self, list: ListId) -> Result<ListId, Error> {
+    /// A new list with a task for each coroutine of `list`, and how many tasks that made; the same coroutine object
+    /// twice is the same task.
+    fn start_all(&mut self, list: ListId) -> Result<(ListId, u32), Error> {
         let started = self.rt.memory().new_list();
+        let mut new = 0;
         for at in 0..self.rt.memory_ref().list(list).len() {
             let item = self.rt.memory_ref().list(list)[at];
             let handle = match self.started_before(list, at) {
                 Some(earlier) => self.rt.memory_ref().list(started)[earlier],
-                None => Value::Handle(self.start(item)?),
+                None => {
+                    new += u32::from(!matches!(item, Value::Handle(_)));
+                    Value::Handle(self.start(item)?)
+                }
             };
             self.rt.memory().list_mut(started).push(handle);
         }
-        Ok(started)
+        Ok((started, new))
     }
 
     /// Where the coroutine object at this place of a list stands in the list before, if it does.
@@ -498,21 +529,7 @@ impl<R: Runtime> Run<'_, R> {
             let message = "Passing coroutines is forbidden, use tasks explicitly.";
             return Err(self.error(ErrorType::TYPE_ERROR, message));
         }
-        self.start_all(list)
-    }
-
-    /// Binds the next item of a loop, if there is one.
-    fn next_item(&mut self, cursor: Local, item: Local) -> bool {
-        let Value::Int(at) = self.local(cursor) else { unreachable!("a cursor counts") };
-        let next = match self.local(Local(cursor.0 + 1)) {
-            Value::Int(end) => (at < end).then_some(Value::Int(at)),
-            Value::List(list) => self.rt.memory_ref().list(list).get(at as usize).copied(),
-            other => unreachable!("{other:?} is not iterable"),
-        };
-        let Some(value) = next else { return false };
-        self.bind(cursor, Value::Int(at + 1));
-        self.bind(item, value);
-        true
+        Ok(self.start_all(list)?.0)
     }
 
     fn list(&mut self, expr: ExprId) -> Result<ListId, Error> {
@@ -722,7 +739,7 @@ impl<R: Runtime> Run<'_, R> {
 
     fn text(&mut self, text: Text) -> Result<TextId, Error> {
         let template = match text {
-            Text::Const(slot) => return Ok(self.constant_text(slot)),
+            Text::Const(slot) => return Ok(constant_text(self.consts, slot)),
             Text::Template(template) => &self.program.templates[template as usize],
         };
         let mut out = std::mem::take(&mut self.rt.memory().scratch.text);

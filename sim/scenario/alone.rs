@@ -67,7 +67,7 @@ impl Runtime for Alone {
     fn cancel_all(&mut self, _: Option<TextId>) -> Result<(), Error> {
         unreachable!("alone")
     }
-    fn gather(&mut self, _: ListId, _: bool) -> FutureId {
+    fn gather(&mut self, _: ListId, _: u32, _: bool) -> FutureId {
         unreachable!("alone")
     }
     fn state(&self, _: FutureId) -> FutureState {

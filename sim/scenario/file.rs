@@ -11,7 +11,7 @@ use crate::program::{ErrorTypes, Limits, Profile, Schedule};
 
 use super::constants::Constant;
 use super::expect::{self, Expectations};
-use super::faults::{self, Fault};
+use super::faults;
 use super::reader::{Quoted, Reader, Span, Table, Value, describe, unknown};
 use super::resolve::ATTRIBUTES;
 use super::steps::{Name, Step, read_steps};
@@ -103,9 +103,9 @@ fn read_tables(reader: &mut Reader, table: &Table, known: Vec<StrategyText>) -> 
         None => Expectations::default(),
     };
     let tasks = read_entries(reader, table, "task", read_task);
-    let mut faults = read_entries(reader, table, "fail", faults::read_fail);
-    faults.extend(read_entries(reader, table, "cancel", faults::read_cancel));
-    faults.sort_by_key(|fault: &Fault| fault.span.start);
+    // In TOML there is no order between the two; cancellations go first, because a failure leaves the point.
+    let mut faults = read_entries(reader, table, "cancel", faults::read_cancel);
+    faults.extend(read_entries(reader, table, "fail", faults::read_fail));
     check_count(reader, &tasks, limits.tasks);
     Some(Scenario {
         about: about?,

@@ -28,6 +28,8 @@ use crate::trace::{Outcome, Requester, Trace};
 use shared::Shared;
 
 /// What a program does here that it does not do on the event loop, as Markdown.
+///
+#[doc = include_str!("differences.md")]
 pub const DIFFERENCES: &str = include_str!("differences.md");
 
 /// A strategy as a Rust programmer would write it, to be read beside its Python twin.

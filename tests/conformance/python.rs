@@ -35,7 +35,7 @@ pub fn interpreters() -> &'static [Python] {
             }
         }
         assert!(
-            !found.is_empty() || variable("ATROPOS_REQUIRE_PYTHON").is_none_or(|value| value != "1"),
+            !found.is_empty() || !is_required(),
             "expected a Python from 3.8 to 3.13 on PATH or in ~/.pyenv/versions, but found none"
         );
         found
@@ -46,9 +46,15 @@ pub fn interpreters() -> &'static [Python] {
 pub fn reader() -> Option<&'static Python> {
     let newest = interpreters().last().filter(|python| !matches!(python.profile.name, "3.8" | "3.9" | "3.10"));
     if newest.is_none() {
+        assert!(!is_required(), "expected a Python from 3.11 on, which can read TOML, but found only older ones");
         println!("skipped: everything, because reading TOML takes a Python from 3.11 on");
     }
     newest
+}
+
+/// Whether the environment says that what needs Python must not be skipped.
+fn is_required() -> bool {
+    variable("ATROPOS_REQUIRE_PYTHON").is_some_and(|value| value == "1")
 }
 
 pub fn variable(name: &str) -> Option<String> {

@@ -164,16 +164,16 @@ class Program:
         return [name]
 
     def actions(self, instance, point):
-        """What strikes when an instance passes a point: failures first, each kind in file order."""
-        for fail in self.json.get("fails", []):
-            if instance in self.group(fail["task"]) and fail.get("at", point) == point:
-                yield fail, None
+        """What strikes when an instance passes a point: cancellations first, each kind in file order."""
         for cancel in self.json.get("cancels", []):
             if "at" not in cancel or cancel["at"] != point:
                 continue
             for victim in self.group(cancel["task"]):
                 if instance in (self.group(cancel["by"]) if "by" in cancel else [victim]):
                     yield cancel, victim
+        for fail in self.json.get("fails", []):
+            if instance in self.group(fail["task"]) and fail.get("at", point) == point:
+                yield fail, None
 
 
 class Run(virtual_loop.VirtualLoop):
