@@ -30,14 +30,13 @@ pub(super) struct Task {
     itself: AwaitOfItself,
 }
 
-/// Whether a task has awaited itself.
+/// Whether a task has awaited itself. If so, asyncio has left a mark on its future, so that everybody who awaits it from
+/// then on is told at once of an error that they have not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum AwaitOfItself {
     Never,
     /// The next step tells it that this is an error.
     Untold,
-    /// It has been told. asyncio leaves a mark on its future, so that everybody who awaits it from now on is told at
-    /// once of an error that they have not made.
     Told,
 }
 
@@ -242,7 +241,7 @@ impl EventLoop<'_> {
     fn await_future(&mut self, task: TaskId, future: FutureId) -> Option<Result<Value, Error>> {
         if let Owner::Task(awaited) = self.futures[future].owner {
             let state = &mut self.tasks[awaited.index()];
-            if state.itself == AwaitOfItself::Told {
+            if state.itself != AwaitOfItself::Never {
                 let error = self.runtime_error("await wasn't used with future");
                 self.recorder.record(What::Raised { task, error });
                 return Some(Err(error));
