@@ -15,6 +15,11 @@ use crate::trace::{Requester, What};
 #[derive(Debug)]
 pub(super) struct TooDeep;
 
+impl TooDeep {
+    /// What Python says then.
+    pub(super) const MESSAGE: &str = "maximum recursion depth exceeded";
+}
+
 /// How many gathers may be nested in each other: half as many as Python's recursion limit lets, so that the stack of
 /// a test's thread is enough in a debug build.
 const DEEPEST_NEST: u32 = 500;

@@ -21,6 +21,8 @@ pub(super) struct Gather {
     counted: u32,
     return_exceptions: bool,
     cancel_requested: bool,
+    /// Whether its children are being asked right now: who comes back here goes in a circle.
+    asks_children: bool,
 }
 
 impl EventLoop<'_> {
@@ -58,6 +60,7 @@ impl EventLoop<'_> {
             counted: 0,
             return_exceptions,
             cancel_requested: false,
+            asks_children: false,
         });
         self.recorder.record(What::Gathered { future, by, children: distinct });
         if distinct == 0 {
@@ -154,21 +157,31 @@ impl EventLoop<'_> {
         message: Option<TextId>,
         depth: u32,
     ) -> Result<bool, TooDeep> {
-        let Gather { future, children, .. } = self.gathers[gather as usize];
+        let Gather { future, children, asks_children, .. } = self.gathers[gather as usize];
+        if asks_children {
+            return Err(TooDeep);
+        }
         if self.futures[future].is_done() {
             let since = self.futures[future].done_since;
             self.recorder.record(What::GatherCancelRefused { future, by, since });
             return Ok(false);
         }
         self.recorder.record(What::GatherCancelRequested { future, by, message });
-        let mut any = false;
+        self.gathers[gather as usize].asks_children = true;
+        let mut any = Ok(false);
         for at in 0..self.memory.list(children).len() {
             let child = self.memory.handle(children, at);
-            any |= self.cancel_nested(child, by, message, depth + 1)?;
+            match self.cancel_nested(child, by, message, depth + 1) {
+                Ok(accepted) => any = any.map(|any| any | accepted),
+                Err(too_deep) => {
+                    any = Err(too_deep);
+                    break;
+                }
+            }
         }
-        if any {
-            self.gathers[gather as usize].cancel_requested = true;
-        }
-        Ok(any)
+        let state = &mut self.gathers[gather as usize];
+        state.asks_children = false;
+        state.cancel_requested |= matches!(any, Ok(true));
+        any
     }
 }

@@ -66,7 +66,7 @@ impl<C: Choices + ?Sized> Runtime for Running<'_, '_, C> {
         self.check_message(message)?;
         match self.event_loop.cancel(future, Requester::Task(self.task), message) {
             Ok(accepted) => Ok(accepted),
-            Err(TooDeep) => Err(self.error(ErrorType::RECURSION_ERROR, "maximum recursion depth exceeded")),
+            Err(TooDeep) => Err(self.error(ErrorType::RECURSION_ERROR, TooDeep::MESSAGE)),
         }
     }
 

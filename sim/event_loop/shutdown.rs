@@ -2,10 +2,11 @@
 //!
 //! Knows nothing of what the tasks do with their cancellation.
 
+use super::cancel::TooDeep;
 use super::{Callback, EventLoop, Handle, future};
 use crate::choice::{Choices, Kind};
 use crate::id::{ListId, TaskId};
-use crate::program::Value;
+use crate::program::{Error, ErrorType, Value};
 use crate::trace::{Outcome, Requester, What};
 
 /// How far `run()` has come.
@@ -28,7 +29,7 @@ impl EventLoop<'_> {
                 self.tell_unhandled(left);
                 self.begin_rounds();
             }
-            Phase::Rounds(0) => self.close(),
+            Phase::Rounds(0) => self.close(None),
             Phase::Rounds(more) => {
                 self.phase = Phase::Rounds(more - 1);
                 self.ready.push(Handle::ShutdownRound);
@@ -44,8 +45,11 @@ impl EventLoop<'_> {
         }
         self.recorder.record(What::ShutdownBegan { left: count });
         for at in 0..count as usize {
-            // Nobody is there to be told that the recursion was too deep.
-            _ = self.cancel(self.memory.handle(left, at), Requester::Shutdown, None);
+            if self.cancel(self.memory.handle(left, at), Requester::Shutdown, None).is_err() {
+                // It comes out of `run()`, in place of what main has come to.
+                let message = Some(self.memory.texts().intern(TooDeep::MESSAGE));
+                return self.close(Some(Error { ty: ErrorType::RECURSION_ERROR, message }));
+            }
         }
         let gathered = self.begin_gather(left, 0, true, TaskId::MAIN);
         self.futures.add_callback(gathered, Callback::Stop);
@@ -96,15 +100,15 @@ impl EventLoop<'_> {
         self.ready.push(Handle::ShutdownRound);
     }
 
-    /// The loop is closed; a task that has not ended by now never will.
-    fn close(&mut self) {
+    /// The loop is closed, maybe because of an error; a task that has not ended by now never will.
+    fn close(&mut self, error: Option<Error>) {
         for at in 0..self.tasks.len() as u32 {
             if !self.futures[self.tasks[at as usize].future].is_done() {
                 self.recorder.record(What::Dropped { task: TaskId(at) });
             }
         }
         let main = self.tasks[0].future;
-        let outcome = match self.take_result(main) {
+        let outcome = match error.map_or_else(|| self.take_result(main), Err) {
             Ok(value) => Outcome::Finished(value),
             Err(error) => Outcome::Failed(error),
         };

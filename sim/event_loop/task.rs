@@ -27,8 +27,17 @@ pub(super) struct Task {
     /// Whether somebody has asked for a cancellation that the task has not seen yet.
     pub(super) cancel_requested: bool,
     started: bool,
-    /// Whether it awaited itself, which the next step tells it.
-    awaited_itself: bool,
+    itself: AwaitOfItself,
+}
+
+/// Whether a task has awaited itself. If so, asyncio has left a mark on its future, so that everybody who awaits it from
+/// then on is told at once of an error that they have not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum AwaitOfItself {
+    Never,
+    /// The next step tells it that this is an error.
+    Untold,
+    Told,
 }
 
 /// What a task waits for.
@@ -67,7 +76,7 @@ impl EventLoop<'_> {
             must_cancel: false,
             cancel_requested: false,
             started: false,
-            awaited_itself: false,
+            itself: AwaitOfItself::Never,
         });
         self.memory.set_newest(instance, future);
         self.recorder.record(What::Created { task, by, instance });
@@ -78,9 +87,10 @@ impl EventLoop<'_> {
     /// The queued step of a task: its first, or the one after `sleep(0)`.
     pub(super) fn step_task<C: Choices + ?Sized>(&mut self, task: TaskId, choices: &mut C) {
         let state = &mut self.tasks[task.index()];
-        if std::mem::take(&mut state.awaited_itself) {
-            let message = Some(self.memory.texts().intern(&format!("Task cannot await on itself: {task}")));
-            return self.resume_task(task, Err(Error { ty: ErrorType::RUNTIME_ERROR, message }), choices);
+        if state.itself == AwaitOfItself::Untold {
+            state.itself = AwaitOfItself::Told;
+            let error = self.runtime_error(&format!("Task cannot await on itself: {task}"));
+            return self.resume_task(task, Err(error), choices);
         }
         if !state.must_cancel {
             let was_started = std::mem::replace(&mut state.started, true);
@@ -156,7 +166,7 @@ impl EventLoop<'_> {
         let frame = self.tasks[task.index()].frame;
         match resume(self.program, &mut Running { event_loop: self, choices, task }, frame, input) {
             Next::Sleep { min, max } => self.sleep(task, min, max, choices),
-            Next::Await(future) => self.await_future(task, future),
+            Next::Await(future) => return self.await_future(task, future),
             Next::Wait { over, timeout, return_when } => self.begin_wait(task, over, timeout, return_when),
             Next::Call(instance) => {
                 self.tasks[task.index()].frame = self.memory.open(self.program, instance, Some(frame));
@@ -239,11 +249,20 @@ impl EventLoop<'_> {
         state.own_serial
     }
 
-    fn await_future(&mut self, task: TaskId, future: FutureId) {
-        if self.tasks[task.index()].future == future {
-            self.tasks[task.index()].awaited_itself = true;
-            self.ready.push(Handle::Step(task));
-            return;
+    /// Returns an error if the task does not get to wait at all.
+    fn await_future(&mut self, task: TaskId, future: FutureId) -> Option<Result<Value, Error>> {
+        if let Owner::Task(awaited) = self.futures[future].owner {
+            let state = &mut self.tasks[awaited.index()];
+            if state.itself != AwaitOfItself::Never {
+                let error = self.runtime_error("await wasn't used with future");
+                self.recorder.record(What::Raised { task, error });
+                return Some(Err(error));
+            }
+            if awaited == task {
+                state.itself = AwaitOfItself::Untold;
+                self.ready.push(Handle::Step(task));
+                return None;
+            }
         }
         self.recorder.record(What::Awaited { task, future });
         self.add_done_callback(future, Callback::Wake(task));
@@ -255,6 +274,11 @@ impl EventLoop<'_> {
                 self.tasks[task.index()].must_cancel = false;
             }
         }
+        None
+    }
+
+    fn runtime_error(&mut self, message: &str) -> Error {
+        Error { ty: ErrorType::RUNTIME_ERROR, message: Some(self.memory.texts().intern(message)) }
     }
 
     /// The timer of a task's own future fires: whatever it waits for on its own is over.

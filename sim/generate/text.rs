@@ -380,7 +380,7 @@ impl<'a> Writer<'a> {
         self.line(&format!("            {{ print = \"{{{item}.type}}\" }},"));
         self.line("        ] },");
         self.line("    ], except = { \"AttributeError\" = [");
-        self.line(&format!("        {{ print = \"{{{item}}}\" }},"));
+        self.line(&format!("        {{ print = \"done: {{{item} == 'done'}}\" }},"));
         self.line("    ] } },");
         self.line("] },");
     }

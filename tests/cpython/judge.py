@@ -435,7 +435,7 @@ class Coroutine(collections.abc.Coroutine):
             raise
         if task._must_cancel and isinstance(awaited, (asyncio.Task, Gather)) and awaited is not task:
             # The task cancels what it awaits as soon as this returns.
-            self.run.ask(awaited, getattr(task, "_cancel_message", None), self.record.number)
+            self.run.ask(awaited, getattr(task, "_cancel_message", None), self.record.number, (task,))
         return awaited
 
     def tell(self, what, *detail):
@@ -583,7 +583,8 @@ class Here:
                 task.depth -= 1
             self.tell("call_returned", self.run.value(value))
             return value
-        if asyncio.isfuture(what) and not what.done():
+        # A future that blocks is a task that has awaited itself: to await it fails at once.
+        if asyncio.isfuture(what) and not what.done() and not what._asyncio_future_blocking:
             task = self.task()
             task.entered = "itself" if what is task.task else "future"
             if task.entered == "future":
