@@ -216,6 +216,13 @@ fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<ExitCode, Refus
             if !arguments.format.is_table() {
                 print(arguments.format, file, &run, &judged, std::mem::take(&mut is_first), out)?;
             }
+            if let Some(name) =
+                arguments.strategy.as_deref().filter(|name| *name != "all" && !file.speaks_of(Some(name)))
+            {
+                out.flush()?;
+                let file = file.path.display();
+                _ = writeln!(io::stderr(), "note: {file} does not list {name}, so nothing was expected of this run");
+            }
             if !judged.verdict.is_good() {
                 out.flush()?;
                 let apart = if std::mem::replace(&mut met, false) { "" } else { "\n" };

@@ -57,7 +57,7 @@ pub struct Judged {
     pub program: Arc<Program>,
     /// What happened.
     pub trace: Trace,
-    /// Whether it was as the scenario expects.
+    /// Whether it was as the scenario expects; good if the scenario does not speak of this strategy.
     pub verdict: Verdict,
 }
 
@@ -113,8 +113,8 @@ impl File {
         Ok(Judged { program, trace, verdict })
     }
 
-    /// Whether the file's expectations are about this strategy.
-    fn speaks_of(&self, strategy: Option<&str>) -> bool {
+    /// Whether the file's expectations are about this strategy: it lists it, or brings its own main.
+    pub fn speaks_of(&self, strategy: Option<&str>) -> bool {
         self.scenario.mains().contains(&strategy)
     }
 

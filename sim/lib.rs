@@ -20,7 +20,7 @@
 //! - `body`: what runs when it is a root future instead.
 //! - `machine`: what search drives: step, and where it can, fork and key.
 //! - `trace`: what happened: events, questions, exactly one outcome; the tally and the fingerprint.
-//! - `verdict`, `experiment`: what a run means; from choices to a judged trace.
+//! - `verdict`, `experiment`: what was expected of a run and what it means; what a program can run on.
 //! - `diagnostic`: what is wrong with a file, and where.
 //!
 //! **Floor 2, the machines**

@@ -249,3 +249,20 @@ fn every_snapshot_is_in_use() {
         }
     }
 }
+
+/// What the articles say that their programs print, byte for byte: the listings' own output, with the blanks that the
+/// articles' text has lost and the programs on CPython have.
+#[test]
+fn the_transcripts_of_the_ten_listings_are_what_the_articles_print() {
+    let listings = atropos::harness::find(&["scenarios/articles".into()]).unwrap();
+    let listings: Vec<_> = listings.into_iter().filter(|path| path.parent().unwrap().ends_with("articles")).collect();
+    assert_eq!(listings.len(), 10);
+    for path in listings {
+        let file = atropos::harness::File::load(&path).unwrap();
+        let [main] = file.scenario.mains()[..] else { panic!("{} has one main", path.display()) };
+        let expected = file.scenario.expectation(main, false).prints.expect("a listing says what it prints");
+        let command = format!("run {} --format transcript", path.display());
+        let output = atropos(Path::new(env!("CARGO_MANIFEST_DIR")), &command).output().unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), expected.join("\n") + "\n", "{}", path.display());
+    }
+}

@@ -43,11 +43,15 @@ fn golden_fingerprints() {
 
 #[test]
 fn separate_processes_print_the_same_bytes() {
-    for runtime in ["asyncio", "tokio"] {
+    let turmoil = cfg!(feature = "network").then_some("turmoil");
+    for runtime in ["asyncio", "tokio"].into_iter().chain(turmoil) {
         for seed in ["0", "7"] {
             let output = |_| {
-                let arguments = ["run", "scenarios", "--format", "json", "--runtime", runtime, "--seed", seed];
-                Command::new(env!("CARGO_BIN_EXE_atropos")).args(arguments).output().unwrap().stdout
+                let arguments = ["run", "scenarios/articles", "--format", "json", "--runtime", runtime, "--seed", seed];
+                let output = Command::new(env!("CARGO_BIN_EXE_atropos")).args(arguments).output().unwrap();
+                // Some of the articles' outputs hold in the ordinary order only.
+                assert!(matches!(output.status.code(), Some(0 | 1)), "{output:?}");
+                output.stdout
             };
             let first = output(0);
             assert!(first.windows(13).any(|bytes| bytes == b"\"fingerprint\""), "every run ends in its fingerprint");

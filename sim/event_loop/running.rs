@@ -6,7 +6,7 @@ use super::cancel::TooDeep;
 use super::{EventLoop, Owner};
 use crate::choice::Choices;
 use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
-use crate::program::{Error, ErrorType, FutureState, Memory, Messages, Runtime, Value};
+use crate::program::{Effects, Error, ErrorType, FutureState, Memory, Messages, Value};
 use crate::time::Time;
 use crate::trace::{Requester, What};
 
@@ -32,7 +32,7 @@ impl<C: Choices + ?Sized> Running<'_, '_, C> {
     }
 }
 
-impl<C: Choices + ?Sized> Runtime for Running<'_, '_, C> {
+impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
     fn memory(&mut self) -> &mut Memory {
         &mut self.event_loop.memory
     }

@@ -5,7 +5,7 @@
 use super::{Callback, EventLoop, Future, Handle, Owner, Running, Timer, future};
 use crate::choice::{Choices, Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, TaskId, TextId};
-use crate::program::{Error, ErrorType, FrameId, Next, Runtime as _, Value, resume};
+use crate::program::{Effects as _, Error, ErrorType, FrameId, Next, Value, resume};
 use crate::time::Nanos;
 use crate::trace::{Outcome, Wake, What};
 

@@ -1,7 +1,7 @@
 //! What a body does next: the interpreter of operations and expressions, written once for all machines.
 //!
 //! [`resume`] runs a frame until it waits, calls another coroutine in place, or ends, and says which as [`Next`].
-//! Everything that happens at once (printing, spawning, cancelling, asking a handle) goes through [`Runtime`], which a
+//! Everything that happens at once (printing, spawning, cancelling, asking a handle) goes through [`Effects`], which a
 //! machine implements; everything that takes a turn is the machine's own affair.
 //!
 //! Knows nothing of turns, queues or timers.
@@ -63,7 +63,7 @@ pub enum FutureState {
 }
 
 /// What a body can do without waiting. A machine implements it for the task that it is running.
-pub trait Runtime {
+pub trait Effects {
     /// The memory that the bodies share.
     fn memory(&mut self) -> &mut Memory;
     /// The same, to be read.
@@ -88,7 +88,7 @@ pub trait Runtime {
     ///
     /// # Errors
     ///
-    /// As [`Runtime::cancel`].
+    /// As [`Effects::cancel`].
     fn cancel_all(&mut self, message: Option<TextId>) -> Result<(), Error>;
     /// Gathers a list of handles; the `new` newest tasks were made of coroutines for it.
     fn gather(&mut self, children: ListId, new: u32, return_exceptions: bool) -> FutureId;
@@ -123,7 +123,7 @@ pub trait Runtime {
 }
 
 /// What a machine's values name is in its memory.
-impl<R: Runtime> Lookup for R {
+impl<R: Effects> Lookup for R {
     fn made_text(&self, id: TextId) -> Option<&str> {
         self.memory_ref().texts.get(id)
     }
@@ -133,7 +133,7 @@ impl<R: Runtime> Lookup for R {
     }
 
     fn instance_of(&self, future: FutureId) -> Option<InstanceId> {
-        Runtime::instance_of(self, future)
+        Effects::instance_of(self, future)
     }
 }
 
@@ -144,7 +144,7 @@ const DEEPEST_CALL: u32 = 1000;
 ///
 /// What most steps are is executed right here; the rest, and everything that can raise, is in `Run::execute`.
 #[inline(always)]
-pub fn resume<R: Runtime>(program: &Program, rt: &mut R, frame: FrameId, input: Result<Value, Error>) -> Next {
+pub fn resume<R: Effects>(program: &Program, rt: &mut R, frame: FrameId, input: Result<Value, Error>) -> Next {
     let memory = rt.memory();
     let mut steps_left = memory.steps_left.saturating_sub(std::mem::take(&mut memory.charged));
     let state = &mut memory.frames[frame.0 as usize];
@@ -277,7 +277,7 @@ struct Run<'a, R> {
     locals: u32,
 }
 
-impl<R: Runtime> Run<'_, R> {
+impl<R: Effects> Run<'_, R> {
     /// Takes what the frame is resumed with to the operation that waited for it.
     fn bind_input(&mut self, op: &Op, value: Value) {
         match *op {
@@ -657,8 +657,11 @@ impl<R: Runtime> Run<'_, R> {
                 let left = self.eval(a)?;
                 if self.is_true(left) { left } else { self.eval(b)? }
             }
-            Expr::Add(a, b) => self.arithmetic(a, b, i64::checked_add)?,
-            Expr::Sub(a, b) => self.arithmetic(a, b, i64::checked_sub)?,
+            Expr::Add(a, b) => self.add(a, b)?,
+            Expr::Sub(a, b) => {
+                let (a, b) = (self.eval(a)?, self.eval(b)?);
+                self.arithmetic(a, b, i64::checked_sub)?
+            }
             Expr::Compare(how, a, b) => {
                 let (a, b) = (self.eval(a)?, self.eval(b)?);
                 Value::Bool(self.compare(how, a, b)?)
@@ -668,7 +671,7 @@ impl<R: Runtime> Run<'_, R> {
 
     fn index(&mut self, of: ExprId, at: ExprId) -> Result<Value, Error> {
         let list = self.list(of)?;
-        let Value::Int(at) = self.eval(at)? else {
+        let Some(at) = self.eval(at)?.as_int() else {
             return Err(self.error(ErrorType::TYPE_ERROR, "list indices must be integers"));
         };
         let items = self.rt.memory_ref().list(list);
@@ -679,9 +682,34 @@ impl<R: Runtime> Run<'_, R> {
         }
     }
 
-    fn arithmetic(&mut self, a: ExprId, b: ExprId, op: fn(i64, i64) -> Option<i64>) -> Result<Value, Error> {
-        let (Value::Int(a), Value::Int(b)) = (self.eval(a)?, self.eval(b)?) else {
-            return Err(self.error(ErrorType::TYPE_ERROR, "only integers can be added and subtracted"));
+    /// Integers, of which `True` and `False` are two, texts, and lists, as Python adds them.
+    fn add(&mut self, a: ExprId, b: ExprId) -> Result<Value, Error> {
+        match (self.eval(a)?, self.eval(b)?) {
+            (Value::Text(a), Value::Text(b)) => {
+                let both = format!("{}{}", text_of(self.program, self.rt, a), text_of(self.program, self.rt, b));
+                let memory = self.rt.memory();
+                memory.charge(both.len() as u64 / 64);
+                Ok(Value::Text(memory.texts.intern(&both)))
+            }
+            (Value::List(a), Value::List(b)) => {
+                let memory = self.rt.memory();
+                let both = memory.new_list();
+                for list in [a, b] {
+                    memory.charge_items(memory.list(list).len());
+                    for at in 0..memory.list(list).len() {
+                        let item = memory.list(list)[at];
+                        memory.list_mut(both).push(item);
+                    }
+                }
+                Ok(Value::List(both))
+            }
+            (a, b) => self.arithmetic(a, b, i64::checked_add),
+        }
+    }
+
+    fn arithmetic(&mut self, a: Value, b: Value, op: fn(i64, i64) -> Option<i64>) -> Result<Value, Error> {
+        let (Some(a), Some(b)) = (a.as_int(), b.as_int()) else {
+            return Err(self.error(ErrorType::TYPE_ERROR, "unsupported operand types"));
         };
         match op(a, b) {
             Some(result) => Ok(Value::Int(result)),
@@ -696,11 +724,13 @@ impl<R: Runtime> Run<'_, R> {
             _ => {}
         }
         let order = match (a, b) {
-            (Value::Int(a), Value::Int(b)) => a.cmp(&b),
             (Value::Text(a), Value::Text(b)) => {
                 text_of(self.program, self.rt, a).cmp(text_of(self.program, self.rt, b))
             }
-            _ => return Err(self.error(ErrorType::TYPE_ERROR, "these two cannot be ordered")),
+            _ => match (a.as_int(), b.as_int()) {
+                (Some(a), Some(b)) => a.cmp(&b),
+                _ => return Err(self.error(ErrorType::TYPE_ERROR, "these two cannot be ordered")),
+            },
         };
         Ok(match how {
             Comparison::Less => order.is_lt(),
@@ -712,7 +742,7 @@ impl<R: Runtime> Run<'_, R> {
 
     fn attribute(&mut self, of: Value, attribute: Attribute) -> Result<Value, Error> {
         let instance = match of {
-            Value::Handle(future) => Runtime::instance_of(self.rt, future),
+            Value::Handle(future) => Effects::instance_of(self.rt, future),
             Value::Coroutine(instance) | Value::Call(instance) => Some(instance),
             _ => None,
         };

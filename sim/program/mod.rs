@@ -20,7 +20,7 @@ mod value;
 
 pub use code::{Action, Body, Guard, Local, Op, OutsideCancel, Place, ReturnWhen, Slot, Strike, Text};
 pub use expr::{Attribute, Comparison, Expr, ExprId};
-pub use frame::{FutureState, Next, Runtime, resume};
+pub use frame::{Effects, FutureState, Next, resume};
 pub use memory::{FrameId, Memory};
 pub use profile::{GatherDone, Messages, Profile};
 pub use show::{Lookup, display, push_printable, quote, repr};

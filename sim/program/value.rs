@@ -29,6 +29,17 @@ pub enum Value {
     Error(Error),
 }
 
+impl Value {
+    /// The number that an integer is, and a `True` or `False`, which Python counts among them.
+    pub fn as_int(self) -> Option<i64> {
+        match self {
+            Value::Int(int) => Some(int),
+            Value::Bool(bool) => Some(i64::from(bool)),
+            _ => None,
+        }
+    }
+}
+
 /// An exception: its type and its only argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Error {

@@ -156,7 +156,8 @@ fn tell_outcome(program: &Program, names: &Names<'_>, outcome: Outcome, time: Ti
             }
         }
         Outcome::OutOfSteps => {
-            out.push_str(&format!("out of steps: the limit is {}\n", program.limits.steps));
+            let limit = program.limits.steps;
+            out.push_str(&format!("out of steps: the limits are {limit} steps, and on turmoil one virtual hour\n"));
         }
         Outcome::Livelocked => {
             let limit = program.limits.turns_at_one_instant;
@@ -422,7 +423,7 @@ time  turn  who       event
             worker    run() reports its unhandled ValueError('stop')
             worker    never ends: the loop is closed
 
-out of steps: the limit is 1000000
+out of steps: the limits are 1000000 steps, and on turmoil one virtual hour
 0 finished, 0 failed, 1 cancelled, 0 running when main ended at 0s
 ",
         );

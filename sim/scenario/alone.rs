@@ -3,7 +3,7 @@
 //! Knows nothing of tasks.
 
 use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
-use crate::program::{Error, FutureState, Memory, Next, Program, Runtime, Value, display, resume};
+use crate::program::{Effects, Error, FutureState, Memory, Next, Program, Value, display, resume};
 use crate::time::Time;
 use crate::trace::What;
 
@@ -37,7 +37,7 @@ pub(super) fn run(program: &Program) -> Vec<String> {
     lines
 }
 
-impl Runtime for Alone {
+impl Effects for Alone {
     fn memory(&mut self) -> &mut Memory {
         &mut self.memory
     }

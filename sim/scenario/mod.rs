@@ -318,7 +318,7 @@ mod tests {
         assert_eq!((own.failed, own.outcome, own.raises), (Some(2), Some(Ending::Finished), None));
         assert_eq!(own.ended, Some(Nanos(1_500_000_000)));
         let tokio = scenario.expectation(Some("poll-and-cancel"), true);
-        assert_eq!((tokio.finished, tokio.failed, tokio.outcome), (Some(0), None, None));
+        assert_eq!((tokio.finished, tokio.failed, tokio.outcome), (Some(0), None, Some(Ending::Finished)));
     }
 
     #[test]

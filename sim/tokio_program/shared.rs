@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::task::{Gather, Task};
 use crate::choice::{Choice, Choices, Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
-use crate::program::{Error, ErrorType, FrameId, FutureState, Memory, Next, Program, Runtime, Value, resume};
+use crate::program::{Effects, Error, ErrorType, FrameId, FutureState, Memory, Next, Program, Value, resume};
 use crate::time::{Nanos, Time};
 use crate::trace::{Outcome, Recorder, Requester, Trace, What};
 
@@ -324,7 +324,7 @@ impl Running<'_> {
     }
 }
 
-impl Runtime for Running<'_> {
+impl Effects for Running<'_> {
     fn memory(&mut self) -> &mut Memory {
         &mut self.state.memory
     }

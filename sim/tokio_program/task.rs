@@ -14,7 +14,7 @@ use super::shared::Shared;
 use super::stage::Stage;
 use super::strategies;
 use crate::id::{FutureId, InstanceId, ListId, TaskId};
-use crate::program::{Error, FutureState, Next, ReturnWhen, Runtime as _, Value};
+use crate::program::{Effects as _, Error, FutureState, Next, ReturnWhen, Value};
 use crate::time::Nanos;
 use crate::trace::{Outcome, Wake, What};
 
