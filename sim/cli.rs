@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::diagnostic::nearest;
 use crate::experiment::Runtime;
 use crate::harness::{self, File, Judged, Rejected, Run};
 use crate::program::Profile;
@@ -375,17 +376,11 @@ fn runtime(name: &str) -> Result<Runtime, String> {
 }
 
 /// What is said about a name that nothing has, with the nearest one that something has, or else one that it is a part
-/// of. Of several, the last is the nearest: it is the newest where it matters.
+/// of.
 fn unknown(what: &str, name: &str, known: &[&str], hint: &str) -> String {
-    let nearest = known
-        .iter()
-        .rev()
-        .map(|&known| (strsim::damerau_levenshtein(known, name), known))
-        .min_by_key(|&(distance, _)| distance)
-        .filter(|&(distance, known)| distance <= known.len() / 3 + 1)
-        .map(|(_, known)| known)
+    let meant = nearest(name, known.iter().copied())
         .or_else(|| known.iter().copied().find(|known| known.contains(name)))
         .map(|known| format!("; did you mean `{known}`?"))
         .unwrap_or_default();
-    format!("there is no {what} `{name}`{nearest} ({hint})")
+    format!("there is no {what} `{name}`{meant} ({hint})")
 }

@@ -19,6 +19,31 @@ pub struct Diagnostic {
     pub help: Vec<String>,
 }
 
+/// The one of `known` that somebody may have meant who wrote `name`, if one is near enough. Of several that are equally
+/// near, the last: who counts one too far means the last, and of versions it is the newest.
+///
+/// ```
+/// use atropos::diagnostic::nearest;
+/// assert_eq!(nearest("taks 1", ["task 0", "task 1"]), Some("task 1"));
+/// assert_eq!(nearest("xyz", ["task 0", "task 1"]), None);
+/// ```
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let length = name.chars().count();
+    let most = length.div_ceil(3);
+    let mut nearest = None;
+    for other in known {
+        // Names are the file's, and a comparison costs the product of their lengths: not where none could be near.
+        if other.chars().count().abs_diff(length) > most {
+            continue;
+        }
+        let distance = strsim::damerau_levenshtein(name, other);
+        if distance <= nearest.map_or(most, |(least, _)| least) {
+            nearest = Some((distance, other));
+        }
+    }
+    nearest.map(|(_, other)| other)
+}
+
 impl Diagnostic {
     /// A message about a place.
     pub fn at(span: Range<usize>, message: impl Into<String>, label: impl Into<String>) -> Diagnostic {

@@ -322,11 +322,6 @@ impl Recorder {
         self.events.push(Event::turn(number, time));
     }
 
-    /// The events so far.
-    pub fn events(&self) -> &[Event] {
-        &self.events
-    }
-
     /// Records what happened. Inlined, so that what is recorded is packed where it is known what it is.
     #[inline(always)]
     pub fn record(&mut self, what: What) {

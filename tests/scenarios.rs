@@ -72,6 +72,10 @@ fn check(file: &File, name: &str, runs: &[(Run, String)]) -> Result<(), Failed> 
     for (run, snapshot) in runs {
         // A seed that is asked nothing is the ordinary run again.
         if run.seed.is_some() && !asked {
+            let stale = folder(name).join(format!("{snapshot}.snap"));
+            if stale.exists() {
+                return Err(format!("nothing is asked in this run, delete {}", stale.display()).into());
+            }
             continue;
         }
         let judged = file.run(run)?;

@@ -29,8 +29,8 @@ pub enum Next {
     },
     /// It awaits a future, and is resumed with its result.
     Await(FutureId),
-    /// It waits for some of a list of handles, which may name one twice. It is resumed with the list of done ones, and the pending ones in
-    /// the list with the next id.
+    /// It waits for some of a list of handles, which may name one twice. It is resumed with the list of done ones, and
+    /// the pending ones are in the list with the next id.
     Wait {
         /// A list of its own.
         over: ListId,

@@ -48,16 +48,6 @@ impl Texts {
         (at < self.ends.len() as u32).then(|| self.at(at))
     }
 
-    /// How many texts there are.
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
     /// All of it, end to end; with the lengths this is what a fingerprint covers.
     pub fn bytes(&self) -> (&str, &[u32]) {
         (&self.bytes, &self.ends)

@@ -76,14 +76,11 @@ fn sentence(names: &Names<'_>, what: What) -> String {
         What::Resumed { by: Wake::Yield, .. } => "resumed: it had yielded".to_owned(),
         What::Resumed { by: Wake::Timer, .. } => "resumed: its sleep is over".to_owned(),
         What::Resumed { by: Wake::Future(future), .. } => format!("resumed: {} is done", names.future(future)),
-        What::CancelRequested { by, message, .. } => {
+        What::CancelRequested { by, message, .. } | What::GatherCancelRequested { by, message, .. } => {
             format!("cancel() by {}: accepted{}", requester(names, by), with_message(names, message))
         }
         What::CancelRefused { by, since, .. } => {
             format!("cancel() by {}: refused, {}", requester(names, by), done_since(since))
-        }
-        What::GatherCancelRequested { by, message, .. } => {
-            format!("cancel() by {}: accepted{}", requester(names, by), with_message(names, message))
         }
         What::GatherCancelRefused { by, since, .. } => {
             format!("cancel() by {}: refused, {}, so no child is asked", requester(names, by), done_since(since))

@@ -6,7 +6,7 @@
 //! not:        "not" not | comparison
 //! comparison: sum (("==" | "!=" | "<" | "<=" | ">" | ">=") sum)?
 //! sum:        unary (("+" | "-") unary)*
-//! unary:      "-" unary | primary
+//! unary:      "-"? primary
 //! primary:    atom ("." name | "[" or "]")*
 //! atom:       integer | text | "True" | "False" | "None" | name | "len" "(" or ")" | "[" (or ",")* "]" | "(" or ")"
 //! ```

@@ -189,7 +189,9 @@ fn tidy(mut errors: Vec<Diagnostic>) -> Vec<Diagnostic> {
     errors.sort_by_key(|error| error.span.as_ref().map_or(usize::MAX, |span| span.start));
     let mut tidied: Vec<Diagnostic> = Vec::new();
     for error in errors {
-        if !tidied.contains(&error) {
+        // Equal ones are about one place, and stand together; to look through all would take long where all is wrong.
+        let start = |error: &Diagnostic| error.span.as_ref().map(|span| span.start);
+        if !tidied.iter().rev().take_while(|other| start(other) == start(&error)).any(|other| *other == error) {
             tidied.push(error);
         }
     }

@@ -9,7 +9,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, nearest};
 use crate::time::Nanos;
 
 use super::duration;
@@ -259,15 +259,10 @@ pub(super) fn describe(value: &DeValue) -> &'static str {
 pub(super) fn unknown<'a>(span: Span, kind: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Diagnostic {
     let known: Vec<&str> = known.into_iter().collect();
     let error = Diagnostic::at(span, format!("there is no {kind} `{name}`"), format!("unknown {kind}"));
-    // Of several that are equally near, the last: who counts one too far means the last of them.
-    let distances = known.iter().rev().map(|other| (strsim::damerau_levenshtein(name, other), *other));
-    let near = distances.min_by_key(|&(distance, _)| distance);
-    match near {
-        Some((distance, other)) if distance <= name.chars().count().div_ceil(3) => {
-            error.help(format!("did you mean `{other}`?"))
-        }
-        _ if known.is_empty() => error.help(format!("no {kind} is expected here")),
-        _ => {
+    match nearest(name, known.iter().copied()) {
+        Some(other) => error.help(format!("did you mean `{other}`?")),
+        None if known.is_empty() => error.help(format!("no {kind} is expected here")),
+        None => {
             const SHOWN: usize = 24;
             let list = known.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
             let more = if known.len() > SHOWN { ", …" } else { "" };

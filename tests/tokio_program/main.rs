@@ -353,6 +353,17 @@ fn a_thousand_tasks_end_at_one_instant() {
     assert_eq!((trace.tally().finished, trace.tally().ended), (1000, atropos::time::Time::ZERO + Nanos(2_010_000_000)));
 }
 
+/// With one child more, `try_join_all` takes the results in order, and the slow task stands before the broken one.
+#[test]
+fn of_more_than_thirty_tasks_a_failure_is_seen_in_their_order() {
+    for (quick, cancelled) in [(28, 1), (29, 0)] {
+        let tasks = program().task("slow", |code| code.sleep(1000)).task("broken", |code| code.raise("no stock"));
+        let crowd = (0..quick).fold(tasks, |build, at| build.task(&format!("quick {at}"), |_| {}));
+        let (_, trace) = run(crowd.strategy("cancel-each-task"));
+        assert_eq!(trace.tally().cancelled, cancelled, "of {} tasks", quick + 2);
+    }
+}
+
 #[cfg(feature = "network")]
 #[test]
 fn what_is_left_of_a_body_that_takes_too_long_on_turmoil_is_a_trace() {
