@@ -37,7 +37,8 @@ impl EventLoop<'_> {
         message: Option<TextId>,
         depth: u32,
     ) -> Result<bool, TooDeep> {
-        if depth > DEEPEST_NEST {
+        // A gather may be reached in as many ways as there are paths to it, so each visit is a step.
+        if depth > DEEPEST_NEST || !self.memory.charge(1) {
             return Err(TooDeep);
         }
         match self.futures[future].owner {
@@ -67,6 +68,7 @@ impl EventLoop<'_> {
             }
             self.recorder.record(What::CancelRequested { task, by, message });
             state.cancel_requested = true;
+            self.memory.charge(1);
             is_first = false;
             match state.waits_for {
                 WaitsFor::Sleep | WaitsFor::Wait(_) if state.own == Own::Pending => {

@@ -116,6 +116,7 @@ impl EventLoop<'_> {
             return self.fail_gather(future, error);
         }
         let results = self.memory.new_list();
+        self.memory.charge_items(count);
         for at in 0..count {
             let child = self.memory.handle(children, at);
             let entry = self.entry(child);

@@ -46,6 +46,9 @@ impl EventLoop<'_> {
         self.recorder.record(What::ShutdownBegan { left: count });
         for at in 0..count as usize {
             if self.cancel(self.memory.handle(left, at), Requester::Shutdown, None).is_err() {
+                if !self.memory.charge(0) {
+                    return self.end(Outcome::OutOfSteps);
+                }
                 // It comes out of `run()`, in place of what main has come to.
                 let message = Some(self.memory.texts().intern(TooDeep::MESSAGE));
                 return self.close(Some(Error { ty: ErrorType::RECURSION_ERROR, message }));

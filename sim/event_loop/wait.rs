@@ -83,6 +83,8 @@ impl EventLoop<'_> {
             let list = if self.futures[future].is_done() { done } else { pending };
             self.memory.list_mut(list).push(Value::Handle(future));
         }
+        self.memory.charge_items(self.memory.list(over).len());
+        self.memory.recycle(over);
         self.memory.make_unordered(done);
         self.memory.make_unordered(pending);
         if tell {

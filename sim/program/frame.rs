@@ -146,7 +146,7 @@ const DEEPEST_CALL: u32 = 1000;
 #[inline(always)]
 pub fn resume<R: Runtime>(program: &Program, rt: &mut R, frame: FrameId, input: Result<Value, Error>) -> Next {
     let memory = rt.memory();
-    let mut steps_left = memory.steps_left;
+    let mut steps_left = memory.steps_left.saturating_sub(std::mem::take(&mut memory.charged));
     let state = &mut memory.frames[frame.0 as usize];
     let Frame { instance, body, consts, locals, mut pc, begun, .. } = *state;
     state.begun = true;
@@ -203,12 +203,20 @@ pub fn resume<R: Runtime>(program: &Program, rt: &mut R, frame: FrameId, input: 
                 Op::NextItem { cursor, item, done } => {
                     pc = if next_item(rt.memory(), locals, cursor, item) { pc + 1 } else { done };
                 }
-                ref op => match run!().execute(op) {
-                    Ok(Flow::On) => pc += 1,
-                    Ok(Flow::To(to)) => pc = to,
-                    Ok(Flow::Out(next)) => break 'frame next,
-                    Err(error) => break Some(error),
-                },
+                ref op => {
+                    let flow = run!().execute(op);
+                    let charged = std::mem::take(&mut rt.memory().charged);
+                    if charged > steps_left {
+                        break 'frame Next::OutOfSteps;
+                    }
+                    steps_left -= charged;
+                    match flow {
+                        Ok(Flow::On) => pc += 1,
+                        Ok(Flow::To(to)) => pc = to,
+                        Ok(Flow::Out(next)) => break 'frame next,
+                        Err(error) => break Some(error),
+                    }
+                }
             }
         };
     };
@@ -492,7 +500,9 @@ impl<R: Runtime> Run<'_, R> {
     fn start_all(&mut self, list: ListId) -> Result<(ListId, u32), Error> {
         let started = self.rt.memory().new_list();
         let mut new = 0;
-        for at in 0..self.rt.memory_ref().list(list).len() {
+        let count = self.rt.memory_ref().list(list).len();
+        self.rt.memory().charge_items(count);
+        for at in 0..count {
             let item = self.rt.memory_ref().list(list)[at];
             let handle = match self.started_before(list, at) {
                 Some(earlier) => self.rt.memory_ref().list(started)[earlier],
@@ -633,6 +643,7 @@ impl<R: Runtime> Run<'_, R> {
             Expr::Current => Value::Handle(self.rt.current_future()),
             Expr::List { first, count } => {
                 let list = self.rt.memory().new_list();
+                self.rt.memory().charge_items(count as usize);
                 for at in first.0..first.0 + count {
                     let item = self.item(ExprId(at))?;
                     self.rt.memory().list_mut(list).push(item);
@@ -772,6 +783,7 @@ impl<R: Runtime> Run<'_, R> {
             }
         }
         let memory = self.rt.memory();
+        memory.charge(out.len() as u64 / 64);
         let made = memory.texts.intern(&out);
         memory.scratch.text = out;
         Ok(made)

@@ -26,6 +26,8 @@ pub(super) struct Frame {
     pub(super) locals: u32,
     /// Who runs this coroutine in place and gets what it returns.
     pub(super) caller: Option<FrameId>,
+    /// Whether it has ended, and only waits for newer frames to give its memory back.
+    closed: bool,
 }
 
 /// The memory of a run.
@@ -43,6 +45,8 @@ pub struct Memory {
     pub(super) texts: Texts,
     pub(super) scratch: Scratch,
     pub(super) steps_left: u64,
+    /// Steps to be taken off what is left.
+    pub(super) charged: u64,
 }
 
 /// Strings that are used again and again and mean nothing in between, so they are no part of what is compared or hashed.
@@ -71,6 +75,8 @@ impl std::hash::Hash for Scratch {
 struct Lists {
     all: Vec<List>,
     used: u32,
+    /// Lists of this run that nothing refers to any more.
+    free: Vec<ListId>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -106,6 +112,8 @@ impl Memory {
         self.frames.clear();
         self.locals.clear();
         self.lists.used = 0;
+        self.lists.free.clear();
+        self.charged = 0;
         self.shared.clear();
         self.shared.extend(program.shared.iter().map(|&(_, initial)| Value::Int(initial)));
         self.started.clear();
@@ -124,16 +132,18 @@ impl Memory {
         if count > 0 {
             self.locals.resize(self.locals.len() + count, Value::Unbound);
         }
-        self.frames.push(Frame { instance, body, consts, pc: 0, begun: false, locals, caller });
+        self.frames.push(Frame { instance, body, consts, pc: 0, begun: false, locals, caller, closed: false });
         FrameId(self.frames.len() as u32 - 1)
     }
 
-    /// Gives the frame's memory back if it is the newest; otherwise it stays until the run ends. Returns its caller.
+    /// Ends a frame, and gives the memory of all ended frames back that no newer one stands on: so what is left does not
+    /// hang on the order in which frames ended. Returns its caller.
     pub fn close(&mut self, frame: FrameId) -> Option<FrameId> {
-        let Frame { caller, locals, .. } = self.frames[frame.0 as usize];
-        if frame.0 as usize + 1 == self.frames.len() {
-            self.frames.pop();
-            self.locals.truncate(locals as usize);
+        let ended = &mut self.frames[frame.0 as usize];
+        ended.closed = true;
+        let caller = ended.caller;
+        while let Some(newest) = self.frames.pop_if(|newest| newest.closed) {
+            self.locals.truncate(newest.locals as usize);
         }
         caller
     }
@@ -155,6 +165,9 @@ impl Memory {
 
     /// A new empty list.
     pub fn new_list(&mut self) -> ListId {
+        if let Some(id) = self.lists.free.pop() {
+            return id;
+        }
         let id = ListId(self.lists.used);
         self.lists.used += 1;
         match self.lists.all.get_mut(id.index()) {
@@ -165,6 +178,26 @@ impl Memory {
             None => self.lists.all.push(List::default()),
         }
         id
+    }
+
+    /// Gives a list back that nothing refers to.
+    pub fn recycle(&mut self, id: ListId) {
+        let list = &mut self.lists.all[id.index()];
+        list.items.clear();
+        list.is_unordered = false;
+        self.lists.free.push(id);
+    }
+
+    /// Counts work that a single operation does as steps: lists have to be paid for, or a program within its limit
+    /// could ask for more memory than there is. False once that is more than is left.
+    pub fn charge(&mut self, steps: u64) -> bool {
+        self.charged += steps;
+        self.charged <= self.steps_left
+    }
+
+    /// Counts the making of a list with so many items.
+    pub fn charge_items(&mut self, count: usize) {
+        self.charge(1 + count as u64 / 8);
     }
 
     /// From here on the list stands for a set: who walks it first has to decide in which order.
