@@ -203,7 +203,6 @@ pub enum Op {
         from: Option<ExprId>,
         /// A list, a text, or the number at which a range ends.
         over: ExprId,
-
         /// Where the loop counts.
         cursor: Local,
     },
