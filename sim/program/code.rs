@@ -199,9 +199,9 @@ pub enum Op {
     },
     /// Begins a `for`: the list, or the end of a range, goes to the local after `cursor`, its start into `cursor`.
     Iterate {
-        /// The first number of a range; 0 for a list.
+        /// The first number of a range; nothing for a list or a text.
         from: Option<ExprId>,
-        /// A list, or the number at which a range ends.
+        /// A list, a text, or the number at which a range ends.
         over: ExprId,
         /// Where the loop counts.
         cursor: Local,

@@ -406,10 +406,12 @@ impl<R: Effects> Run<'_, R> {
             }
             Op::Iterate { from, over, cursor } => {
                 let first = from.map_or(Ok(Value::Int(0)), |from| self.eval(from))?;
-                let over = self.eval(over)?;
-                if !matches!((first, over), (Value::Int(_), Value::Int(_) | Value::List(_))) {
-                    return Err(self.error(ErrorType::TYPE_ERROR, "this is not iterable"));
-                }
+                let over = match (from, first, self.eval(over)?) {
+                    (Some(_), Value::Int(_), end @ Value::Int(_)) => end,
+                    (None, _, list @ Value::List(_)) => list,
+                    (None, _, Value::Text(text)) => self.characters(text),
+                    _ => return Err(self.error(ErrorType::TYPE_ERROR, "this is not iterable")),
+                };
                 if let Value::List(list) = over
                     && self.rt.memory().take_unordered(list)
                 {
@@ -540,6 +542,17 @@ impl<R: Effects> Run<'_, R> {
             return Err(self.error(ErrorType::TYPE_ERROR, message));
         }
         Ok(self.start_all(list)?.0)
+    }
+
+    /// A text as the list that it is to a loop.
+    fn characters(&mut self, text: TextId) -> Value {
+        let all = text_of(self.program, self.rt, text).to_owned();
+        let list = self.rt.memory().new_list();
+        for character in all.chars() {
+            let text = self.rt.memory().texts.intern(character.encode_utf8(&mut [0; 4]));
+            self.rt.memory().list_mut(list).push(Value::Text(text));
+        }
+        Value::List(list)
     }
 
     fn list(&mut self, expr: ExprId) -> Result<ListId, Error> {
