@@ -165,9 +165,16 @@ impl Memory {
 
     /// A new empty list.
     pub fn new_list(&mut self) -> ListId {
-        if let Some(id) = self.lists.free.pop() {
-            return id;
-        }
+        self.lists.free.pop().unwrap_or_else(|| self.unused_list())
+    }
+
+    /// Two new empty lists, the ids of which follow each other: what a wait gives.
+    pub fn new_pair(&mut self) -> (ListId, ListId) {
+        (self.unused_list(), self.unused_list())
+    }
+
+    /// A list that this run has not had yet.
+    fn unused_list(&mut self) -> ListId {
         let id = ListId(self.lists.used);
         self.lists.used += 1;
         match self.lists.all.get_mut(id.index()) {

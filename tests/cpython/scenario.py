@@ -1,7 +1,8 @@
 """Turns scenario files into programs for `judge.py`: an independent reading of the same TOML. Python 3.11 or newer.
 
     scenario.py [--strategies FOLDER] [--strategy NAME] FILE…   one program a line for each file and strategy of it
-    scenario.py --lines < REQUESTS   one program a line for each line {"toml": text, "strategy": text of a strategy}
+    scenario.py --lines < REQUESTS   one program a line for each line {"toml": text, "strategy": text of a strategy};
+                                     or {"unreadable": why} for a text that is no TOML 1.0
 
 Only names are expanded here: the instances of a task, and a strategy's parameters. Steps go through as they are.
 
@@ -31,7 +32,11 @@ def main():
         for line in sys.stdin:
             request = json.loads(line)
             strategy = request.get("strategy")
-            show(program(tomllib.loads(request["toml"]), strategy and tomllib.loads(strategy)))
+            try:
+                show(program(tomllib.loads(request["toml"]), strategy and tomllib.loads(strategy)))
+            except tomllib.TOMLDecodeError as error:
+                # TOML 1.1 lets a step go over several lines; tomllib reads 1.0.
+                show({"unreadable": str(error)})
     for file in arguments.files:
         scenario = tomllib.loads(file.read_text("utf-8"))
         for name in [arguments.strategy] if arguments.strategy else strategies(scenario):
