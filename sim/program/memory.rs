@@ -165,9 +165,15 @@ impl Memory {
 
     /// A new empty list.
     pub fn new_list(&mut self) -> ListId {
-        if let Some(id) = self.lists.free.pop() {
-            return id;
-        }
+        self.lists.free.pop().unwrap_or_else(|| self.unused_list())
+    }
+
+    /// Two new empty lists, the second of which has the next id: lists that were given back lie anywhere.
+    pub fn new_pair(&mut self) -> [ListId; 2] {
+        [self.unused_list(), self.unused_list()]
+    }
+
+    fn unused_list(&mut self) -> ListId {
         let id = ListId(self.lists.used);
         self.lists.used += 1;
         match self.lists.all.get_mut(id.index()) {

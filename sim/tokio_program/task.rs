@@ -172,15 +172,12 @@ async fn wait(
     let (done, pending): (Vec<FutureId>, Vec<FutureId>) = futures.iter().partition(|&&future| shared.is_done(future));
     let counts = [&done, &pending].map(|list| list.len() as u32);
     shared.record(What::WaitReturned { task, done: counts[0], pending: counts[1], timed_out });
-    let [done, _] = [done, pending].map(|list| new_list(shared, list));
-    Ok(Value::List(done))
-}
-
-fn new_list(shared: &Shared, futures: Vec<FutureId>) -> ListId {
     let mut memory = shared.memory();
-    let list = memory.new_list();
-    memory.list_mut(list).extend(futures.into_iter().map(Value::Handle));
-    list
+    let lists = memory.new_pair();
+    for (list, futures) in lists.into_iter().zip([done, pending]) {
+        memory.list_mut(list).extend(futures.into_iter().map(Value::Handle));
+    }
+    Ok(Value::List(lists[0]))
 }
 
 /// A future over the join handles of its children. Dropping it drops the handles, and what they belong to goes on.
