@@ -76,7 +76,7 @@ impl EventLoop<'_> {
     pub(super) fn leave_wait(&mut self, task: TaskId, wait: u32, tell: bool) -> Value {
         self.cancel_own_timer(task);
         let Wait { over, timed_out, .. } = self.waits[wait as usize];
-        let (done, pending) = self.memory.new_pair();
+        let [done, pending] = self.memory.new_pair();
         for at in 0..self.memory.list(over).len() {
             let future = self.memory.handle(over, at);
             self.futures.remove_callback(future, Callback::Wait(wait));

@@ -168,12 +168,11 @@ impl Memory {
         self.lists.free.pop().unwrap_or_else(|| self.unused_list())
     }
 
-    /// Two new empty lists, the ids of which follow each other: what a wait gives.
-    pub fn new_pair(&mut self) -> (ListId, ListId) {
-        (self.unused_list(), self.unused_list())
+    /// Two new empty lists, the second of which has the next id: lists that were given back lie anywhere.
+    pub fn new_pair(&mut self) -> [ListId; 2] {
+        [self.unused_list(), self.unused_list()]
     }
 
-    /// A list that this run has not had yet.
     fn unused_list(&mut self) -> ListId {
         let id = ListId(self.lists.used);
         self.lists.used += 1;

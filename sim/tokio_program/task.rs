@@ -174,10 +174,10 @@ async fn wait(
     shared.record(What::WaitReturned { task, done: counts[0], pending: counts[1], timed_out });
     let mut memory = shared.memory();
     let lists = memory.new_pair();
-    for (list, futures) in [(lists.0, done), (lists.1, pending)] {
+    for (list, futures) in lists.into_iter().zip([done, pending]) {
         memory.list_mut(list).extend(futures.into_iter().map(Value::Handle));
     }
-    Ok(Value::List(lists.0))
+    Ok(Value::List(lists[0]))
 }
 
 /// A future over the join handles of its children. Dropping it drops the handles, and what they belong to goes on.
