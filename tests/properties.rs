@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use atropos::choice::{Given, Replay};
+use atropos::choice::{Given, Replay, Seeded};
 use atropos::event_loop::EventLoop;
 use atropos::generate::{Sketch, answers, scenarios};
 use atropos::id::TaskId;
@@ -227,4 +227,57 @@ fn a_cancel_in_a_circle_of_gathers_ends() {
     let program = Scenario::parse(text, &[]).unwrap().program(None, None).unwrap();
     let trace = run(&program, &[]);
     assert!(matches!(trace.outcome, Outcome::Failed(error) if error.ty == ErrorType::RECURSION_ERROR));
+}
+
+/// Two tasks that sleep equally long and end; `[schedule]` is put in front.
+fn tied(schedule: &str) -> Program {
+    let text = format!(
+        r#"
+about = "Two tasks end at one instant."
+{schedule}
+[[task]]
+name = "t {{i}}"
+count = 2
+steps = [{{ sleep = "1s" }}]
+[main]
+steps = [{{ spawn = "coros" }}, {{ sleep = "2s" }}]
+"#
+    );
+    Scenario::parse(&text, &[]).unwrap().program(None, None).unwrap()
+}
+
+/// A search that comes to a state in two ways has to see that it has been there.
+#[test]
+fn two_ways_to_one_state_have_one_key_and_two_states_have_two() {
+    let program = tied("");
+    let keys = |answers: &[u64]| {
+        let mut event_loop = EventLoop::new(&program);
+        let mut choices = Given::new(answers);
+        let mut keys = vec![event_loop.key().expect("the event loop has keys")];
+        while event_loop.step(&mut choices).is_some() {
+            keys.push(event_loop.key().expect("the event loop has keys"));
+        }
+        (keys, event_loop.fingerprint())
+    };
+    let ((first, ordinary), (second, exchanged)) = (keys(&[]), keys(&[1]));
+    assert_ne!(ordinary, exchanged, "the two ways differ");
+    let parted = first.iter().zip(&second).filter(|(first, second)| first != second).count();
+    assert!(0 < parted && parted < 6, "they differ while one task has ended and the other has not: {parted} times");
+    assert_eq!(first.last(), second.last());
+    let distinct: std::collections::BTreeSet<_> = first.iter().collect();
+    assert!(first.len() - distinct.len() <= 4, "few handles change nothing: {} of {}", distinct.len(), first.len());
+}
+
+#[test]
+fn a_freedom_that_the_scenario_closes_is_not_asked() {
+    let fingerprints = |program: &Program| {
+        let run = |seed| {
+            let mut event_loop = EventLoop::new(program);
+            event_loop.run(&mut Seeded::new(seed));
+            event_loop.fingerprint()
+        };
+        (0..20).map(run).collect::<std::collections::BTreeSet<_>>().len()
+    };
+    assert_eq!(fingerprints(&tied("")), 2);
+    assert_eq!(fingerprints(&tied("[schedule]\ntimers = \"insertion\"")), 1);
 }
