@@ -19,6 +19,9 @@ use crate::report::{self, Origin, Row};
 use crate::scenario::{REFERENCE, StrategyText};
 use crate::{strategy, tokio_program};
 
+/// Where scenarios are if nobody says where.
+const SCENARIOS: &str = "scenarios";
+
 /// Deterministic simulation tests for task cancellation.
 #[derive(Parser)]
 #[command(
@@ -38,7 +41,7 @@ enum Command {
     /// Check that scenario files are valid, without running them.
     Check {
         /// Scenario files, and folders of them.
-        #[arg(default_value = "scenarios")]
+        #[arg(default_value = SCENARIOS)]
         paths: Vec<PathBuf>,
     },
     /// List the strategies, or show one: its steps, and the Python and Rust that they stand for.
@@ -58,7 +61,7 @@ enum Command {
 #[derive(clap::Args)]
 struct RunArguments {
     /// Scenario files, and folders of them.
-    #[arg(default_value = "scenarios")]
+    #[arg(default_value = SCENARIOS)]
     paths: Vec<PathBuf>,
     /// Run under this strategy instead of the file's own main; `all` for every one.
     #[arg(long, value_name = "NAME")]
@@ -109,16 +112,33 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut out = io::BufWriter::new(UntilClosed(io::stdout().lock()));
     let done =
         execute(arguments.command, &mut out).and_then(|code| out.flush().map(|()| code).map_err(Refused::Output));
     match done {
         Ok(code) => code,
-        // Whoever read the output has seen enough.
-        Err(Refused::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(refused) => {
             say(&refused);
             ExitCode::from(2)
+        }
+    }
+}
+
+/// Writes as long as somebody reads. Whoever has seen enough still wants the right exit code.
+struct UntilClosed<W>(W);
+
+impl<W: Write> Write for UntilClosed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+            done => done,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.0.flush() {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            done => done,
         }
     }
 }
@@ -187,6 +207,10 @@ fn execute(command: Command, out: &mut impl Write) -> Result<ExitCode, Refused> 
 
 /// Every file, or what is wrong with all of those that are not valid: nothing runs on bad input.
 fn load(paths: &[PathBuf]) -> Result<Vec<File>, Refused> {
+    if paths == [PathBuf::from(SCENARIOS)] && !paths[0].exists() {
+        let message = format!("there is no folder `{SCENARIOS}` here, which is the default");
+        return Err(Refused::Usage(format!("{message}; give a scenario file, or a folder with some in it")));
+    }
     let (mut files, mut rejected) = (Vec::new(), Vec::new());
     for path in harness::find(paths)? {
         match File::load(&path) {
@@ -310,7 +334,7 @@ fn runtime_name(runtime: Runtime, profile: Profile) -> String {
 
 /// The command that shows a run.
 fn command(file: &File, run: &Run) -> String {
-    let mut command = format!("atropos run {}", file.path.display());
+    let mut command = format!("atropos run {}", pasted(&file.path.display().to_string()));
     if let Some(strategy) = &run.strategy {
         command.push_str(&format!(" --strategy {strategy}"));
     }
@@ -324,6 +348,13 @@ fn command(file: &File, run: &Run) -> String {
         command.push_str(&format!(" --seed {seed}"));
     }
     command
+}
+
+/// A word as a shell wants it.
+fn pasted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
+    let quoted = || format!("'{}'", word.replace('\'', r"'\''"));
+    if word.chars().all(is_plain) { word.to_owned() } else { quoted() }
 }
 
 fn list_strategies(out: &mut impl Write) -> io::Result<()> {
@@ -382,10 +413,14 @@ fn runtime(name: &str) -> Result<Runtime, String> {
     Runtime::find(name).ok_or_else(|| unknown("runtime", name, &names, &format!("there are {}", names.join(", "))))
 }
 
-/// What is said about a name that nothing has, with the nearest one that something has, or else one that it is a part
-/// of.
+/// What is said about a name that nothing has, with the one that it is a release of, or the nearest, or else one that
+/// it is a part of.
 fn unknown(what: &str, name: &str, known: &[&str], hint: &str) -> String {
-    let meant = nearest(name, known.iter().copied())
+    let mut begins =
+        known.iter().copied().filter(|known| name.strip_prefix(known).is_some_and(|rest| rest.starts_with('.')));
+    let meant = begins
+        .next_back()
+        .or_else(|| nearest(name, known.iter().copied()))
         .or_else(|| known.iter().copied().find(|known| known.contains(name)))
         .map(|known| format!("; did you mean `{known}`?"))
         .unwrap_or_default();

@@ -124,6 +124,7 @@ fn what_was_expected_and_did_not_happen() {
     let files = [("unmet.toml", unmet.as_str())];
     shows("unmet", &files, "run unmet.toml --format table", 1);
     shows("unmet-seed", &files, "run unmet.toml --strategy cancel-each-task --seed 7 --format transcript", 1);
+    shows("unmet-in-a-folder-with-a-space", &[("it's here/a.toml", unmet.as_str())], "run . --format table", 1);
     // The file expects nothing of a strategy that it does not list.
     shows("unmet-other-strategy", &files, "run unmet.toml --strategy wait-first-exception --format table", 0);
 }
@@ -170,6 +171,7 @@ fn names_that_nothing_has() {
     shows("unknown-strategy-far", &[("small.toml", SMALL)], "run small.toml --strategy xyz", 2);
     shows("unknown-strategy-to-show", &[], "strategies gather", 2);
     shows("unknown-python", &[("small.toml", SMALL)], "run small.toml --python 3.14", 2);
+    shows("unknown-python-release", &[("small.toml", SMALL)], "run small.toml --python 3.10.13", 2);
     shows("unknown-runtime", &[("small.toml", SMALL)], "run small.toml --runtime tokoi", 2);
     shows("unknown-strategy-part", &[("small.toml", SMALL)], "run small.toml --strategy gather", 2);
     shows("bad-seed", &[("small.toml", SMALL)], "run small.toml --seed -1", 2);
@@ -212,6 +214,15 @@ fn every_command_may_lose_its_reader() {
         assert_eq!(output.status.code(), Some(0), "{arguments}");
         assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "{arguments}");
     }
+}
+
+#[test]
+fn who_stops_reading_still_learns_what_was_not_met() {
+    let unmet = SMALL.replace("failed = 1", "failed = 0");
+    let here = folder("closed-unmet", &[("unmet.toml", &unmet)]);
+    let mut child = atropos(&here, "run unmet.toml").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
 }
 
 #[test]

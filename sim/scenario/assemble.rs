@@ -112,6 +112,7 @@ fn resolve_all<'a>(
     static NOBODY: std::collections::BTreeMap<String, InstanceId> = std::collections::BTreeMap::new();
     let around = Surroundings {
         instances: &cast.ids,
+        cast: Some(cast),
         shared: &scenario.shared,
         keys,
         error_types: &scenario.error_types,
@@ -119,7 +120,7 @@ fn resolve_all<'a>(
     };
     let coros = Some(cast.names.len() - 1);
     let around_main = match main.strategy {
-        Some(_) => Surroundings { instances: &NOBODY, shared: &[], coros, ..around },
+        Some(_) => Surroundings { instances: &NOBODY, cast: None, shared: &[], coros, ..around },
         None => Surroundings { coros, ..around },
     };
     let mut in_main = Vec::new();

@@ -169,6 +169,17 @@ impl<'a> Cast<'a> {
         Some(self.groups[task + 1].clone())
     }
 
+    /// The instances of the `[[task]]` that is written so, or that is called so but for a placeholder at the end.
+    pub(super) fn meant(&self, name: &str) -> Option<&[String]> {
+        let task = self.tasks.iter().position(|task| {
+            let written = task.name.source.text.as_str();
+            let beginning = written.split_once('{').map(|(beginning, _)| beginning.trim_end());
+            written == name || beginning == Some(name)
+        })?;
+        let Range { start, end } = self.groups[task + 1];
+        Some(&self.names[start as usize..end as usize])
+    }
+
     /// Every name that [`Cast::find`] knows; of a crowd only the first.
     pub(super) fn known(&self) -> impl Iterator<Item = &str> {
         let written = self.tasks.iter().map(|task| task.name.source.text.as_str());

@@ -54,20 +54,19 @@ fn overridden(general: &Expectation, own: &Expectation) -> Expectation {
 }
 
 /// Reads `[expect]` of a file that lists `strategies`.
-pub(super) fn read(reader: &mut Reader, table: &Table, strategies: &[&str], types: &ErrorTypes) -> Expectations {
+pub(super) fn read(reader: &mut Reader, table: &Table, strategies: &[String], types: &ErrorTypes) -> Expectations {
     let mut all = Expectations { asyncio: read_one(reader, table, types), ..Expectations::default() };
     for (key, value) in table.in_order() {
         let name = key.get_ref().as_ref();
         if KEYS.contains(&name) {
             continue;
         }
-        if name != "tokio" && !strategies.contains(&name) {
-            let known = KEYS.iter().chain(strategies).copied().chain(["tokio"]);
-            let error = unknown(key.span(), "key", name, known);
-            reader.errors.push(match value.get_ref() {
-                DeValue::Table(_) => error.help("a table under [expect] is named after a strategy that the file lists"),
-                _ => error,
-            });
+        if name != "tokio" && !strategies.iter().any(|strategy| strategy == name) {
+            let known = KEYS.iter().copied().chain(strategies.iter().map(String::as_str)).chain(["tokio"]);
+            reader.unknown_key(table, key, known);
+            if let (DeValue::Table(_), Some(error)) = (value.get_ref(), reader.errors.last_mut()) {
+                error.help.push("a table under [expect] is named after a strategy that the file lists".to_owned());
+            }
             continue;
         }
         let Some(inner) = reader.table(value) else { continue };

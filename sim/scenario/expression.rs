@@ -22,6 +22,29 @@ use crate::program::Comparison;
 
 use super::reader::{Quoted, Span};
 
+/// What is said about `1.5`, wherever it stands.
+pub(super) const NO_FRACTIONS: &str = "there are no fractions in expressions";
+
+/// What Python has here and the language has not, and what to do instead.
+const ABSENT: &[(&str, &str)] = &[
+    ("await", "; awaiting is a step of its own: { await = \"…\", as = \"…\" }"),
+    ("if", "; `if` is a step of its own"),
+    ("in", "; a `for` over the list can look for it"),
+    ("is", "; to compare, write `==` or `!=`"),
+    ("!", ", nor conversions such as `!r`"),
+    ("*", ""),
+    ("/", ""),
+    ("%", ""),
+];
+
+/// What Python calls and scenarios have steps for.
+const CALLS: &[(&str, &str)] = &[
+    ("sleep", "sleeping is a step of its own: { sleep = \"1s\" }"),
+    ("print", "printing is a step of its own: { print = \"…\" }"),
+    ("gather", "gathering is a step of its own: { gather = \"coros\" }"),
+    ("cancel", "cancelling is a step of its own: { cancel = \"…\" }"),
+];
+
 /// How deep an expression may be nested.
 const DEEPEST: u32 = 64;
 
@@ -96,16 +119,29 @@ pub(super) fn parse_part(text: &Quoted, part: Range<usize>) -> Result<Expression
     Ok(expression)
 }
 
+/// What to write behind `in`.
+const ITERABLES: &str = "it could be a list, or range(3)";
+
 /// What may stand behind `in`: a list, or `range(n)`, or `range(a, b)`.
 pub(super) fn parse_iterable(text: &Quoted) -> Result<Iterable, Diagnostic> {
     let mut parser = Parser::new(text, 0..text.text.len())?;
     if parser.token != Token::Word("range") {
-        return parse(text).map(Iterable::List);
+        let list = parse(text)?;
+        if matches!(list.kind, Kind::None | Kind::Bool(_) | Kind::Int(_) | Kind::Text(_)) {
+            let message = format!("expected a list, but found `{}`", text.text);
+            return Err(Diagnostic::at(list.span, message, "not a list").help(ITERABLES));
+        }
+        return Ok(Iterable::List(list));
     }
     parser.advance()?;
     parser.expect("(")?;
     let first = parser.or()?;
     let second = if parser.eat(",")? { Some(parser.or()?) } else { None };
+    if second.is_some() && parser.token == Token::Symbol(",") {
+        return parser
+            .expected("`)`")
+            .map_err(|error| error.help("the language does not have ranges with a step: write range(0, 10)"));
+    }
     parser.expect(")")?;
     parser.end()?;
     Ok(match second {
@@ -148,6 +184,14 @@ struct Parser<'t> {
     nesting: u32,
 }
 
+/// The same with what to do instead of `found`, if Python has it and the language has not.
+fn with_absent(error: Diagnostic, found: &str) -> Diagnostic {
+    match ABSENT.iter().find(|(absent, _)| *absent == found) {
+        Some((_, instead)) => error.help(format!("the language does not have `{found}` in expressions{instead}")),
+        None => error,
+    }
+}
+
 type Parsed = Result<Expression, Diagnostic>;
 
 impl<'t> Parser<'t> {
@@ -164,18 +208,27 @@ impl<'t> Parser<'t> {
     }
 
     fn expected<T>(&self, expected: &str) -> Result<T, Diagnostic> {
-        let found = match &self.token {
-            Token::End => "the end of the expression".to_owned(),
-            _ => format!("`{}`", &self.text.text[self.at.clone()]),
+        let (found, label) = match &self.token {
+            Token::End => ("the end of the expression".to_owned(), "something is missing here"),
+            _ => (format!("`{}`", &self.text.text[self.at.clone()]), "this does not fit"),
         };
-        self.error(self.at.clone(), format!("expected {expected}, but found {found}"), "this does not fit").map_err(
+        self.error(self.at.clone(), format!("expected {expected}, but found {found}"), label).map_err(
             |error| match self.token {
-                Token::Word("is") => error.help("to compare, write `==` or `!=`"),
+                Token::Word(word) => with_absent(error, word),
                 Token::Symbol("=") => error.help("to compare, write `==`; to bind a name, use the step `set`"),
-                Token::Symbol("(") => error
-                    .help("only `len(…)` can be called; `done`, `result` and the like are read without parentheses"),
+                Token::Symbol("(") => error.help(self.help_for_call()),
                 _ => error,
             },
+        )
+    }
+
+    /// What to do instead of calling what stands before the token.
+    fn help_for_call(&self) -> &'static str {
+        let before = self.text.text[..self.at.start].trim_end();
+        let callee = before.rsplit(|c| !is_name_char(c)).next().unwrap_or_default();
+        CALLS.iter().find(|(name, _)| *name == callee).map_or(
+            "only `len(…)` can be called; `done`, `result` and the like are read without parentheses",
+            |(_, help)| help,
         )
     }
 
@@ -191,6 +244,13 @@ impl<'t> Parser<'t> {
         let while_chars = |keep: fn(char) -> bool| rest.find(|c| !keep(c)).unwrap_or(rest.len());
         let length = if first.is_ascii_digit() {
             let length = while_chars(|c| c.is_alphanumeric() || c == '_');
+            if rest[length..].starts_with('.') {
+                let length = while_chars(|c| c.is_alphanumeric() || c == '.');
+                let message = format!("expected an integer, but found `{}`", &rest[..length]);
+                return self
+                    .error(start..start + length, message, "a fraction")
+                    .map_err(|error| error.help(NO_FRACTIONS));
+            }
             let Ok(int) = rest[..length].parse() else {
                 let message = format!("expected an integer of 64 bits, but found `{}`", &rest[..length]);
                 return self.error(start..start + length, message, "no such integer");
@@ -216,7 +276,10 @@ impl<'t> Parser<'t> {
             symbol.len()
         } else {
             let message = format!("expected an expression, but found `{first}`");
-            return self.error(start..start + first.len_utf8(), message, "no part of an expression");
+            let end = start + first.len_utf8();
+            return self
+                .error(start..end, message, "no part of an expression")
+                .map_err(|error| with_absent(error, &text[start..end]));
         };
         self.at = start..start + length;
         self.rest = start + length;

@@ -9,12 +9,12 @@ use toml::Spanned;
 
 use crate::diagnostic::Diagnostic;
 use crate::id::{InstanceId, TextId};
-use crate::program::{Action, Error, ErrorTypes, OutsideCancel, Strike, Texts};
+use crate::program::{Action, Error, ErrorType, ErrorTypes, OutsideCancel, Strike, Texts};
 use crate::time::{Nanos, Time};
 
 use super::cast::Cast;
 use super::reader::{Reader, Span, Table, Value, unknown};
-use super::resolve::Resolved;
+use super::resolve::{Resolved, class_as_message};
 use super::steps::Name;
 use super::template::Template;
 
@@ -33,7 +33,7 @@ pub(super) struct Fault {
 
 #[derive(Clone, Debug)]
 enum Kind {
-    Fail { ty: Name, message: Template, print: Option<Template> },
+    Fail { ty: Option<Name>, message: Template, print: Option<Template> },
     Cancel { by: Option<Name>, message: Option<Template> },
 }
 
@@ -45,8 +45,8 @@ pub(super) fn read_fail(reader: &mut Reader, value: &Value) -> Option<Fault> {
         reader.required(&table, "raise", "it says what the failure is called: raise = \"Something bad happened\"");
     let message = message.and_then(|value| reader.template(value));
     let ty = match table.get("type") {
-        Some(value) => name(reader, value),
-        None => Some(Spanned::new(table.key_span("raise"), "Exception".to_owned())),
+        Some(value) => name(reader, value).map(Some),
+        None => Some(None),
     };
     let print = match table.get("print") {
         Some(value) => reader.template(value).map(Some),
@@ -134,10 +134,7 @@ impl<'a, 't> Resolver<'a, 't> {
         let from = Time::ZERO + fault.time.unwrap_or_default();
         match &fault.kind {
             Kind::Fail { ty, message, print } => {
-                let Some(class) = self.error_types.find(ty.get_ref()) else {
-                    self.errors.push(unknown(ty.span(), "exception", ty.get_ref(), self.error_types.names()));
-                    return None;
-                };
+                let class = self.class(ty.as_ref(), message)?;
                 let points = self.points(&targets, &fault.task, fault.at.as_ref())?;
                 for target in targets {
                     let print = self.text(target, print.as_ref())?;
@@ -176,6 +173,22 @@ impl<'a, 't> Resolver<'a, 't> {
         Some(())
     }
 
+    /// The class of a failure.
+    fn class(&mut self, ty: Option<&Name>, message: &Template) -> Option<ErrorType> {
+        let error = match ty {
+            Some(ty) => match self.error_types.find(ty.get_ref()) {
+                Some(class) => return Some(class),
+                None => unknown(ty.span(), "exception", ty.get_ref(), self.error_types.names()),
+            },
+            None => match class_as_message(message, self.error_types) {
+                None => return Some(ErrorType::EXCEPTION),
+                Some((class, error)) => error.help(format!("write raise = \"…\" and type = \"{class}\"")),
+            },
+        };
+        self.errors.push(error);
+        None
+    }
+
     /// The instances that a name stands for: one, or all of a `[[task]]`.
     fn targets(&mut self, name: &Name) -> Option<Range<u32>> {
         let found = self.cast.find(name.get_ref());
@@ -188,13 +201,14 @@ impl<'a, 't> Resolver<'a, 't> {
     /// The point called `at` of these instances, or all of their points.
     fn points(&mut self, targets: &Range<u32>, task: &Name, at: Option<&Name>) -> Option<Range<u16>> {
         let points = &self.bodies[self.cast.body_of(InstanceId(targets.start))].points;
+        if points.is_empty() {
+            let message = format!("expected a task with a point, but found none in `{}`", task.get_ref());
+            let point = at.map_or("working", |at| at.get_ref());
+            let help = format!("`{}` has no point; add {{ point = \"{point}\" }} to its steps", task.get_ref());
+            self.errors.push(Diagnostic::at(at.unwrap_or(task).span(), message, "nowhere to strike").help(help));
+            return None;
+        }
         let Some(at) = at else {
-            if points.is_empty() {
-                let message = format!("expected a task with a point, but found none in `{}`", task.get_ref());
-                let help = "a failure strikes at a point: { point = \"working\" }";
-                self.errors.push(Diagnostic::at(task.span(), message, "nowhere to strike").help(help));
-                return None;
-            }
             return Some(0..points.len() as u16);
         };
         match points.iter().position(|point| point == at.get_ref()) {

@@ -62,7 +62,7 @@ pub(super) struct Bounds {
 pub(super) fn read(text: &str, strategies: &[(&str, &str)]) -> Result<Scenario, Vec<Diagnostic>> {
     let document = open(text)?;
     let table = Table { map: document.get_ref(), span: 0..0 };
-    let mut reader = Reader::new(text);
+    let mut reader = Reader::new(text).with_file_keys(KEYS);
     let known = read_strategies(strategies)?;
     let scenario = read_tables(&mut reader, &table, known);
     match scenario.filter(|_| reader.errors.is_empty()) {
@@ -83,23 +83,18 @@ fn read_strategies(strategies: &[(&str, &str)]) -> Result<Vec<StrategyText>, Vec
 
 fn read_tables(reader: &mut Reader, table: &Table, known: Vec<StrategyText>) -> Option<Scenario> {
     reader.only_keys(table, KEYS);
-    let about = reader.required(table, "about", "say in a sentence what a reader learns: about = \"…\"");
-    let about = about.and_then(|value| reader.text(value)).map(|about| about.text);
     let source = table.get("source").and_then(|value| reader.text(value)).map(|source| source.text);
-    let profiles = Profile::ALL.map(|profile| (profile.name, profile));
-    let profile = table.get("python").map(|value| reader.word(value, "profile", &profiles));
-    let strategies = read_strategy_names(reader, table, &known);
-    let main = read_own_main(reader, table);
+    let profile = table.get("python").map(|value| read_profile(reader, value));
+    let (strategies, listed) = read_strategy_names(reader, table, &known);
     let error_types = read_exceptions(reader, table);
     let shared = read_shared(reader, table);
-    let parameters = read_parameters(reader, table, &known, &strategies);
+    let parameters = read_parameters(reader, table, &known, &listed);
     let schedule = read_schedule(reader, table);
     let limits = read_limits(reader, table);
     let runtimes = read_runtimes(reader, table);
     let seeds = read_seeds(reader, table);
-    let names: Vec<&str> = strategies.iter().map(|name| name.get_ref().as_str()).collect();
     let expectations = match table.get("expect").and_then(|value| reader.table(value)) {
-        Some(expect) => expect::read(reader, &expect, &names, &error_types),
+        Some(expect) => expect::read(reader, &expect, &listed, &error_types),
         None => Expectations::default(),
     };
     let tasks = read_entries(reader, table, "task", read_task);
@@ -107,6 +102,10 @@ fn read_tables(reader: &mut Reader, table: &Table, known: Vec<StrategyText>) -> 
     let mut faults = read_entries(reader, table, "cancel", faults::read_cancel);
     faults.extend(read_entries(reader, table, "fail", faults::read_fail));
     check_count(reader, &tasks, limits.tasks);
+    // What stands under one of the other tables is not missing.
+    let main = read_own_main(reader, table);
+    let about = reader.required(table, "about", "say in a sentence what a reader learns: about = \"…\"");
+    let about = about.and_then(|value| reader.text(value)).map(|about| about.text);
     Some(Scenario {
         about: about?,
         source,
@@ -127,8 +126,22 @@ fn read_tables(reader: &mut Reader, table: &Table, known: Vec<StrategyText>) -> 
     })
 }
 
-fn read_strategy_names(reader: &mut Reader, table: &Table, known: &[StrategyText]) -> Vec<Name> {
-    let Some(value) = table.get("strategy") else { return Vec::new() };
+fn read_profile(reader: &mut Reader, value: &Value) -> Option<Profile> {
+    let name = reader.text(value)?;
+    Profile::find(&name.text).or_else(|| {
+        let message = format!("there is no Python {} here", name.text);
+        let names = Profile::ALL.map(|profile| profile.name).join(", ");
+        reader.error(Diagnostic::at(name.span, message, "unknown Python").help(format!("there are {names}")))
+    })
+}
+
+/// The strategies, and those that the file may speak of: where one is not known, it may be any.
+fn read_strategy_names(reader: &mut Reader, table: &Table, known: &[StrategyText]) -> (Vec<Name>, Vec<String>) {
+    let all = || known.iter().map(|strategy| strategy.name.clone());
+    let Some(value) = table.get("strategy") else {
+        return (Vec::new(), if table.get("main").is_some() { Vec::new() } else { all().collect() });
+    };
+    let mut misspelt = Vec::new();
     let values = match value.get_ref() {
         DeValue::Array(names) if names.is_empty() => {
             let message = "expected at least one strategy, but found none";
@@ -144,6 +157,7 @@ fn read_strategy_names(reader: &mut Reader, table: &Table, known: &[StrategyText
         if !known.iter().any(|strategy| strategy.name == name.text) {
             let known = known.iter().map(|strategy| strategy.name.as_str());
             reader.errors.push(unknown(name.span, "strategy", &name.text, known));
+            misspelt.push(name.text);
         } else if let Some(first) = names.iter().find(|other| *other.get_ref() == name.text) {
             let message = format!("expected every strategy once, but found `{}` twice", name.text);
             reader.errors.push(Diagnostic::at(name.span, message, "the second").other(first.span(), "the first"));
@@ -151,7 +165,12 @@ fn read_strategy_names(reader: &mut Reader, table: &Table, known: &[StrategyText
             names.push(Spanned::new(name.span, name.text));
         }
     }
-    names
+    let listed = if misspelt.is_empty() {
+        names.iter().map(|name| name.get_ref().clone()).collect()
+    } else {
+        all().chain(misspelt).collect()
+    };
+    (names, listed)
 }
 
 /// `[main]`, and that there is either it or `strategy`.
@@ -159,6 +178,7 @@ fn read_own_main(reader: &mut Reader, table: &Table) -> Option<(Vec<Step>, Span)
     match (table.get("strategy"), table.get("main")) {
         (Some(_), None) => None,
         (None, Some(_)) => read_main(reader, table),
+        (None, None) if reader.is_misplaced("strategy") => None,
         (None, None) => {
             let message = "expected `strategy` or `[main]`, but found neither";
             let help = "name a strategy: strategy = \"gather-cancel-wrong\"; or write the steps of main under [main]";
@@ -221,10 +241,10 @@ fn read_parameters(
     reader: &mut Reader,
     table: &Table,
     known: &[StrategyText],
-    listed: &[Name],
+    listed: &[String],
 ) -> Vec<(String, Constant)> {
     let Some(parameters) = table.get("parameters").and_then(|value| reader.table(value)) else { return Vec::new() };
-    let listed = known.iter().filter(|strategy| listed.iter().any(|name| *name.get_ref() == strategy.name));
+    let listed = known.iter().filter(|strategy| listed.contains(&strategy.name));
     let declared: Vec<_> = listed.flat_map(|strategy| &strategy.parameters).collect();
     let mut set = Vec::new();
     for (key, value) in parameters.in_order() {
@@ -237,9 +257,12 @@ fn read_parameters(
         let Some(constant) = read_parameter(reader, value) else { continue };
         if let Some(parameter) = declared.iter().find(|parameter| parameter.name == name && !parameter.takes(&constant))
         {
-            let message =
-                format!("expected a value like {}, but found {}", parameter.default, describe(value.get_ref()));
-            reader.errors.push(Diagnostic::at(value.span(), message, "of another kind"));
+            let found = describe(value.get_ref());
+            let message = format!("expected a value like {}, but found {found}", parameter.default);
+            let mut error = Diagnostic::at(value.span(), message, "of another kind");
+            let seconds = reader.in_seconds(value).filter(|_| parameter.length(&parameter.value).is_some());
+            error.help.extend(seconds.map(|seconds| format!("write {seconds}")));
+            reader.errors.push(error);
         }
         set.push((name.to_owned(), constant));
     }

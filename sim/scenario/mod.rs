@@ -170,16 +170,19 @@ impl Scenario {
     }
 }
 
+/// What to do about what the reader of TOML says, by a part of its words.
+const TOML_HELP: &[(&str, &str)] = &[
+    ("recur", "the steps are nested too deep: give some of them to a [[task]] of its own, and await it"),
+    ("must be quoted", "put texts in quotes: \"1s\""),
+];
+
 /// A TOML document.
 fn open(text: &str) -> Result<Spanned<DeTable<'_>>, Vec<Diagnostic>> {
     DeTable::parse(text).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
         let found = Diagnostic::at(span, format!("expected TOML: {}", error.message()), "here");
-        vec![if error.message().contains("recur") {
-            found.help("the steps are nested too deep: give some of them to a [[task]] of its own, and await it")
-        } else {
-            found
-        }]
+        let help = TOML_HELP.iter().find(|(part, _)| error.message().contains(part)).map(|(_, help)| *help);
+        vec![Diagnostic { help: help.map(str::to_owned).into_iter().collect(), ..found }]
     })
 }
 

@@ -4,6 +4,7 @@
 //!
 //! Knows nothing of what the keys mean.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -47,6 +48,11 @@ pub(super) struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
+    /// Whether it is the file as a whole.
+    fn is_file(&self) -> bool {
+        self.span.is_empty()
+    }
+
     pub(super) fn get(&self, key: &str) -> Option<&'a Value<'a>> {
         self.map.get(key)
     }
@@ -67,12 +73,25 @@ impl<'a> Table<'a> {
 /// Reads one file, and keeps what is wrong with it.
 pub(super) struct Reader<'s> {
     source: &'s str,
+    /// The keys that stand above every table of the file.
+    file_keys: &'static [&'static str],
+    /// Those of them that stand under a table or are misspelt: nobody has to be told that they are missing.
+    misplaced: Vec<String>,
     pub(super) errors: Vec<Diagnostic>,
 }
 
 impl<'s> Reader<'s> {
     pub(super) fn new(source: &'s str) -> Reader<'s> {
-        Reader { source, errors: Vec::new() }
+        Reader { source, file_keys: &[], misplaced: Vec::new(), errors: Vec::new() }
+    }
+
+    /// The same for a file whose keys are these.
+    pub(super) fn with_file_keys(self, file_keys: &'static [&'static str]) -> Reader<'s> {
+        Reader { file_keys, ..self }
+    }
+
+    fn raw(&self, span: Span) -> &'s str {
+        &self.source[span]
     }
 
     pub(super) fn error<T>(&mut self, error: Diagnostic) -> Option<T> {
@@ -84,24 +103,68 @@ impl<'s> Reader<'s> {
         result.map_err(|error| self.errors.push(error)).ok()
     }
 
-    fn mismatch<T>(&mut self, expected: &str, value: &Value) -> Option<T> {
+    /// Reports a value of the wrong kind, and what to write `instead` where the same can be said rightly.
+    pub(super) fn mismatch<T>(&mut self, expected: &str, value: &Value, instead: Option<String>) -> Option<T> {
         let found = describe(value.get_ref());
-        self.error(Diagnostic::at(value.span(), format!("expected {expected}, but found {found}"), found))
+        let error = Diagnostic::at(value.span(), format!("expected {expected}, but found {found}"), found);
+        self.error(match instead.filter(|text| !text.contains('\n')) {
+            Some(instead) => error.help(format!("write {instead}")),
+            None => error,
+        })
+    }
+
+    /// A value that is no text, in quotes.
+    pub(super) fn in_quotes(&self, value: &Value) -> Option<String> {
+        let raw = self.raw(value.span());
+        (!value.get_ref().is_table() && !raw.contains('"')).then(|| format!("\"{raw}\""))
+    }
+
+    /// A number that should have been a length of time, in seconds.
+    pub(super) fn in_seconds(&self, value: &Value) -> Option<String> {
+        let text = format!("{}s", self.raw(value.span()));
+        duration::parse(&text).is_ok().then(|| format!("\"{text}\""))
     }
 
     /// Reports every key of `table` that is not one of `known`.
     pub(super) fn only_keys(&mut self, table: &Table, known: &[&str]) {
         for (key, _) in table.in_order() {
             if !known.contains(&key.get_ref().as_ref()) {
-                self.errors.push(unknown(key.span(), "key", key.get_ref(), known.iter().copied()));
+                self.unknown_key(table, key, known.iter().copied());
             }
         }
+    }
+
+    /// Reports a key that does not stand in `table`: it may be one of the file.
+    pub(super) fn unknown_key<'k>(
+        &mut self,
+        table: &Table,
+        key: &Spanned<DeString>,
+        known: impl IntoIterator<Item = &'k str>,
+    ) {
+        let name = key.get_ref().as_ref();
+        let error = unknown(key.span(), "key", name, known);
+        let header = self.raw(table.span.clone());
+        let is_misplaced = self.file_keys.contains(&name) && header.starts_with('[');
+        self.errors.push(if is_misplaced {
+            self.misplaced.push(name.to_owned());
+            let help = format!("it stands under {header}; keys of the file stand above the first [table]");
+            Diagnostic { help: vec![help], ..error }
+        } else {
+            let meant = nearest(name, self.file_keys.iter().copied()).filter(|_| table.is_file());
+            self.misplaced.extend(meant.map(str::to_owned));
+            error
+        });
+    }
+
+    /// Whether `key` of the file was found where or as it should not be.
+    pub(super) fn is_misplaced(&self, key: &str) -> bool {
+        self.misplaced.iter().any(|misplaced| misplaced == key)
     }
 
     /// The value of a key that has to be there.
     pub(super) fn required<'a>(&mut self, table: &Table<'a>, key: &str, why: &str) -> Option<&'a Value<'a>> {
         let found = table.get(key);
-        if found.is_none() {
+        if found.is_none() && !(table.is_file() && self.is_misplaced(key)) {
             let message = format!("expected the key `{key}`, but found none");
             self.missing(table, &message, &format!("no `{key}` here"), why);
         }
@@ -110,7 +173,7 @@ impl<'s> Reader<'s> {
 
     /// Reports that a table lacks something; the file as a whole has no place to underline.
     pub(super) fn missing(&mut self, table: &Table, message: &str, label: &str, help: &str) {
-        let error = match table.span.is_empty() {
+        let error = match table.is_file() {
             true => Diagnostic::whole(message),
             false => Diagnostic::at(table.span.clone(), message, label),
         };
@@ -120,7 +183,7 @@ impl<'s> Reader<'s> {
     pub(super) fn text(&mut self, value: &Value) -> Option<Quoted> {
         match value.get_ref() {
             DeValue::String(text) => Some(self.quoted(text, value.span())),
-            _ => self.mismatch("a text", value),
+            _ => self.mismatch("a text", value, self.in_quotes(value).filter(|_| !value.get_ref().is_array())),
         }
     }
 
@@ -134,7 +197,7 @@ impl<'s> Reader<'s> {
     /// An integer from `least` to `most`.
     pub(super) fn integer(&mut self, value: &Value, least: i64, most: i64) -> Option<i64> {
         let DeValue::Integer(integer) = value.get_ref() else {
-            return self.mismatch("an integer", value);
+            return self.mismatch("an integer", value, None);
         };
         let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
         match number.filter(|number| (least..=most).contains(number)) {
@@ -150,21 +213,26 @@ impl<'s> Reader<'s> {
     pub(super) fn boolean(&mut self, value: &Value) -> Option<bool> {
         match value.get_ref() {
             DeValue::Boolean(boolean) => Some(*boolean),
-            _ => self.mismatch("true or false", value),
+            _ => self.mismatch("true or false", value, None),
         }
     }
 
     pub(super) fn array<'a>(&mut self, value: &'a Value<'a>) -> Option<&'a [Value<'a>]> {
         match value.get_ref() {
             DeValue::Array(array) => Some(array),
-            _ => self.mismatch("an array", value),
+            // One item needs brackets, and the head of a table a second pair.
+            _ => self.mismatch("an array", value, Some(format!("[{}]", self.raw(value.span())))),
         }
     }
 
     pub(super) fn table<'a>(&mut self, value: &'a Value<'a>) -> Option<Table<'a>> {
         match value.get_ref() {
             DeValue::Table(map) => Some(Table { map, span: value.span() }),
-            _ => self.mismatch("a table", value),
+            _ => {
+                let head = self.raw(value.span()).strip_prefix('[').and_then(|raw| raw.strip_suffix(']'));
+                let head = head.filter(|raw| raw.starts_with('[') && raw.ends_with(']'));
+                self.mismatch("a table", value, head.map(str::to_owned))
+            }
         }
     }
 
@@ -210,7 +278,7 @@ impl<'s> Reader<'s> {
             DeValue::Integer(zero) if zero.as_str() == "0" => {
                 Some(Template::constant(Quoted { text: "0".to_owned(), span: value.span(), inner: None }))
             }
-            _ => self.mismatch("a duration such as \"1.5s\"", value),
+            _ => self.mismatch("a duration such as \"1.5s\"", value, self.in_seconds(value)),
         }
     }
 
@@ -219,7 +287,7 @@ impl<'s> Reader<'s> {
         let text = match value.get_ref() {
             DeValue::Integer(zero) if zero.as_str() == "0" => return Some(Nanos(0)),
             DeValue::String(_) => self.text(value)?,
-            _ => return self.mismatch("a duration such as \"1.5s\"", value),
+            _ => return self.mismatch("a duration such as \"1.5s\"", value, self.in_seconds(value)),
         };
         let parsed = duration::parse(&text.text)
             .map_err(|problem| Diagnostic::at(text.part(problem.part), problem.message, problem.label));
@@ -238,7 +306,11 @@ impl<'s> Reader<'s> {
                 self.integer(value, i64::MIN, i64::MAX).map(|int| Expression::integer(int, value.span()))
             }
             DeValue::Boolean(boolean) => Some(Expression::boolean(*boolean, value.span())),
-            _ => self.mismatch("an expression", value),
+            DeValue::Float(_) => {
+                let error = Diagnostic::at(value.span(), "expected an expression, but found a float", "a float");
+                self.error(error.help(expression::NO_FRACTIONS))
+            }
+            _ => self.mismatch("an expression", value, None),
         }
     }
 }
@@ -255,18 +327,22 @@ pub(super) fn describe(value: &DeValue) -> &'static str {
     }
 }
 
+/// The first of these names, for a sentence.
+pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 24;
+    let names: Vec<&str> = names.into_iter().take(SHOWN + 1).collect();
+    let list = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    list + if names.len() > SHOWN { ", …" } else { "" }
+}
+
 /// Something is called by a name that nobody has: says so, and which name is nearest.
 pub(super) fn unknown<'a>(span: Span, kind: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Diagnostic {
-    let known: Vec<&str> = known.into_iter().collect();
+    let mut seen = BTreeSet::new();
+    let known: Vec<&str> = known.into_iter().filter(|name| seen.insert(*name)).collect();
     let error = Diagnostic::at(span, format!("there is no {kind} `{name}`"), format!("unknown {kind}"));
     match nearest(name, known.iter().copied()) {
         Some(other) => error.help(format!("did you mean `{other}`?")),
         None if known.is_empty() => error.help(format!("no {kind} is expected here")),
-        None => {
-            const SHOWN: usize = 24;
-            let list = known.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-            let more = if known.len() > SHOWN { ", …" } else { "" };
-            error.help(format!("it could be {list}{more}"))
-        }
+        None => error.help(format!("it could be {}", listed(known))),
     }
 }

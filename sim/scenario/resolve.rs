@@ -15,10 +15,11 @@ use crate::program::{
     self, Attribute, ErrorType, ErrorTypes, Expr, ExprId, Local, Op, Place, Slot, Text, Texts, Value,
 };
 
+use super::cast::Cast;
 use super::constants::is_constant;
 use super::expression::{Expression, Iterable, Kind, Operator};
 use super::flatten::{ClauseNode, Node, TryNode};
-use super::reader::{Span, unknown};
+use super::reader::{Quoted, Span, unknown};
 use super::steps::{Name, Operand, Step, Subject, Try, Verb};
 use super::template::{Piece, Template};
 
@@ -37,6 +38,8 @@ pub(super) const ATTRIBUTES: &[(&str, Attribute)] = &[
 #[derive(Clone, Copy)]
 pub(super) struct Surroundings<'a> {
     pub(super) instances: &'a BTreeMap<String, InstanceId>,
+    /// Who they are, where they are seen.
+    pub(super) cast: Option<&'a Cast<'a>>,
     pub(super) shared: &'a [(String, i64)],
     pub(super) keys: &'a [String],
     pub(super) error_types: &'a ErrorTypes,
@@ -109,6 +112,31 @@ pub(super) fn resolve<'a>(
 }
 
 const COROS: &str = "coros";
+
+/// What other languages call Python's three.
+const LITERALS: &[(&str, &str)] =
+    &[("true", "True"), ("false", "False"), ("none", "None"), ("null", "None"), ("nil", "None")];
+
+/// What a name is for, where it is used.
+#[derive(Clone, Copy, PartialEq)]
+enum Wanted {
+    Value,
+    Task,
+    /// What `add` adds to.
+    Sum,
+}
+
+fn help_for_sum(name: &str) -> String {
+    format!("bind it first: {{ set = \"{name}\", to = 0 }}")
+}
+
+/// The class that somebody wrote where the message of an error stands, and what to say about it.
+pub(super) fn class_as_message<'m>(message: &'m Template, types: &ErrorTypes) -> Option<(&'m str, Diagnostic)> {
+    let Quoted { text, span, .. } = &message.source;
+    types.find(text)?;
+    let error = Diagnostic::at(span.clone(), "expected a message, but found the name of a class", "a class");
+    Some((text, error))
+}
 
 /// How many names of one kind fit the operations' numbers.
 const NAMES_MAX: usize = 60_000;
@@ -339,8 +367,17 @@ impl<'a> Resolver<'a, '_> {
             }
             Verb::Point(name) => Op::Point(self.point(name)?),
             Verb::Raise { ty, message } => {
+                let ty = match ty {
+                    Some(ty) => self.error_type(ty),
+                    None => match class_as_message(message, self.around.error_types) {
+                        Some((class, error)) => {
+                            self.error(error.help(format!("write {{ raise = \"…\", type = \"{class}\" }}")))
+                        }
+                        None => Some(ErrorType::EXCEPTION),
+                    },
+                };
                 let message = self.text(message);
-                Op::Raise { ty: self.error_type(ty)?, message: Some(message?) }
+                Op::Raise { ty: ty?, message: Some(message?) }
             }
             Verb::Spawn { what, into } => {
                 self.calling = true;
@@ -366,12 +403,12 @@ impl<'a> Resolver<'a, '_> {
             }
             Verb::CancelAll { message } => Op::CancelAll { message: self.optional_text(message)? },
             Verb::Gather { what, return_exceptions, into } => {
-                let what = self.operand(what, true);
+                let what = self.tasks(what);
                 let into = self.bind_handle(into);
                 Op::Gather { what: what?, return_exceptions: *return_exceptions, into }
             }
             Verb::Wait(wait) => {
-                let what = self.operand(&wait.what, true);
+                let what = self.tasks(&wait.what);
                 let timeout = match &wait.timeout {
                     Some(template) => Some(self.length(template, Fill::Least)?),
                     None => None,
@@ -384,7 +421,7 @@ impl<'a> Resolver<'a, '_> {
                 Op::Set { place: self.place(name)?, value: value? }
             }
             Verb::Add { amount, name } => {
-                let before = self.name(name.get_ref(), &name.span());
+                let before = self.name(name.get_ref(), &name.span(), Wanted::Sum);
                 let amount = self.expression(amount);
                 let before = self.node(before?);
                 let value = self.node(Expr::Add(before, amount?));
@@ -433,6 +470,19 @@ impl<'a> Resolver<'a, '_> {
         }
     }
 
+    /// What `gather` and `wait` work on: more than one task, or a list with one in it.
+    fn tasks(&mut self, operand: &'a Operand) -> Option<ExprId> {
+        let tasks = self.operand(operand, true)?;
+        match (operand, self.tables.exprs[tasks.0 as usize]) {
+            (Operand::One(Subject { text, .. }), Expr::Named(_)) => {
+                let message = format!("expected a list of tasks, but found the task `{}`", text.text);
+                let help = format!("write [\"{}\"]", text.text);
+                self.error(Diagnostic::at(text.span.clone(), message, "a single task").help(help))
+            }
+            _ => Some(tasks),
+        }
+    }
+
     fn operand(&mut self, operand: &'a Operand, starts: bool) -> Option<ExprId> {
         match operand {
             Operand::One(subject) => self.subject(subject, starts),
@@ -449,7 +499,14 @@ impl<'a> Resolver<'a, '_> {
         let text = subject.text.text.as_str();
         let expr = match (self.around.instances.get(text), &subject.expression) {
             (Some(&instance), _) if self.calling || self.local(text).is_none() => Some(self.node(self.named(instance))),
+            (_, Ok(Expression { kind: Kind::Name(name), span, .. })) => {
+                self.name(name, span, Wanted::Task).map(|expr| self.node(expr))
+            }
             (_, Ok(expression)) => self.expression(expression),
+            (_, Err(_)) if let Some(help) = self.help_for_instances(text) => {
+                let message = format!("expected a task, but found `{text}`, which is the name of several");
+                self.error(Diagnostic::at(subject.text.span.clone(), message, "not one task").help(help))
+            }
             (_, Err(error)) => {
                 // A few words that are no expression are meant to be a name.
                 let is_words = text.chars().all(|c| c.is_alphanumeric() || " _-#".contains(c));
@@ -567,7 +624,7 @@ impl<'a> Resolver<'a, '_> {
             Kind::Bool(boolean) => Expr::Literal(Value::Bool(*boolean)),
             Kind::Int(int) => Expr::Literal(Value::Int(*int)),
             Kind::Text(text) => Expr::Literal(Value::Text(self.intern(text))),
-            Kind::Name(name) => self.name(name, &expression.span)?,
+            Kind::Name(name) => self.name(name, &expression.span, Wanted::Value)?,
             Kind::List(items) => {
                 let items: Vec<_> = items.iter().map(|item| self.expression(item)).collect();
                 let items: Option<Vec<_>> = items.into_iter().collect();
@@ -624,11 +681,23 @@ impl<'a> Resolver<'a, '_> {
         }
     }
 
-    fn name(&mut self, name: &str, span: &Span) -> Option<Expr> {
+    /// What the instances are called of the `[[task]]` that `name` means, if it means one.
+    fn help_for_instances(&self, name: &str) -> Option<String> {
+        let all = self.around.cast?.meant(name)?;
+        let verb = if all.len() == 1 { "is its task" } else { "are its tasks" };
+        let shown = all.iter().take(2).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let more = if all.len() > 2 { ", …" } else { "" };
+        let coros = self.around.coros.map_or("", |_| "; `coros` has all of them");
+        Some(format!("{shown}{more} {verb}{coros}"))
+    }
+
+    fn name(&mut self, name: &str, span: &Span, wanted: Wanted) -> Option<Expr> {
         if let Some(local) = self.local(name) {
             if !self.bound[usize::from(local.0)] {
                 let message = format!("expected a step that binds `{name}` before this one, but found none");
-                return self.error(Diagnostic::at(span.clone(), message, "not bound yet"));
+                let mut error = Diagnostic::at(span.clone(), message, "not bound yet");
+                error.help.extend((wanted == Wanted::Sum).then(|| help_for_sum(name)));
+                return self.error(error);
             }
             return Some(Expr::Local(local));
         }
@@ -643,7 +712,7 @@ impl<'a> Resolver<'a, '_> {
             "current" => Some(Expr::Current),
             _ => match self.around.instances.get(name) {
                 Some(&instance) => Some(self.named(instance)),
-                None => self.unknown_name(name, span),
+                None => self.unknown_name(name, span, wanted),
             },
         }
     }
@@ -661,13 +730,20 @@ impl<'a> Resolver<'a, '_> {
         Some(Expr::Local(local))
     }
 
-    fn unknown_name<T>(&mut self, name: &str, span: &Span) -> Option<T> {
+    fn unknown_name<T>(&mut self, name: &str, span: &Span, wanted: Wanted) -> Option<T> {
         let locals = self.out.locals.iter().chain(self.constants).map(String::as_str);
         let shared = self.around.shared.iter().map(|(name, _)| name.as_str());
         let tasks = self.around.instances.keys().map(String::as_str).take(1000);
         let coros = self.around.coros.map(|_| COROS);
         let known = locals.chain(shared).chain(coros).chain(["current"]).chain(tasks);
         let error = unknown(span.clone(), "name", name, known);
-        self.error(error)
+        let literal = LITERALS.iter().find(|(other, _)| *other == name).map(|(_, literal)| format!("write {literal}"));
+        let instances = self.help_for_instances(name).filter(|_| wanted == Wanted::Task);
+        self.error(match (literal.or(instances), wanted) {
+            (Some(help), _) => Diagnostic { help: vec![help], ..error },
+            (None, Wanted::Value) => error.help(format!("for a text write '{name}'")),
+            (None, Wanted::Sum) => error.help(help_for_sum(name)),
+            (None, Wanted::Task) => error,
+        })
     }
 }

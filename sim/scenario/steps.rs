@@ -9,7 +9,7 @@ use crate::diagnostic::Diagnostic;
 use crate::program::ReturnWhen;
 
 use super::expression::{self, Expression, Iterable};
-use super::reader::{Quoted, Reader, Span, Table, Value, unknown};
+use super::reader::{Quoted, Reader, Span, Table, Value, listed, unknown};
 use super::template::Template;
 
 /// A name that a step binds or uses.
@@ -28,7 +28,7 @@ pub(super) enum Verb {
     Print(Template),
     Sleep(Template),
     Point(Name),
-    Raise { ty: Name, message: Template },
+    Raise { ty: Option<Name>, message: Template },
     Reraise,
     Return(Option<Template>),
     Break,
@@ -195,7 +195,13 @@ fn read_step(reader: &mut Reader, value: &Value) -> Option<Step> {
     for (key, _) in table.in_order() {
         if *key.get_ref() != verb && !beside.contains(&key.get_ref().as_ref()) {
             let error = unknown(key.span(), "key", key.get_ref(), beside.iter().copied());
-            reader.errors.push(error.help(format!("the step is `{verb}`")));
+            // The list stands there already, unless one of it is near.
+            let help = match beside {
+                [] => format!("nothing stands beside `{verb}`"),
+                _ => format!("beside `{verb}` may stand {}", listed(beside.iter().copied())),
+            };
+            let help = error.help.into_iter().filter(|help| help.starts_with("did")).chain([help]).collect();
+            reader.errors.push(Diagnostic { help, ..error });
         }
     }
     let verb = read_verb(reader, verb, &table)?;
@@ -311,8 +317,7 @@ fn read_verb(reader: &mut Reader, verb: &'static str, table: &Table) -> Option<V
         "point" => Verb::Point(read_word(fields.reader, value)?),
         "raise" => {
             let message = fields.reader.template(value)?;
-            let ty = fields.optional("type", read_word)?;
-            Verb::Raise { ty: ty.unwrap_or_else(|| Spanned::new(value.span(), "Exception".to_owned())), message }
+            Verb::Raise { ty: fields.optional("type", read_word)?, message }
         }
         "return" => Verb::Return(Some(fields.reader.template(value)?)),
         "spawn" => Verb::Spawn { what: fields.operand()?, into: fields.name("as")? },
@@ -376,6 +381,13 @@ fn read_block(fields: &mut Fields, value: &Value) -> Option<Verb> {
 
 fn read_iterable(fields: &mut Fields) -> Option<Iterable> {
     let value = fields.required("in")?;
+    if !value.get_ref().is_str() {
+        let instead = match value.get_ref() {
+            DeValue::Integer(end) => Some(format!("a list, or \"range({end})\"")),
+            _ => fields.reader.in_quotes(value),
+        };
+        return fields.reader.mismatch("a text", value, instead);
+    }
     let text = fields.reader.text(value)?;
     match expression::parse_iterable(&text) {
         Ok(iterable) => Some(iterable),
@@ -409,6 +421,14 @@ fn read_clauses(reader: &mut Reader, value: &Value) -> Option<Vec<Clause>> {
             None => (quoted.text.as_str(), None),
         };
         let body = read_steps(reader, steps);
+        if let Some((found, help)) = match ty {
+            "" => Some(("nothing".to_owned(), "for a bare except write BaseException")),
+            _ if ty.contains(['(', ',', '|']) => Some((format!("`{ty}`"), "one class a clause")),
+            _ => None,
+        } {
+            let message = format!("expected the name of one class, but found {found}");
+            return reader.error(Diagnostic::at(quoted.part(0..ty.len()), message, "not a class").help(help));
+        }
         let good = name.is_none_or(|name| reader.is_name(name, &quoted.span));
         let clause = body.filter(|_| good).map(|body| Clause {
             ty: Spanned::new(quoted.part(0..ty.len()), ty.to_owned()),

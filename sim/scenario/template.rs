@@ -177,7 +177,7 @@ mod tests {
         check("{e:5d}", 2..5, "not a width");
         check("{e:.2f}", 2..6, "not a width");
         check("{e:1001}", 2..7, "not a width");
-        check("{}", 1..1, "this does not fit");
+        check("{}", 1..1, "something is missing here");
         check("{a b}", 3..4, "this does not fit");
     }
 }
