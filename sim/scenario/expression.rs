@@ -122,14 +122,14 @@ pub(super) fn parse_part(text: &Quoted, part: Range<usize>) -> Result<Expression
 /// What to write behind `in`.
 const ITERABLES: &str = "it could be a list, or range(3)";
 
-/// What may stand behind `in`: a list, or `range(n)`, or `range(a, b)`.
+/// What may stand behind `in`: a list, a text, or `range(n)`, or `range(a, b)`.
 pub(super) fn parse_iterable(text: &Quoted) -> Result<Iterable, Diagnostic> {
     let mut parser = Parser::new(text, 0..text.text.len())?;
     if parser.token != Token::Word("range") {
         let list = parse(text)?;
-        if matches!(list.kind, Kind::None | Kind::Bool(_) | Kind::Int(_) | Kind::Text(_)) {
-            let message = format!("expected a list, but found `{}`", text.text);
-            return Err(Diagnostic::at(list.span, message, "not a list").help(ITERABLES));
+        if matches!(list.kind, Kind::None | Kind::Bool(_) | Kind::Int(_)) {
+            let message = format!("expected a list or a text, but found `{}`", text.text);
+            return Err(Diagnostic::at(list.span, message, "nothing to go over").help(ITERABLES));
         }
         return Ok(Iterable::List(list));
     }
