@@ -8,7 +8,7 @@
 use super::cancel::TooDeep;
 use super::{Callback, EventLoop, Handle, Owner, future};
 use crate::id::{FutureId, ListId, TaskId, TextId};
-use crate::program::{Error, GatherDone, Value};
+use crate::program::{Error, GatherDone, Messages, Value};
 use crate::trace::{Requester, What};
 
 /// A gather of asyncio.
@@ -34,7 +34,9 @@ impl EventLoop<'_> {
         // gather goes from child to child: it makes a task, or asks to be told. So what is told at once stands between
         // the first steps of the new tasks, which are the last in the queue.
         let between = if inline { 0 } else { new as usize };
-        let mut first_steps = self.ready.split_off(self.ready.len() - between).into_iter().peekable();
+        let mut first_steps = std::mem::take(&mut self.scratch.first_steps);
+        first_steps.extend(self.ready.drain(self.ready.len() - between..));
+        let mut steps = first_steps.iter().copied().peekable();
         let mut distinct = 0;
         for item in self.memory.list(children) {
             let &Value::Handle(child) = item else { unreachable!("a gather has handles") };
@@ -47,12 +49,14 @@ impl EventLoop<'_> {
                 let owner = state.owner;
                 self.futures.add_callback(child, Callback::Gather(gather));
                 if let Owner::Task(task) = owner {
-                    self.ready.extend(first_steps.next_if_eq(&Handle::Step(task)));
+                    self.ready.extend(steps.next_if_eq(&Handle::Step(task)));
                 }
             } else if !inline {
                 self.ready.push(Handle::GatherChild { gather, child });
             }
         }
+        first_steps.clear();
+        self.scratch.first_steps = first_steps;
         self.gathers.push(Gather {
             future,
             children,
@@ -136,7 +140,7 @@ impl EventLoop<'_> {
             future::Result::Cancelled | future::Result::Pending => {
                 let kept = self.futures[child].cancel_message;
                 let message = match self.program.profile.messages {
-                    crate::program::Messages::None => None,
+                    Messages::None => None,
                     _ => Some(kept.unwrap_or_else(|| self.memory.texts().intern(""))),
                 };
                 Value::Error(Error::cancelled(message))

@@ -115,6 +115,7 @@ enum Timer {
 struct Scratch {
     due: Vec<Timer>,
     options: Vec<FutureId>,
+    first_steps: Vec<Handle>,
 }
 
 impl<'p> EventLoop<'p> {

@@ -108,8 +108,9 @@ impl EventLoop<'_> {
             WaitsFor::Future(future) => self.take_result(future),
             WaitsFor::Sleep => {
                 // On its way out a sleep cancels its timer.
-                state.own_serial += 1;
-                own_result(state.own)
+                let own = state.own;
+                self.cancel_own_timer(task);
+                own_result(own)
             }
             _ => own_result(state.own),
         };

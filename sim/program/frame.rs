@@ -146,7 +146,8 @@ const DEEPEST_CALL: u32 = 1000;
 #[inline(always)]
 pub fn resume<R: Effects>(program: &Program, rt: &mut R, frame: FrameId, input: Result<Value, Error>) -> Next {
     let memory = rt.memory();
-    let mut steps_left = memory.steps_left.saturating_sub(std::mem::take(&mut memory.charged));
+    memory.steps_left = memory.steps_left.saturating_sub(std::mem::take(&mut memory.charged));
+    let mut steps_left = memory.steps_left;
     let state = &mut memory.frames[frame.0 as usize];
     let Frame { instance, body, consts, locals, mut pc, begun, .. } = *state;
     state.begun = true;
