@@ -148,11 +148,6 @@ impl Memory {
         caller
     }
 
-    /// The coroutine that a frame runs.
-    pub fn instance_of(&self, frame: FrameId) -> InstanceId {
-        self.frames[frame.0 as usize].instance
-    }
-
     /// How many coroutines deep `frame` is.
     pub fn depth(&self, mut frame: FrameId) -> u32 {
         let mut depth = 1;

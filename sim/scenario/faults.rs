@@ -5,8 +5,6 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use toml::Spanned;
-
 use crate::diagnostic::Diagnostic;
 use crate::id::{InstanceId, TextId};
 use crate::program::{Action, Error, ErrorType, ErrorTypes, OutsideCancel, Strike, Texts};
@@ -15,7 +13,7 @@ use crate::time::{Nanos, Time};
 use super::cast::Cast;
 use super::reader::{Reader, Span, Table, Value, unknown};
 use super::resolve::{Resolved, class_as_message};
-use super::steps::Name;
+use super::steps::{Name, read_name};
 use super::template::Template;
 
 /// How many strikes a file may come to, every instance counted.
@@ -45,7 +43,7 @@ pub(super) fn read_fail(reader: &mut Reader, value: &Value) -> Option<Fault> {
         reader.required(&table, "raise", "it says what the failure is called: raise = \"Something bad happened\"");
     let message = message.and_then(|value| reader.template(value));
     let ty = match table.get("type") {
-        Some(value) => name(reader, value).map(Some),
+        Some(value) => read_name(reader, value).map(Some),
         None => Some(None),
     };
     let print = match table.get("print") {
@@ -61,7 +59,7 @@ pub(super) fn read_fail(reader: &mut Reader, value: &Value) -> Option<Fault> {
 pub(super) fn read_cancel(reader: &mut Reader, value: &Value) -> Option<Fault> {
     let table = reader.table(value)?;
     reader.only_keys(&table, &["task", "at", "by", "time", "message"]);
-    let by = table.get("by").map(|value| name(reader, value));
+    let by = table.get("by").map(|value| read_name(reader, value));
     if table.get("by").is_some() && table.get("at").is_none() {
         let message = "expected `at` beside `by`, but found none";
         let help = "`by` says whose point it is, `at` which one";
@@ -79,21 +77,17 @@ pub(super) fn read_cancel(reader: &mut Reader, value: &Value) -> Option<Fault> {
     Some(Fault { span: table.span, task, at, time, kind: Kind::Cancel { by, message: message? } })
 }
 
-fn name(reader: &mut Reader, value: &Value) -> Option<Name> {
-    reader.text(value).map(|text| Spanned::new(text.span, text.text))
-}
-
 /// Which task, at which point, not before which time.
 fn read_place(reader: &mut Reader, table: &Table) -> Option<(Name, Option<Name>, Option<Nanos>)> {
     let task = reader.required(table, "task", "it says whom it strikes");
-    let task = task.and_then(|value| name(reader, value));
+    let task = task.and_then(|value| read_name(reader, value));
     if table.get("at").is_none() && table.get("time").is_none() {
         let message = "expected `at` or `time`, but found neither";
         let help = "`at` names a point of the task, `time` is when: time = \"1s\"";
         reader.errors.push(Diagnostic::at(table.span.clone(), message, "when?").help(help));
         return None;
     }
-    let at = table.get("at").map(|value| name(reader, value));
+    let at = table.get("at").map(|value| read_name(reader, value));
     let time = table.get("time").map(|value| reader.duration(value));
     Some((task?, at.map_or(Some(None), |at| at.map(Some))?, time.map_or(Some(None), |time| time.map(Some))?))
 }

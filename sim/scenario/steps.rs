@@ -314,10 +314,10 @@ fn read_verb(reader: &mut Reader, verb: &'static str, table: &Table) -> Option<V
     Some(match verb {
         "print" => Verb::Print(fields.reader.template(value)?),
         "sleep" => Verb::Sleep(fields.reader.length(value)?),
-        "point" => Verb::Point(read_word(fields.reader, value)?),
+        "point" => Verb::Point(read_name(fields.reader, value)?),
         "raise" => {
             let message = fields.reader.template(value)?;
-            Verb::Raise { ty: fields.optional("type", read_word)?, message }
+            Verb::Raise { ty: fields.optional("type", read_name)?, message }
         }
         "return" => Verb::Return(Some(fields.reader.template(value)?)),
         "spawn" => Verb::Spawn { what: fields.operand()?, into: fields.name("as")? },
@@ -444,7 +444,7 @@ fn read_clauses(reader: &mut Reader, value: &Value) -> Option<Vec<Clause>> {
 }
 
 /// A text that names something, in words of any kind.
-fn read_word(reader: &mut Reader, value: &Value) -> Option<Name> {
+pub(super) fn read_name(reader: &mut Reader, value: &Value) -> Option<Name> {
     let text = reader.text(value)?;
     Some(Spanned::new(text.span, text.text))
 }
