@@ -16,6 +16,7 @@ mod expression;
 mod faults;
 mod file;
 mod flatten;
+mod inject;
 mod reader;
 mod resolve;
 mod steps;
@@ -36,6 +37,7 @@ use constants::Constant;
 use expect::Expectations;
 use faults::Fault;
 use file::{Bounds, Task};
+use inject::Victims;
 use reader::Span;
 use steps::{Name, Step};
 
@@ -89,6 +91,7 @@ pub struct Scenario {
     expectations: Expectations,
     tasks: Vec<Task>,
     faults: Vec<Fault>,
+    victims: Vec<Victims>,
     known: Vec<StrategyText>,
 }
 
