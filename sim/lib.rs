@@ -31,6 +31,7 @@
 //! - `tokio_program`: a program as real tokio tasks, and the strategies as a Rust programmer would write them.
 //! - `network`: a body as one host of a simulated network, on turmoil.
 //! - `judge`: expectations, as folds over events.
+//! - `explore`: which runs to make: the ordinary one, every single fault in it, seeds and their samplers.
 //! - `report`: every sentence, table and line of JSON.
 //! - `generate`: random small scenarios, for property tests (feature `proptest`).
 //!
@@ -67,6 +68,7 @@ pub mod cli;
 pub mod diagnostic;
 pub mod event_loop;
 pub mod experiment;
+pub mod explore;
 #[cfg(feature = "proptest")]
 pub mod generate;
 pub mod harness;
