@@ -137,7 +137,7 @@ steps = [
 fn a_seed_comes_down_to_the_choices_that_matter() {
     // In the ordinary run all three read at once, and two updates are lost. One is lost if another comes after the rest.
     let program = program(LOST).unwrap();
-    let mut same = |choices: &mut dyn Choices| {
+    let same = |choices: &mut dyn Choices| {
         let trace = run(&program, choices);
         (report::transcript(&program, &trace) == "20\n").then(|| trace.log())
     };

@@ -55,7 +55,6 @@ pub struct Document {
 /// name = \"a\"
 /// steps = [{ sleep = \"90s\" }, { print = \"a\" }]
 ///
-/// # This one fails.
 /// [[task]]
 /// name = \"b\"
 /// steps = [{ sleep = \"1s\" }, { raise = \"broken\" }]
@@ -64,7 +63,6 @@ pub struct Document {
 /// assert_eq!(shrunk.text, "\
 /// about = \"Two tasks.\"
 ///
-/// # This one fails.
 /// [[task]]
 /// steps = [{ raise = \"broken\" }]
 /// ");
