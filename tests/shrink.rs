@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use atropos::choice::{Choice, Choices, Given, Ordinary, Seeded};
 use atropos::event_loop::EventLoop;
-use atropos::harness::strategies;
+use atropos::harness::{find, strategies};
 use atropos::machine::Machine;
 use atropos::program::Program;
 use atropos::report;
@@ -109,6 +109,26 @@ fn a_long_file_comes_down_to_what_cancels_a_task() {
     check("articles/10-three-tasks-with-cancel.toml", fails, CANCELS);
 }
 
+#[test]
+fn every_article_keeps_what_it_has_to_keep() {
+    let files = find(&[Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/articles")]).unwrap();
+    for path in files {
+        let text = std::fs::read_to_string(&path).unwrap();
+        // That as many tasks are cancelled, and that main ends in the same way.
+        let seen = |text: &str| {
+            let trace = run(&*program(text)?, &mut Ordinary);
+            Some((std::mem::discriminant(&trace.outcome), trace.tally().cancelled))
+        };
+        let expected = seen(&text);
+        assert!(expected.is_some(), "{}", path.display());
+        let mut same = |text: &str| seen(text) == expected;
+        let shrunk = shrink::document(&text, &mut same);
+        assert!(same(&shrunk.text) && shrunk.text.len() < text.len(), "{}:\n{}", path.display(), shrunk.text);
+        let again = shrink::document(&shrunk.text, &mut same);
+        assert_eq!(again.text, shrunk.text, "{}: shrinking the result again changes it", path.display());
+    }
+}
+
 const LOST: &str = r#"
 about = "Two read a balance, take their time, and write it back: one update may be lost."
 
@@ -145,9 +165,9 @@ fn a_seed_comes_down_to_the_choices_that_matter() {
     assert_eq!(Size::of(&log).deviations, 6);
 
     let mut same = |answers: &[u64]| same(&mut Given::new(answers));
-    let shrunk = shrink::choices(log, &mut same);
+    let shrunk = shrink::choices(log, &|_| 1, &mut same);
     assert_eq!(answers(&shrunk.log), [1_000_000_001, 0, 0, 0, 0, 0, 0]);
-    assert_eq!(shrink::choices(shrunk.log.clone(), &mut same).log, shrunk.log);
+    assert_eq!(shrink::choices(shrunk.log.clone(), &|_| 1, &mut same).log, shrunk.log);
     assert!(shrunk.runs < 500, "{} runs", shrunk.runs);
 
     // At any time from then on, but for the first second, when the others have not written.
