@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use atropos::choice::{Choice, Choices, Given, Ordinary, Seeded};
+use atropos::choice::{Choice, Choices, Cut, Given, Kind, Ordinary, Seeded};
 use atropos::event_loop::EventLoop;
 use atropos::harness::{find, strategies};
 use atropos::machine::Machine;
@@ -173,6 +173,59 @@ fn a_seed_comes_down_to_the_choices_that_matter() {
     // At any time from then on, but for the first second, when the others have not written.
     let window = shrink::window(&shrunk.log, 0, 1_000_000_000, &mut same);
     assert_eq!((window.first, window.last), (1_000_000_001, 10_000_000_000));
+}
+
+const BUSY: &str = r#"
+about = "Workers count themselves as busy; one that is cancelled meanwhile stays counted."
+
+[shared]
+busy = 0
+
+[[task]]
+name = "worker {i}"
+count = 3
+steps = [
+    { sleep = "1s..2s" },
+    { add = 1, to = "busy" },
+    { sleep = "1s..2s" },
+    { add = -1, to = "busy" },
+    { sleep = "1s" },
+]
+
+[main]
+steps = [
+    { gather = "coros", as = "all", return_exceptions = true },
+    { await = "all" },
+    { print = "{busy}" },
+]
+
+[[inject]]
+cancel = "worker *"
+up_to = 3
+"#;
+
+#[test]
+fn a_plan_of_cuts_comes_down_to_the_earliest_one_and_says_how_late_it_may_come() {
+    const VICTIMS: u32 = 3;
+    let mut program = program(BUSY).map(Arc::unwrap_or_clone).unwrap();
+    (program.cuts[0].handles, program.cuts[0].tasks) = (60, VICTIMS);
+    let same = |choices: &mut dyn Choices| {
+        let trace = run(&program, choices);
+        (report::transcript(&program, &trace) == "1\n").then(|| trace.log())
+    };
+    let log = (0..1_000).filter_map(|seed| same(&mut Seeded::new(seed))).find(|log| 1 < Size::of(log).faults).unwrap();
+    let mut same = |answers: &[u64]| same(&mut Given::new(answers));
+    let width = |choice: &Choice| if choice.kind == Kind::Cut { u64::from(VICTIMS) } else { 1 };
+    let shrunk = shrink::choices(log, &width, &mut same);
+    let size = Size::of(&shrunk.log);
+    assert_eq!((size.faults, size.deviations), (1, 1));
+    assert_eq!(Cut::from_answer(shrunk.log[0].answer, VICTIMS), Some(Cut { handle: 9, victim: 0 }));
+
+    // Handles: main, three first steps, a wait, three timers, three wake-ups of which the first counts worker 0 as busy;
+    // a wait, three timers, and before handle 15 it is woken but has not run.
+    let window = shrink::window(&shrunk.log, 0, u64::from(VICTIMS), &mut same);
+    let [first, last] = [9, 15].map(|handle| Cut { handle, victim: 0 }.answer(VICTIMS));
+    assert_eq!((window.first, window.last), (first, last));
 }
 
 fn answers(log: &[Choice]) -> Vec<u64> {

@@ -20,12 +20,12 @@ const STEPS: &str = "steps";
 const KEPT: &str = "about";
 /// The table whose values are what somebody expects: they are kept or left out, never changed.
 const EXPECTED: &str = "expect";
-/// How many instances there are.
-const COUNT: &str = "count";
+/// The keys that say how many there are, of instances or of faults.
+const COUNTS: &[&str] = &["count", "up_to"];
 /// Arrays of one length, an item of each for an instance.
 const EACH: &str = "each";
 /// The tables that strike a task, and the keys in them that name one.
-const STRIKES: [&[&str]; 2] = [&["fail", "cancel", "inject"], &["task", "by"]];
+const STRIKES: [&[&str]; 2] = [&["fail", "cancel", "inject"], &["task", "by", "cancel"]];
 /// The keys of lengths of time, and the table in which any text may be one.
 const LENGTHS: [&[&str]; 2] = [&["sleep", "timeout", "time"], &["parameters"]];
 
@@ -170,8 +170,9 @@ impl Search<'_> {
 
     /// Lowers counts, and the numbers of the tasks that are struck.
     fn lower_numbers(&mut self) {
-        let is_count =
-            |path: &[Part], item: &Item| !is_step(path) && last_key(path) == Some(COUNT) && item.is_integer();
+        let is_count = |path: &[Part], item: &Item| {
+            !is_step(path) && last_key(path).is_some_and(|key| COUNTS.contains(&key)) && item.is_integer()
+        };
         self.each(is_count, |search, path| {
             let count = |search: &Self| search.get(path).as_integer().and_then(|count| u64::try_from(count).ok());
             search.lower(1, count, |root, count| edit::set(edit::get_mut(root, path), count as i64));
