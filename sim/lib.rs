@@ -12,7 +12,7 @@
 //! **Floor 0, the ground**
 //!
 //! - `choice`: the one door through which everything free in a run is asked, and who answers: nobody, a seed, a log.
-//! - `time`, `id`: integer nanoseconds; the names of tasks, futures and texts inside a run.
+//! - `time`, `id`: integer nanoseconds and how they are written; the names of tasks, futures and texts inside a run.
 //!
 //! **Floor 1, the nouns**
 //!
@@ -33,6 +33,7 @@
 //! - `judge`: expectations, as folds over events.
 //! - `explore`: which runs to make: the ordinary one, every single fault in it, seeds and their samplers.
 //! - `report`: every sentence, table and line of JSON.
+//! - `shrink`: fewer choices, and less of a file, with the same failure.
 //! - `generate`: random small scenarios, for property tests (feature `proptest`).
 //!
 //! **Floor 3, the door**
@@ -80,6 +81,7 @@ pub mod network;
 pub mod program;
 pub mod report;
 pub mod scenario;
+pub mod shrink;
 pub mod strategy;
 pub mod time;
 pub mod tokio_program;

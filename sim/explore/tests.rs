@@ -1,3 +1,7 @@
+//! What an exploration finds in a toy whose every run is known.
+//!
+//! Knows nothing of any real machine.
+
 use super::*;
 use crate::choice::{Choices, Cut, Kind, Options, Question};
 use crate::id::TaskId;
