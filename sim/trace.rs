@@ -5,10 +5,14 @@
 //!
 //! Knows nothing of how any of it is drawn, or of which machine ran.
 
+mod names;
+
 use crate::choice::{Choice, Kind, Log};
 use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
 use crate::program::{Error, ErrorType, Program, Texts, Value};
 use crate::time::Time;
+
+pub use names::{Names, Whose};
 
 /// A recorded run. It ends in its outcome, which cannot be missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
