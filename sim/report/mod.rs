@@ -26,4 +26,4 @@ pub use json::{Origin, json};
 pub use table::{Row, markdown, table};
 pub use trace::trace;
 pub use transcript::transcript;
-pub use verdict::verdict;
+pub use verdict::{finding, verdict};

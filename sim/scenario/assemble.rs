@@ -45,6 +45,7 @@ pub(super) fn assemble(
         strikes.fault(fault);
     }
     let strikes = strikes.strikes;
+    scenario.expectations.check(&cast, &mut errors);
     find_circle(&cast, &bodies, &mut errors);
     check_size(&cast, &bodies, &mut errors);
     if !errors.is_empty() {
