@@ -251,7 +251,8 @@ fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<ExitCode, Refus
                 out.flush()?;
                 let apart = if std::mem::replace(&mut met, false) { "" } else { "\n" };
                 let title = title(file, &run, judged.program.profile);
-                let message = report::verdict(&title, &judged.verdict, &command(file, &run));
+                let Judged { program, trace, verdict } = &judged;
+                let message = report::verdict(&title, program, trace, verdict, &command(file, &run));
                 // Nobody has to read it: the exit code says it too.
                 _ = write!(io::stderr(), "{apart}{message}");
             }
