@@ -55,7 +55,7 @@ pub(super) fn tell(names: &Names<'_>, what: What) -> Option<(String, String)> {
     Some((who, sentence(names, what)))
 }
 
-fn is_untold(what: What) -> bool {
+pub(super) fn is_untold(what: What) -> bool {
     matches!(
         what,
         What::Chose(Choice { answer: 0, .. }) | What::Children { .. } | What::Taken { .. } | What::Cleanup { .. }
