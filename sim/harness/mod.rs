@@ -128,6 +128,16 @@ impl File {
         Ok(Judged { program, trace, verdict })
     }
 
+    /// The scenario as an asyncio script: under a strategy, or else with the main that the file names first.
+    ///
+    /// # Errors
+    ///
+    /// If the file does not fit the strategy.
+    pub fn python(&self, strategy: Option<&str>) -> Result<String, Rejected> {
+        let main = strategy.or_else(|| self.scenario.mains().first().copied().flatten());
+        self.scenario.python(main, None).map_err(|errors| self.rejected(errors))
+    }
+
     /// Whether the file's expectations are about this strategy: it lists it, or brings its own main.
     pub fn speaks_of(&self, strategy: Option<&str>) -> bool {
         self.scenario.mains().contains(&strategy)
