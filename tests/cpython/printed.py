@@ -43,8 +43,10 @@ def run(script):
             error = "{}: {}".format(type(left).__name__, left)
         printed = out.getvalue()
         # What is left of it may still print when it is collected, which is after its end.
-        names.clear()
-        gc.collect()
+        with contextlib.redirect_stderr(out):
+            asyncio.set_event_loop_policy(None)
+            del loop
+            gc.collect()
     return {"printed": printed, "error": error}
 
 

@@ -159,7 +159,8 @@ impl<'w, 'a> Body<'w, 'a> {
     /// Whether `coros` is spawned once and never named, so that the calls can stand where the tasks are made.
     fn is_written_in_place(&self) -> bool {
         let uses = self.learnt.uses.get(&(0, "coros".to_owned())).map_or(0, BTreeSet::len);
-        self.learnt.is_named() && uses <= 1 && !self.learnt.needs(Need::CoroutineNames)
+        let is_spawned = uses == 1 && self.learnt.spawns_coros;
+        is_spawned && self.learnt.is_named() && !self.learnt.needs(Need::CoroutineNames)
     }
 
     /// The items of a list of all coroutines, each made of its call, its name, and whether that is to be kept.
@@ -498,6 +499,7 @@ impl<'w, 'a> Body<'w, 'a> {
         }
         let what = self.subject_expression(subject, Use::Walked);
         let is_coros = what.text == "coros" && !self.locals.contains_key("coros");
+        self.learnt.spawns_coros |= is_coros && self.runs_once();
         if is_coros && self.is_written_in_place() {
             let is_by_name = self.learnt.needs(Need::ByName);
             let items = self.coros(|call, name, _| created(&call, Some(&name), is_by_name, true));
@@ -545,9 +547,8 @@ impl<'w, 'a> Body<'w, 'a> {
         };
         let is_one = matches!(what, Operand::One(_));
         if is_mixed && self.learnt.is_named() {
-            self.learnt.need(Need::Started);
             let items = if is_one { arguments.remove(0) } else { format!("[{}]", arguments.join(", ")) };
-            arguments = vec![format!("*started({items})")];
+            arguments = vec![format!("*{}", self.started_items(items))];
         } else if is_one {
             arguments[0].insert(0, '*');
         }
@@ -557,9 +558,20 @@ impl<'w, 'a> Body<'w, 'a> {
         Printed::new(format!("asyncio.gather({})", arguments.join(", ")), GATHER)
     }
 
+    /// A list in which every coroutine has become a task of its name, where names are asked for.
+    fn started_items(&mut self, items: String) -> String {
+        if !self.learnt.is_named() {
+            return items;
+        }
+        self.learnt.need(Need::Started);
+        format!("started({items})")
+    }
+
     fn wait(&mut self, wait: &Wait) {
         let what = self.operand(&wait.what);
-        let mut arguments = vec![what.text];
+        // From 3.11 on a coroutine is an error here, and stays what it is.
+        let starts = self.script.program.profile.wait_takes_coroutines && what.kinds.items & COROUTINE != 0;
+        let mut arguments = vec![if starts { self.started_items(what.text) } else { what.text }];
         if let Some(timeout) = &wait.timeout {
             let length = self.length(timeout);
             arguments.push(format!("timeout={}", length.least));

@@ -60,6 +60,8 @@ struct Learnt {
     /// The instances that may have more than one task, or run in place of somebody's.
     repeated: BTreeSet<InstanceId>,
     uses_coros: bool,
+    /// Whether a task is made of each of them, in one place that is passed once.
+    spawns_coros: bool,
     /// The keys that tasks are asked for.
     keys: BTreeSet<String>,
 }
