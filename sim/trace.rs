@@ -39,7 +39,7 @@ pub enum Outcome {
 }
 
 /// Where tasks ended up at the moment when main ended, each task but main counted once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tally {
     /// Returned.
     pub finished: u32,

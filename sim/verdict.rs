@@ -29,7 +29,7 @@ pub struct Expectation {
 }
 
 /// An [`Outcome`] without its details.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Ending {
     /// Main returned.
     Finished,

@@ -45,7 +45,7 @@ pub fn trace(program: &Program, trace: &Trace) -> String {
 }
 
 /// Who it happens to and what happens, or nothing for a question that had its ordinary answer.
-fn tell(names: &Names<'_>, what: What) -> Option<(String, String)> {
+pub(super) fn tell(names: &Names<'_>, what: What) -> Option<(String, String)> {
     if let What::Chose(Choice { answer: 0, .. }) = what {
         return None;
     }
@@ -139,7 +139,7 @@ fn with_message(names: &Names<'_>, message: Option<TextId>) -> String {
     message.map(|message| format!(", message {}", names.quoted(message))).unwrap_or_default()
 }
 
-fn requester(names: &Names<'_>, by: Requester) -> String {
+pub(super) fn requester(names: &Names<'_>, by: Requester) -> String {
     match by {
         Requester::Task(task) => names.task(task),
         Requester::Outside => "the scenario".to_owned(),
@@ -183,7 +183,7 @@ fn tell_outcome(program: &Program, names: &Names<'_>, outcome: Outcome, time: Ti
 }
 
 /// What a task that has not ended does when nothing happens any more.
-fn now(names: &Names<'_>, doing: Doing) -> String {
+pub(super) fn now(names: &Names<'_>, doing: Doing) -> String {
     match doing {
         Doing::Starting => "has not started".to_owned(),
         Doing::Running => "waits for nobody".to_owned(),

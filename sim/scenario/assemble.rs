@@ -5,11 +5,11 @@
 use crate::diagnostic::Diagnostic;
 use crate::id::{InstanceId, TextId};
 use crate::program::{Body, Instance, Profile, Program, Slot, Value};
+use crate::time::duration;
 
 use super::Scenario;
 use super::cast::{Cast, Main};
 use super::constants::Constants;
-use super::duration;
 use super::faults;
 use super::file::Task;
 use super::flatten::{TooLarge, flatten};

@@ -109,7 +109,7 @@ fn read_tables(reader: &mut Reader, table: &Table, known: Vec<StrategyText>) -> 
     for injection in injections {
         match injection {
             Injection::Cancel(cancel) => victims.push(cancel),
-            Injection::Fail(fault) => faults.push(fault),
+            Injection::Fail(fault) => faults.push(*fault),
         }
     }
     faults.extend(read_entries(reader, table, "fail", faults::read_fail));

@@ -10,7 +10,6 @@ mod alone;
 mod assemble;
 mod cast;
 mod constants;
-mod duration;
 mod expect;
 mod expression;
 mod faults;
