@@ -44,6 +44,14 @@ enum Command {
         #[arg(default_value = SCENARIOS)]
         paths: Vec<PathBuf>,
     },
+    /// Print a scenario as the asyncio script that somebody could have written.
+    Python {
+        /// The scenario file.
+        file: PathBuf,
+        /// Under this strategy, instead of the file's own main or the first strategy that it lists.
+        #[arg(long, value_name = "NAME")]
+        strategy: Option<String>,
+    },
     /// List the strategies, or show one: its steps, and the Python and Rust that they stand for.
     Strategies {
         /// The one to show.
@@ -191,6 +199,10 @@ fn execute(command: Command, out: &mut impl Write) -> Result<ExitCode, Refused> 
                     format!("{} scenarios are valid", files.len())
                 }
             )?;
+        }
+        Command::Python { file, strategy } => {
+            let strategy = strategy.as_deref().map(known_strategy).transpose()?.map(|strategy| strategy.name);
+            out.write_all(File::load(&file)?.python(strategy)?.as_bytes())?;
         }
         Command::Strategies { name: None } => list_strategies(out)?,
         Command::Strategies { name: Some(name) } => show_strategy(&name, out)?,

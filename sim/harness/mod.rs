@@ -125,6 +125,16 @@ impl File {
         Ok(Judged { program, trace, verdict })
     }
 
+    /// The scenario as an asyncio script: under a strategy, or else with the main that the file names first.
+    ///
+    /// # Errors
+    ///
+    /// If the file does not fit the strategy.
+    pub fn python(&self, strategy: Option<&str>) -> Result<String, Rejected> {
+        let main = strategy.or_else(|| self.scenario.mains().first().copied().flatten());
+        self.scenario.python(main, None).map_err(|errors| self.rejected(errors))
+    }
+
     /// What is expected of a run: nothing, if the file does not speak of this strategy.
     fn expectation(&self, strategy: Option<&str>, tokio: bool) -> Expectation {
         if self.speaks_of(strategy) { self.scenario.expectation(strategy, tokio) } else { Expectation::default() }
