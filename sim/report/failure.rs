@@ -15,7 +15,7 @@ use crate::verdict::{Finding, Identity, Oracle, Unmet};
 use super::draw::{WIDEST, wrap};
 use super::json::push_line;
 use super::lanes::{Focus, tell_lanes};
-use super::names::{Names, counted, printable};
+use super::names::{Names, clipped, counted, printable};
 use super::paint::{Paint, Style};
 use super::parting::parting;
 use super::points::{points, told};
@@ -53,10 +53,13 @@ pub enum Wrong<'a> {
     Unmet(&'a Unmet),
 }
 
+/// Of a longer sentence, so many characters are told: it may quote what a task returned.
+const LONGEST_SENTENCE: usize = 500;
+
 /// The story of a failure, in ANSI colours or without. Its last line is the command.
 pub fn failure(story: &Story<'_>, color: bool) -> String {
     let paint = Paint::new(color);
-    let sentence = format!("{}: {}", story.identity.what, story.sentence());
+    let sentence = format!("{}: {}", story.identity.what, clipped(&story.sentence(), LONGEST_SENTENCE));
     let found = counted(story.runs, "run", "runs");
     let takes = format!("It takes: {}. Found in {found}.", told(&story.points()));
     let mut out = String::new();

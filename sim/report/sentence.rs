@@ -10,6 +10,7 @@ use crate::verdict::{Finding, Oracle, Unmet};
 
 use super::names::{Doing, Names, counted, grouped, listed, printable};
 use super::sites::Site;
+use super::trace::{now, requester};
 
 /// The sentence about something that nobody has to ask for.
 pub(super) fn finding(program: &Program, trace: &Trace, finding: &Finding) -> String {
@@ -63,19 +64,7 @@ fn deadlock(names: &Names<'_>) -> String {
             .collect();
         return format!("{}, which is a circle", listed(&waits, MOST_WAITS));
     }
-    let waits = names.unfinished().map(|(task, doing)| {
-        let what = match doing {
-            Doing::Starting | Doing::Running => "waits for nobody".to_owned(),
-            Doing::Awaiting(future) => match names.children(future) {
-                Some(children) => {
-                    format!("waits for {} ({})", names.future(future), counted(children, "child", "children"))
-                }
-                None => format!("waits for `{}`", names.future(future)),
-            },
-            Doing::Waiting(count) => format!("waits for {}", counted(count, "future", "futures")),
-        };
-        format!("{} {what}", names.marked(task))
-    });
+    let waits = names.unfinished().map(|(task, doing)| format!("{} {}", names.marked(task), now(names, doing)));
     listed(&waits.collect::<Vec<_>>(), MOST_WAITS)
 }
 
@@ -129,7 +118,7 @@ impl Run<'_> {
             What::CancelRequested { task, by, .. } if task == whom && by != Requester::Harness => {
                 let by = match by {
                     Requester::Task(by) => self.names.marked(by),
-                    other => super::trace::requester(&self.names, other),
+                    other => requester(&self.names, other),
                 };
                 Some(format!("by {by} at {}", moment.time))
             }
