@@ -53,7 +53,7 @@ fn found(finding: Finding) -> Verdict {
 }
 
 fn not_met(key: &'static str, expected: &str, found: &str) -> Verdict {
-    let unmet = Unmet { key, expected: expected.to_owned(), found: found.to_owned() };
+    let unmet = Unmet { key, task: None, expected: expected.to_owned(), found: found.to_owned() };
     Verdict { unmet: vec![unmet], ..Verdict::default() }
 }
 

@@ -44,6 +44,14 @@ enum Command {
         #[arg(default_value = SCENARIOS)]
         paths: Vec<PathBuf>,
     },
+    /// Print a scenario as the asyncio script that somebody could have written.
+    Python {
+        /// The scenario file.
+        file: PathBuf,
+        /// Under this strategy, instead of the file's own main or the first strategy that it lists.
+        #[arg(long, value_name = "NAME")]
+        strategy: Option<String>,
+    },
     /// List the strategies, or show one: its steps, and the Python and Rust that they stand for.
     Strategies {
         /// The one to show.
@@ -192,6 +200,10 @@ fn execute(command: Command, out: &mut impl Write) -> Result<ExitCode, Refused> 
                 }
             )?;
         }
+        Command::Python { file, strategy } => {
+            let strategy = strategy.as_deref().map(known_strategy).transpose()?.map(|strategy| strategy.name);
+            out.write_all(File::load(&file)?.python(strategy)?.as_bytes())?;
+        }
         Command::Strategies { name: None } => list_strategies(out)?,
         Command::Strategies { name: Some(name) } => show_strategy(&name, out)?,
         Command::Reference => write!(out, "{REFERENCE}\n{}", tokio_program::DIFFERENCES)?,
@@ -251,7 +263,8 @@ fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<ExitCode, Refus
                 out.flush()?;
                 let apart = if std::mem::replace(&mut met, false) { "" } else { "\n" };
                 let title = title(file, &run, judged.program.profile);
-                let message = report::verdict(&title, &judged.verdict, &command(file, &run));
+                let Judged { program, trace, verdict } = &judged;
+                let message = report::verdict(&title, program, trace, verdict, &command(file, &run));
                 // Nobody has to read it: the exit code says it too.
                 _ = write!(io::stderr(), "{apart}{message}");
             }

@@ -9,17 +9,17 @@ use serde::Serialize;
 use crate::id::TaskId;
 use crate::program::Program;
 use crate::time::Time;
-use crate::trace::Trace;
+use crate::trace::{Owner, Trace};
 use crate::verdict::{Finding, Identity, Oracle, Unmet};
 
 use super::draw::{WIDEST, wrap};
 use super::json::push_line;
 use super::lanes::{Focus, tell_lanes};
-use super::names::{Names, clipped, counted, printable};
+use super::names::{clipped, counted, printable};
 use super::paint::{Paint, Style};
 use super::parting::parting;
 use super::points::{points, told};
-use super::sentence::{self, circle};
+use super::sentence;
 
 /// Everything that is told of one failure.
 #[derive(Clone, Copy, Debug)]
@@ -143,12 +143,16 @@ impl Story<'_> {
 
     /// Whom the failure is about.
     fn tasks(&self) -> Vec<TaskId> {
-        let Wrong::Finding(finding) = self.wrong else { return Vec::new() };
+        let finding = match self.wrong {
+            Wrong::Finding(finding) => finding,
+            Wrong::Unmet(unmet) => return unmet.task.iter().map(|&(task, _)| task).collect(),
+        };
         let mut tasks: Vec<TaskId> = finding.task.iter().map(|&(task, _)| task).collect();
         if finding.oracle == Oracle::Deadlock {
-            let mut names = Names::new(self.program, self.trace);
-            self.trace.iter().for_each(|moment| names.see(moment.what));
-            tasks.extend(circle(&names));
+            let circle = self.trace.cycle();
+            tasks.extend(
+                circle.iter().filter_map(|owner| if let Owner::Task(task) = owner { Some(*task) } else { None }),
+            );
         }
         tasks
     }

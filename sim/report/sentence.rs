@@ -5,10 +5,10 @@
 use crate::id::TaskId;
 use crate::program::Program;
 use crate::time::Time;
-use crate::trace::{Moment, Outcome, Requester, Trace, What};
+use crate::trace::{Moment, Outcome, Owner, Requester, Trace, What};
 use crate::verdict::{Finding, Oracle, Unmet};
 
-use super::names::{Doing, Names, counted, grouped, listed, printable};
+use super::names::{Names, counted, grouped, listed, printable};
 use super::sites::Site;
 use super::trace::{now, requester};
 
@@ -22,16 +22,18 @@ pub(super) fn finding(program: &Program, trace: &Trace, finding: &Finding) -> St
     let who = run.names.marked(task);
     match finding.oracle {
         Oracle::LostCancel => {
-            format!("{who} was cancelled {}, and {} as if nothing had happened.", run.cancelled(task), run.end(task))
+            let how = if finding.error.is_some() { "instead" } else { "as if nothing had happened" };
+            format!("{who} was cancelled {}, and {} {how}.", run.cancelled(task), run.end(task))
         }
         Oracle::OutlivesMain => format!("{who} was still there when main ended{}.", run.doing_at_mains_end(task)),
         Oracle::CleanupCutShort => {
             format!("{who} was cancelled {}, and its cleanup did not come to its end.", run.cancelled(task))
         }
         Oracle::LostResult => {
-            format!("{who} was cancelled {}, and the result that it waited for is lost.", run.cancelled(task))
+            let what = finding.error.map_or("result", |error| program.error_types.name(error));
+            format!("{who} was cancelled {}, and the {what} of what it awaited is lost.", run.cancelled(task))
         }
-        Oracle::Deadlock => format!("nothing can go on: {}.", deadlock(&run.names)),
+        Oracle::Deadlock => format!("nothing can go on: {}.", deadlock(&run.names, trace)),
         Oracle::Livelock => run.livelock(),
         Oracle::Unsettled => {
             let limit = grouped(program.limits.steps);
@@ -53,16 +55,16 @@ pub(super) fn unmet(unmet: &Unmet) -> String {
     format!("the scenario expects {expected}, but found {found}.")
 }
 
-/// Who waits for whom: a circle if there is one, otherwise everybody who waits.
-fn deadlock(names: &Names<'_>) -> String {
-    let circle = circle(names);
-    if !circle.is_empty() {
-        let waits: Vec<String> = (0..circle.len())
-            .map(|at| {
-                format!("{} waits for {}", names.marked(circle[at]), names.marked(circle[(at + 1) % circle.len()]))
-            })
-            .collect();
-        return format!("{}, which is a circle", listed(&waits, MOST_WAITS));
+/// Who waits for whom: the circle if there is one, otherwise everybody who waits.
+fn deadlock(names: &Names<'_>, trace: &Trace) -> String {
+    let name = |owner: &Owner| match owner {
+        Owner::Task(task) => names.marked(*task),
+        Owner::Gather(number) => format!("gather {number}"),
+    };
+    let circle: Vec<String> = trace.cycle().iter().map(name).collect();
+    if let [first, rest @ ..] = circle.as_slice() {
+        let rest: String = rest.iter().map(|next| format!("{next}, which waits for ")).collect();
+        return format!("{first} waits for {rest}{first}");
     }
     let waits = names.unfinished().map(|(task, doing)| format!("{} {}", names.marked(task), now(names, doing)));
     listed(&waits.collect::<Vec<_>>(), MOST_WAITS)
@@ -70,36 +72,6 @@ fn deadlock(names: &Names<'_>) -> String {
 
 /// So many who wait are told.
 const MOST_WAITS: usize = 6;
-
-/// The tasks of the first circle of tasks that await each other; empty if there is none.
-pub(super) fn circle(names: &Names<'_>) -> Vec<TaskId> {
-    let mut next: Vec<Option<TaskId>> = vec![None; names.count()];
-    for (task, doing) in names.unfinished() {
-        if let Doing::Awaiting(future) = doing
-            && names.children(future).is_none()
-        {
-            next[task.index()] = names.owner(future);
-        }
-    }
-    // Who was met on the way from which start.
-    let mut met: Vec<Option<usize>> = vec![None; next.len()];
-    for start in 0..next.len() {
-        let mut at = start;
-        while met[at].is_none() {
-            met[at] = Some(start);
-            match next[at] {
-                Some(task) => at = task.index(),
-                None => break,
-            }
-        }
-        if met[at] == Some(start) && next[at].is_some() {
-            let first = TaskId(at as u32);
-            let others = std::iter::successors(next[at], |task| next[task.index()]).take_while(|&task| task != first);
-            return std::iter::once(first).chain(others).collect();
-        }
-    }
-    Vec::new()
-}
 
 /// A run and its names at the end.
 struct Run<'a> {
