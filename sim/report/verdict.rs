@@ -62,12 +62,12 @@ mod tests {
     use super::*;
     use crate::id::{FutureId, InstanceId, TaskId};
     use crate::program::{ErrorType, Texts, sample};
-    use crate::trace::{Outcome, Recorder, What};
+    use crate::trace::{Outcome, Recorder, Requester, What};
     use crate::verdict::Unmet;
 
     const MAIN: TaskId = TaskId::MAIN;
 
-    /// Two tasks that await each other.
+    /// Two tasks that await each other, the first of which main cancels.
     fn run() -> (Program, Trace) {
         let program = sample::program(&["buy", "sell"]);
         let mut recorder = Recorder::default();
@@ -76,6 +76,7 @@ mod tests {
         }
         recorder.record(What::Awaited { task: TaskId(1), future: FutureId(2) });
         recorder.record(What::Awaited { task: TaskId(2), future: FutureId(1) });
+        recorder.record(What::CancelRequested { task: TaskId(1), by: Requester::Task(MAIN), message: None });
         (program, recorder.trace(Outcome::Deadlocked, &Texts::default()))
     }
 
@@ -123,16 +124,16 @@ See in which order it happened:
         let bad = Verdict { findings, ..Verdict::default() };
         let expected = "\
 trade.toml: 11 findings
-  `buy` waits for `sell`, which waits for `buy`: nobody can go on (deadlock)
-  `buy` was cancelled and ended as if nothing had happened (lost-cancel)
-  `buy` was cancelled and failed with ValueError instead (lost-cancel)
-  `buy` was still there when main had ended (outlives-main)
-  `buy` did not come to the end of a `finally` (cleanup-cut-short)
-  `buy` was cancelled when what it awaited was there, and the result is lost (lost-result)
-  `buy` was cancelled when what it awaited had failed, and the ValueError is lost (lost-result)
+  nothing can go on: `buy` waits for `sell`, which waits for `buy` (deadlock)
+  `buy` was cancelled by main at 0s, and went on as if nothing had happened (lost-cancel)
+  `buy` was cancelled by main at 0s, and went on instead (lost-cancel)
+  `buy` was still there when main ended (outlives-main)
+  `buy` was cancelled by main at 0s, and its `finally` did not come to its end (cleanup-cut-short)
+  `buy` was cancelled by main at 0s, and the result of what it awaited is lost (lost-result)
+  `buy` was cancelled by main at 0s, and the ValueError of what it awaited is lost (lost-result)
   an `assert` failed in `buy` (assertion-failed)
-  main failed with ValueError, which nothing in the file accounts for (main-failed)
-  turn follows turn, and time stands still (livelock)
+  main failed, which nothing in the file accounts for (main-failed)
+  time stands still at 0s (livelock)
   and 1 more
 If that is as it should be, say why in the file:
   [allow]
@@ -149,6 +150,9 @@ See in which order it happened:
   atropos run trade.toml
 ";
         assert_eq!(verdict("trade.toml", &program, &trace, &bad, "atropos run trade.toml"), expected);
-        assert!(finding(&program, &trace, &bad.findings[10]).ends_with("until its limit of steps (unsettled)"));
+        assert!(
+            finding(&program, &trace, &bad.findings[10])
+                .ends_with("it reaches its limit of 1,000,000 steps (unsettled)")
+        );
     }
 }
