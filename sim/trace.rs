@@ -542,7 +542,7 @@ impl Recorder {
         self.events.push(event);
     }
 
-    #[inline(never)]
+    #[inline]
     fn record_choice(&mut self, choice: Choice) {
         self.choices.push(Asked::new(choice, self.events.len() as u32));
     }

@@ -8,7 +8,7 @@ mod asyncio;
 mod search;
 
 pub use asyncio::Asyncio;
-pub use search::{Setting, Told, small, tell};
+pub use search::{Search, Setting, Told, small, tell};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
