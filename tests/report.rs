@@ -128,7 +128,7 @@ fn a_lost_cancel() {
 }
 
 const MANY: &str = r#"
-about = "Ten workers, one of which cancels another."
+about = "One of ten workers fails, and main cancels what is done already."
 strategy = "gather-cancel-wrong"
 [[task]]
 name = "worker {i}"
@@ -149,8 +149,8 @@ raise = "out of paper"
 fn ten_workers() {
     let program = program(MANY);
     let failing = run(&program, &[]);
-    let finding = finding(&program, Oracle::OutlivesMain, Some((8, "worker 7")));
-    check("ten-workers", "Most of ten workers have no lane.", &told((&program, &failing, None), &found(finding)));
+    let text = told((&program, &failing, None), &not_met("cancelled", "9", "0"));
+    check("ten-workers", "Most of ten workers have no lane.", &text);
 }
 
 const RACE: &str = r#"
@@ -460,8 +460,9 @@ fn an_exploration_says_what_it_covered() {
     let green = "\
 1,240 runs: every one of 240 single cancellations in plain order, seeds 0..1000; 812 distinct orders, 5 outcomes; 0 \
 failures (310,000 runs/s)
-never cut: `worker {i}` once more before it is told, at its 1st await: sleep 1s and `worker {i}` before its first line \
-runs
+never cut:
+  `worker {i}` once more before it is told, at its 1st await: sleep 1s
+  `worker {i}` before its first line runs
 ";
     check(&program, &covered(), green);
     let red = Covered { failures: 1, failing: 912, unfinished: 12, never_reached: Vec::new(), ..covered() };

@@ -12,7 +12,7 @@ use crate::program::Program;
 use crate::trace::Phase;
 
 use super::json::push_line;
-use super::names::{counted, grouped, listed, printable};
+use super::names::{counted, grouped, printable};
 use super::paint::{Paint, Style};
 use super::sites::Site;
 
@@ -71,7 +71,14 @@ pub fn explored(program: &Program, covered: &Covered, color: bool) -> String {
     );
     let never = covered.never(program);
     if !never.is_empty() {
-        out.push_str(&format!("never cut: {}\n", listed(&never, MOST_NAMED)));
+        out.push_str("never cut:\n");
+        never.iter().take(MOST_NAMED).for_each(|place| out.push_str(&format!("  {place}\n")));
+        if never.len() > MOST_NAMED {
+            out.push_str(&format!(
+                "  and {}\n",
+                counted((never.len() - MOST_NAMED) as u64, "more place", "more places")
+            ));
+        }
     }
     if covered.unfinished > 0 {
         let runs = counted(covered.runs, "run", "runs");
