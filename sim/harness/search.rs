@@ -164,10 +164,11 @@ impl Search {
         Covered {
             runs: explored.runs,
             failures: explored.failures.len() as u64,
+            failing: explored.failing,
             distinct_orders: explored.orders.count(),
             distinct_outcomes: explored.endings.len() as u64,
-            cuts_tried: explored.faults.1,
-            cuts_possible: explored.faults.0,
+            faults_tried: explored.faults.1,
+            faults_possible: explored.faults.0,
             cuts_made: explored.cuts.values().sum(),
             never_reached,
             seeds: explored.seeds.clone(),
@@ -187,12 +188,14 @@ impl Search {
                 program.instance(id).body == at && program.cuts.iter().any(|cuts| cuts.victims[id.index()])
             });
             let Some(victim) = victim else { continue };
+            // The copies of a `finally` are one place.
+            let step = |site: u32| body.ops[site as usize].awaits().ok_or(site);
             let is_reached = |site: u32, phase: Phase| {
                 let mut cuts = self.explored.cuts.keys();
-                cuts.any(|&(id, op, cut)| program.instance(id).body == at && (op, cut) == (site, phase))
+                cuts.any(|&(id, op, cut)| program.instance(id).body == at && cut == phase && step(op) == step(site))
             };
-            let waits = (0..).zip(&body.ops).filter(|(_, op)| op.waits()).map(|(site, _)| site);
-            let places = waits.flat_map(|site| [(site, Phase::Waiting), (site, Phase::Woken)]);
+            let waits = body.awaits().into_iter();
+            let places = waits.flat_map(|(site, _)| [(site, Phase::Waiting), (site, Phase::Woken)]);
             let places = std::iter::once((0, Phase::NotStarted)).chain(places);
             never.extend(
                 places.filter(|&(site, phase)| !is_reached(site, phase)).map(|(site, phase)| (victim, site, phase)),
