@@ -164,7 +164,7 @@ impl Expectation {
 }
 
 /// An [`Outcome`] without its details.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Ending {
     /// Main returned.
     Finished,

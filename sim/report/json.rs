@@ -56,7 +56,7 @@ pub fn json(origin: &Origin<'_>, program: &Program, trace: &Trace) -> String {
     out
 }
 
-fn push_line(line: &impl Serialize, out: &mut String) {
+pub(super) fn push_line(line: &impl Serialize, out: &mut String) {
     out.push_str(&serde_json::to_string(line).expect("a line has nothing but texts and numbers under texts"));
     out.push('\n');
 }

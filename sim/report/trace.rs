@@ -46,20 +46,13 @@ pub fn trace(program: &Program, trace: &Trace) -> String {
 
 /// Who it happens to and what happens; nothing for a question that had its ordinary answer, nor for what only judges
 /// want to know.
-fn tell(names: &Names<'_>, what: What) -> Option<(String, String)> {
-    if is_untold(what) {
+pub(super) fn tell(names: &Names<'_>, what: What) -> Option<(String, String)> {
+    if what.is_untold() || matches!(what, What::Chose(Choice { answer: 0, .. })) {
         return None;
     }
     let nobody = if matches!(what, What::Chose(_)) { "event loop" } else { "run()" };
     let who = names.subject(what).map_or_else(|| nobody.to_owned(), |named| named.to_string());
     Some((who, sentence(names, what)))
-}
-
-fn is_untold(what: What) -> bool {
-    matches!(
-        what,
-        What::Chose(Choice { answer: 0, .. }) | What::Children { .. } | What::Taken { .. } | What::Cleanup { .. }
-    )
 }
 
 fn sentence(names: &Names<'_>, what: What) -> String {
@@ -148,7 +141,7 @@ fn with_message(names: &Names<'_>, message: Option<TextId>) -> String {
     message.map(|message| format!(", message {}", names.quoted(message))).unwrap_or_default()
 }
 
-fn requester(names: &Names<'_>, by: Requester) -> String {
+pub(super) fn requester(names: &Names<'_>, by: Requester) -> String {
     match by {
         Requester::Task(task) => names.task(task),
         Requester::Outside => "the scenario".to_owned(),
@@ -192,7 +185,7 @@ fn tell_outcome(program: &Program, names: &Names<'_>, outcome: Outcome, time: Ti
 }
 
 /// What a task that has not ended does when nothing happens any more.
-fn now(names: &Names<'_>, doing: Doing) -> String {
+pub(super) fn now(names: &Names<'_>, doing: Doing) -> String {
     match doing {
         Doing::Starting => "has not started".to_owned(),
         Doing::Running => "waits for nobody".to_owned(),

@@ -5,11 +5,11 @@
 use crate::diagnostic::Diagnostic;
 use crate::id::{InstanceId, TextId};
 use crate::program::{Body, Instance, Profile, Program, Slot, Value};
+use crate::time::duration;
 
 use super::Scenario;
 use super::cast::{Cast, Main};
 use super::constants::Constants;
-use super::duration;
 use super::faults;
 use super::file::Task;
 use super::flatten::{TooLarge, flatten};
@@ -45,6 +45,7 @@ pub(super) fn assemble(
         strikes.fault(fault);
     }
     let strikes = strikes.strikes;
+    let cuts = scenario.victims.iter().map(|victims| victims.cuts(&cast, &mut errors)).collect();
     scenario.expectations.check(&cast, &mut errors);
     find_circle(&cast, &bodies, &mut errors);
     check_size(&cast, &bodies, &mut errors);
@@ -67,7 +68,7 @@ pub(super) fn assemble(
         action_ranges: Vec::new(),
         outside_cancels: Vec::new(),
         failures: Vec::new(),
-        cuts: Vec::new(),
+        cuts,
         schedule: scenario.schedule,
         limits: scenario.limits.run,
         parameters: main.lengths(),
@@ -78,6 +79,7 @@ pub(super) fn assemble(
         }
     }
     program.outside_cancels = strikes.outside;
+    program.failures = strikes.failures;
     for (at, body) in bodies.into_iter().enumerate() {
         match write_body(&cast, &scenario.tasks, at, body, &mut program) {
             Ok(body) => program.bodies.push(body),

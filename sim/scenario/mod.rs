@@ -10,12 +10,12 @@ mod alone;
 mod assemble;
 mod cast;
 mod constants;
-mod duration;
 mod expect;
 mod expression;
 mod faults;
 mod file;
 mod flatten;
+mod inject;
 mod reader;
 mod resolve;
 mod steps;
@@ -36,6 +36,7 @@ use constants::Constant;
 use expect::Expectations;
 use faults::Fault;
 use file::{Bounds, Task};
+use inject::Victims;
 use reader::Span;
 use steps::{Name, Step};
 
@@ -89,6 +90,7 @@ pub struct Scenario {
     expectations: Expectations,
     tasks: Vec<Task>,
     faults: Vec<Fault>,
+    victims: Vec<Victims>,
     known: Vec<StrategyText>,
 }
 

@@ -4,6 +4,12 @@
 //!
 //! Knows nothing of command lines.
 
+mod asyncio;
+mod search;
+
+pub use asyncio::Asyncio;
+pub use search::{Setting, Told, small, tell};
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,7 +22,7 @@ use crate::machine::Machine;
 use crate::program::{Profile, Program};
 use crate::scenario::Scenario;
 use crate::trace::Trace;
-use crate::verdict::Verdict;
+use crate::verdict::{Expectation, Verdict};
 use crate::{report, strategy, tokio_program};
 
 /// A scenario file that is valid.
@@ -95,6 +101,17 @@ impl File {
         }
     }
 
+    /// What runs, ready for the choices to cut.
+    ///
+    /// # Errors
+    ///
+    /// If the file does not fit the strategy.
+    pub fn program(&self, strategy: Option<&str>, profile: Option<Profile>) -> Result<Arc<Program>, Rejected> {
+        let mut program = self.scenario.program(strategy, profile).map_err(|errors| self.rejected(errors))?;
+        asyncio::measure(&mut program);
+        Ok(Arc::new(program))
+    }
+
     /// One run of it.
     ///
     /// # Errors
@@ -102,15 +119,15 @@ impl File {
     /// If the file does not fit the strategy, or this build does not have the runtime.
     pub fn run(&self, run: &Run) -> Result<Judged, Refused> {
         let strategy = run.strategy.as_deref();
-        let program = Arc::new(self.scenario.program(strategy, run.profile).map_err(|errors| self.rejected(errors))?);
+        let program = self.program(strategy, run.profile)?;
         let trace = trace(&program, run.runtime, run.seed)?;
-        let verdict = if self.speaks_of(strategy) {
-            let expectation = self.scenario.expectation(strategy, run.runtime != Runtime::Asyncio);
-            judge(&expectation, &program, &trace)
-        } else {
-            Verdict::default()
-        };
+        let verdict = judge(&self.expectation(strategy, run.runtime != Runtime::Asyncio), &program, &trace);
         Ok(Judged { program, trace, verdict })
+    }
+
+    /// What is expected of a run: nothing, if the file does not speak of this strategy.
+    fn expectation(&self, strategy: Option<&str>, tokio: bool) -> Expectation {
+        if self.speaks_of(strategy) { self.scenario.expectation(strategy, tokio) } else { Expectation::default() }
     }
 
     /// Whether the file's expectations are about this strategy: it lists it, or brings its own main.
