@@ -56,6 +56,8 @@ fn a_finally_that_returns_loses_the_cancellation() {
     check(&cancelled(r#"{ try = [{ sleep = "1s" }], finally = ["return"] }"#), &["lost-cancel worker"]);
     check(&cancelled(r#"{ try = [{ sleep = "1s" }], finally = [{ print = "closed" }] }"#), &[]);
     check(&cancelled(r#"{ try = [{ sleep = "1s" }], except = { "CancelledError" = [] } }"#), &[]);
+    check(&cancelled(r#"{ try = [{ sleep = "1s" }], except = { "BaseException" = [] } }"#), &["lost-cancel worker"]);
+    check(&cancelled(r#"{ try = [{ sleep = "1s" }], except = { "BaseException" = ["raise"] } }"#), &[]);
     check(
         &cancelled(r#"{ try = [{ sleep = "1s" }], finally = [{ raise = "broken" }] }"#),
         &["lost-cancel worker", "cleanup-cut-short worker"],

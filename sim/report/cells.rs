@@ -124,7 +124,9 @@ impl<'a> Fold<'a> {
             self.tell(moment, act, apart);
         }
         self.events += usize::from(is_counted(moment.what));
-        self.last = Some(moment.what);
+        if !moment.what.is_untold() {
+            self.last = Some(moment.what);
+        }
     }
 
     fn lane(&self, task: TaskId) -> Option<usize> {
@@ -275,7 +277,7 @@ impl Fold<'_> {
                 act(task, Tone::Plain, format!("resumed: {done} done, {pending} pending"))
             }
             What::Raised { task, error } => act(task, Tone::Trouble, format!("raises {}", names.error(error))),
-            What::Caught { task, error } => act(task, Tone::Trouble, format!("catches {}", names.error(error))),
+            What::Caught { task, error, .. } => act(task, Tone::Trouble, format!("catches {}", names.error(error))),
             What::Finished { task, value } => act(task, Tone::Apart, format!("returns {}", names.value(value))),
             What::Failed { task, error } => act(task, Tone::Trouble, format!("fails: {}", names.error(error))),
             What::Cancelled { task, .. } => {
