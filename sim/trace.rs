@@ -198,13 +198,6 @@ impl What {
     }
 }
 
-impl What {
-    /// Whether only judges want to know: a person who reads the trace is not told.
-    pub fn is_untold(self) -> bool {
-        matches!(self, What::Children { .. } | What::Taken { .. } | What::Cleanup { .. })
-    }
-}
-
 /// Why a task goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Wake {
@@ -303,9 +296,9 @@ mod kind {
     pub const UNHANDLED_IN_SHUTDOWN: u8 = 27;
     pub const DROPPED: u8 = 28;
     pub const CUT: u8 = 29;
-    pub const CHILDREN: u8 = 50;
-    pub const TAKEN: u8 = 51;
-    pub const CLEANUP: u8 = 52;
+    pub const CHILDREN: u8 = 30;
+    pub const TAKEN: u8 = 31;
+    pub const CLEANUP: u8 = 32;
 }
 
 /// A question and its answer in 32 bytes, and before which event it was put. Apart from the events, so that two runs in
@@ -551,7 +544,7 @@ impl Recorder {
         self.events.push(event);
     }
 
-    #[inline(never)]
+    #[inline]
     fn record_choice(&mut self, choice: Choice) {
         self.choices.push(Asked::new(choice, self.events.len() as u32));
     }

@@ -317,14 +317,8 @@ impl Verdict {
 
     /// What kinds of failure it holds, the first to be told first.
     pub fn identities(&self, program: &Program) -> Vec<Identity> {
-        let subject = |task: Option<(TaskId, InstanceId)>| task.map(|(_, at)| program.body(at).name.clone());
-        let findings = self.findings.iter().map(|finding| Identity {
-            what: finding.oracle.name(),
-            subject: subject(finding.task),
-            error: finding.error.map(|error| program.error_types.name(error).to_owned()),
-        });
-        let unmet = self.unmet.iter();
-        let unmet = unmet.map(|unmet| Identity { what: unmet.key, subject: subject(unmet.task), error: None });
+        let findings = self.findings.iter().map(|finding| finding.identity(program));
+        let unmet = self.unmet.iter().map(|unmet| unmet.identity(program));
         let mut all: Vec<Identity> = Vec::new();
         for identity in findings.chain(unmet) {
             if !all.contains(&identity) {
@@ -333,4 +327,23 @@ impl Verdict {
         }
         all
     }
+}
+
+impl Finding {
+    /// What makes it the same again.
+    pub fn identity(&self, program: &Program) -> Identity {
+        let error = self.error.map(|error| program.error_types.name(error).to_owned());
+        Identity { what: self.oracle.name(), subject: subject(self.task, program), error }
+    }
+}
+
+impl Unmet {
+    /// What makes it the same again.
+    pub fn identity(&self, program: &Program) -> Identity {
+        Identity { what: self.key, subject: subject(self.task, program), error: None }
+    }
+}
+
+fn subject(task: Option<(TaskId, InstanceId)>, program: &Program) -> Option<String> {
+    task.map(|(_, instance)| program.body(instance).name.clone())
 }

@@ -54,7 +54,6 @@ impl Experiment for Asyncio {
 struct Runs<'a> {
     event_loop: EventLoop<'a>,
     judge: Judge<'a>,
-    /// On the last run.
     verdict: Verdict,
 }
 
@@ -62,13 +61,16 @@ impl Run for Runs<'_> {
     fn run(&mut self, choices: &mut dyn Choices) -> Ran {
         self.event_loop.reset();
         let outcome = self.event_loop.run(choices);
-        let fingerprint = self.event_loop.fingerprint();
-        let (order, tally) = self.event_loop.summary();
         self.judge.reset();
-        let (judge, texts) = (&mut self.judge, self.event_loop.texts());
-        self.event_loop.moments().for_each(|moment| judge.see(moment, texts));
-        self.verdict = judge.end(outcome);
-        Ran { fingerprint, order, outcome, tally, is_good: self.verdict.is_good() }
+        self.event_loop.moments().for_each(|moment| self.judge.see(moment, self.event_loop.texts()));
+        self.verdict = self.judge.end(outcome);
+        Ran {
+            fingerprint: self.event_loop.fingerprint(),
+            order: self.event_loop.order(),
+            outcome,
+            tally: self.judge.tally(),
+            is_good: self.verdict.is_good(),
+        }
     }
 
     fn trace(&self) -> Trace {

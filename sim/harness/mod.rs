@@ -8,7 +8,7 @@ mod asyncio;
 mod search;
 
 pub use asyncio::Asyncio;
-pub use search::{Setting, Told, small, tell};
+pub use search::{Search, Setting, Told, small, tell};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -123,6 +123,16 @@ impl File {
         let trace = trace(&program, run.runtime, run.seed)?;
         let verdict = judge(&self.expectation(strategy, run.runtime != Runtime::Asyncio), &program, &trace);
         Ok(Judged { program, trace, verdict })
+    }
+
+    /// The scenario as an asyncio script: under a strategy, or else with the main that the file names first.
+    ///
+    /// # Errors
+    ///
+    /// If the file does not fit the strategy.
+    pub fn python(&self, strategy: Option<&str>) -> Result<String, Rejected> {
+        let main = strategy.or_else(|| self.scenario.mains().first().copied().flatten());
+        self.scenario.python(main, None).map_err(|errors| self.rejected(errors))
     }
 
     /// What is expected of a run: nothing, if the file does not speak of this strategy.

@@ -24,7 +24,7 @@ use events::Events;
 
 use crate::program::{ErrorType, Program, Texts, quote};
 use crate::time::Time;
-use crate::trace::{Counting, Moment, Outcome, Trace, What};
+use crate::trace::{Counting, Moment, Outcome, Tally, Trace, What};
 use crate::verdict::{Ending, Expectation, Under, Unmet, Verdict};
 
 /// What a whole run means by what is expected of it.
@@ -116,6 +116,11 @@ impl<'a> Judge<'a> {
         if let Some(oracles) = oracles {
             oracles.see(moment.what);
         }
+    }
+
+    /// Where the tasks have ended up so far.
+    pub fn tally(&self) -> Tally {
+        self.seen.counting.tally()
     }
 
     /// The verdict on a run that ended like this after the events that were seen. It holds no memory if all is well.

@@ -254,6 +254,13 @@ impl Stage {
     }
 }
 
+impl Op {
+    /// Whether a task may wait here.
+    pub fn waits(&self) -> bool {
+        matches!(self, Op::Sleep { .. } | Op::Await { .. } | Op::Wait { .. })
+    }
+}
+
 /// What happens at a point.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Action {

@@ -13,6 +13,7 @@ use crate::trace::{Moment, Phase, Requester, Trace, Wake, What};
 use super::names::{Names, counted, listed, ordinal, quoted};
 use super::parting::is_counted;
 use super::sites::Site;
+use super::trace::is_untold;
 
 /// A row: what happens at one moment, in the lanes of whoever has a part in it.
 #[derive(Clone, Debug)]
@@ -124,7 +125,7 @@ impl<'a> Fold<'a> {
             self.tell(moment, act, apart);
         }
         self.events += usize::from(is_counted(moment.what));
-        if !moment.what.is_untold() {
+        if !is_untold(moment.what) {
             self.last = Some(moment.what);
         }
     }
