@@ -2,12 +2,14 @@
 //!
 //! Knows nothing of how any of it is told, or of clocks.
 
-use crate::choice::{Choice, Given, Kind, Log};
+use std::sync::Arc;
+
+use crate::choice::{Choice, Deviation, Given, Kind, Log, Token};
 use crate::experiment::{Experiment, Run};
 use crate::explore::{Explored, Failure, Plan, Progress, explore, shows};
 use crate::id::InstanceId;
-use crate::machine::Openings;
 use crate::program::{Cuts, Profile, Program};
+use crate::replay;
 use crate::report::Covered;
 use crate::shrink;
 use crate::time::Time;
@@ -48,16 +50,14 @@ const TOLD_MAX: usize = 10;
 pub struct Told {
     /// Which failure.
     pub identity: Identity,
-    /// The choices that are left of it.
-    pub log: Log,
+    /// The answers that are left of it.
+    pub answers: Vec<u64>,
     /// How many runs that took.
     pub runs: usize,
     /// What happens in the run.
     pub trace: Trace,
     /// All that is wrong with it.
     pub verdict: Verdict,
-    /// Where it could be cut, had it not been.
-    pub openings: Openings,
     /// From when to when its only cut may come, and the failure stays the same.
     pub window: Option<(Time, Time)>,
     /// The nearest run that passes.
@@ -94,6 +94,64 @@ impl File {
         let explored = explore(&experiment, plan, watch);
         let told = explored.failures.iter().take(TOLD_MAX).map(|failure| tell(&experiment, failure)).collect();
         Ok(Search { experiment, explored, told })
+    }
+}
+
+/// The run of a token.
+#[derive(Debug)]
+pub struct Replayed {
+    /// What ran.
+    pub program: Arc<Program>,
+    /// What happened.
+    pub trace: Trace,
+    /// What is wrong with it, each kind of failure by itself; empty if the run passes.
+    pub told: Vec<Told>,
+    /// What the token says and the program does not ask for.
+    pub unplaced: Vec<Deviation>,
+    /// Whether the file's text is another one than when the token was made.
+    pub was_edited: bool,
+}
+
+impl File {
+    /// The token of a failure that an experiment with this file showed.
+    pub fn token(&self, setting: &Setting, experiment: &Asyncio, told: &Told) -> Token {
+        let mut choices = Given::new(&told.answers);
+        Token {
+            scenario_hash: Token::hash(&self.text),
+            strategy: setting.strategy.clone(),
+            profile: setting.profile.map(|profile| profile.name.to_owned()),
+            deviations: replay::deviations(&mut *experiment.begin(), experiment.program(), &mut choices),
+        }
+    }
+
+    /// Makes the run of a token, as far as this file still asks what the token answers.
+    ///
+    /// # Errors
+    ///
+    /// If the file does not fit the token's strategy.
+    pub fn replay(&self, token: &Token) -> Result<Replayed, Rejected> {
+        let cuts = token.deviations.iter().filter(|deviation| deviation.kind == Kind::Cut).count() as u32;
+        let profile = token.profile.as_deref().and_then(Profile::find);
+        let mut setting = Setting { strategy: token.strategy.clone(), profile, cancels: None };
+        let mut experiment = self.experiment(&setting)?;
+        let allowed: u32 = experiment.program().cuts.iter().map(|cuts| cuts.up_to).sum();
+        if allowed < cuts {
+            // It was found with more cuts than the file itself allows.
+            setting.cancels = Some(cuts);
+            experiment = self.experiment(&setting)?;
+        }
+        let mut run = experiment.begin();
+        let placed = replay::place(&mut *run, experiment.program(), &token.deviations);
+        run.run(&mut Given::new(&answers(&placed.log)));
+        let identities = run.verdict().identities(experiment.program());
+        let told = identities.iter().map(|identity| as_it_is(&experiment, placed.log.clone(), identity)).collect();
+        Ok(Replayed {
+            trace: run.trace(),
+            told,
+            unplaced: placed.unplaced,
+            was_edited: Token::hash(&self.text) != token.scenario_hash,
+            program: experiment.shared_program(),
+        })
     }
 }
 
@@ -163,29 +221,35 @@ pub fn tell(experiment: &Asyncio, failure: &Failure) -> Told {
 }
 
 /// The same for the choices of any run that fails like this.
-pub fn small(experiment: &Asyncio, log: Log, identity: &Identity) -> Told {
+fn small(experiment: &Asyncio, log: Log, identity: &Identity) -> Told {
     let program = experiment.program();
     let mut run = experiment.begin();
     let mut same = |answers: &[u64]| shows(&mut *run, experiment, answers, identity);
-    let shrink::Shrunk { log, mut runs } = shrink::choices(log, &|choice| width(program, choice), &mut same);
+    let shrink::Shrunk { log, runs } = shrink::choices(log, &|choice| width(program, choice), &mut same);
+    Told { runs, ..as_it_is(experiment, log, identity) }
+}
+
+/// What is near a run that fails.
+fn as_it_is(experiment: &Asyncio, log: Log, identity: &Identity) -> Told {
+    let program = experiment.program();
+    let mut run = experiment.begin();
+    let mut same = |answers: &[u64]| shows(&mut *run, experiment, answers, identity);
     let cut = only_cut(&log);
     let range = cut.map(|at| shrink::window(&log, at, width(program, &log[at]), &mut same));
-    runs += range.map_or(0, |range| range.runs);
 
     let answers = answers(&log);
     run.run(&mut Given::new(&answers));
     let (trace, verdict) = (run.trace(), run.verdict());
-    let openings = run.openings(&mut Given::new(&answers), OPENINGS_MAX);
     let window = cut.zip(range).and_then(|(at, range)| times(&mut *run, program, &log, at, range));
     let passing = nearest_passing(&mut *run, program, &log, range.map(|range| (range.first, range.last)), &trace);
-    Told { identity: identity.clone(), log, runs, trace, verdict, openings, window, passing }
+    Told { identity: identity.clone(), answers, runs: 0, trace, verdict, window, passing }
 }
 
 /// How many places for a cut are looked at when a failure is told.
 const OPENINGS_MAX: usize = 1_000_000;
 
 /// The answers of a log.
-pub fn answers(log: &[Choice]) -> Vec<u64> {
+fn answers(log: &[Choice]) -> Vec<u64> {
     log.iter().map(|choice| choice.answer).collect()
 }
 

@@ -261,6 +261,13 @@ impl Op {
     }
 }
 
+impl Op {
+    /// Whether a coroutine may wait at it.
+    pub fn is_await(&self) -> bool {
+        matches!(self, Op::Sleep { .. } | Op::Await { .. } | Op::Wait { .. })
+    }
+}
+
 /// What happens at a point.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Action {
