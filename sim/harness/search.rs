@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
-use crate::choice::{Choice, Deviation, Given, Kind, Log, Token};
+use crate::choice::{Choice, Cut, Deviation, Given, Kind, Log, Token};
 use crate::experiment::{Experiment, Run};
 use crate::explore::{Explored, Failure, Plan, Progress, explore, shows};
 use crate::id::InstanceId;
+use crate::machine::Opening;
 use crate::program::{Cuts, Profile, Program};
 use crate::replay;
 use crate::report::Covered;
@@ -163,10 +164,11 @@ impl Search {
         Covered {
             runs: explored.runs,
             failures: explored.failures.len() as u64,
+            failing: explored.failing,
             distinct_orders: explored.orders.count(),
             distinct_outcomes: explored.endings.len() as u64,
-            cuts_tried: explored.faults.1,
-            cuts_possible: explored.faults.0,
+            faults_tried: explored.faults.1,
+            faults_possible: explored.faults.0,
             cuts_made: explored.cuts.values().sum(),
             never_reached,
             seeds: explored.seeds.clone(),
@@ -186,12 +188,14 @@ impl Search {
                 program.instance(id).body == at && program.cuts.iter().any(|cuts| cuts.victims[id.index()])
             });
             let Some(victim) = victim else { continue };
+            // The copies of a `finally` are one place.
+            let step = |site: u32| body.ops[site as usize].awaits().ok_or(site);
             let is_reached = |site: u32, phase: Phase| {
                 let mut cuts = self.explored.cuts.keys();
-                cuts.any(|&(id, op, cut)| program.instance(id).body == at && (op, cut) == (site, phase))
+                cuts.any(|&(id, op, cut)| program.instance(id).body == at && cut == phase && step(op) == step(site))
             };
-            let waits = (0..).zip(&body.ops).filter(|(_, op)| op.waits()).map(|(site, _)| site);
-            let places = waits.flat_map(|site| [(site, Phase::Waiting), (site, Phase::Woken)]);
+            let waits = body.awaits().into_iter();
+            let places = waits.flat_map(|(site, _)| [(site, Phase::Waiting), (site, Phase::Woken)]);
             let places = std::iter::once((0, Phase::NotStarted)).chain(places);
             never.extend(
                 places.filter(|&(site, phase)| !is_reached(site, phase)).map(|(site, phase)| (victim, site, phase)),
@@ -268,7 +272,7 @@ fn only_cut(log: &[Choice]) -> Option<usize> {
     cuts.next().is_none().then_some(at)
 }
 
-/// At which times a cut of the range comes.
+/// From when to when the cut of the range comes while its victim waits at the same place in the same phase.
 fn times(
     run: &mut dyn Run,
     program: &Program,
@@ -278,14 +282,17 @@ fn times(
 ) -> Option<(Time, Time)> {
     let mut without = answers(log);
     without[at] = 0;
-    let openings = run.openings(&mut Given::new(&without), OPENINGS_MAX);
-    let width = width(program, &log[at]);
-    let time = |answer: u64| {
-        let is_it = |handle: u64| handle == (answer - 1) / width;
-        openings.list.iter().find(|opening| is_it(opening.cut.handle)).map(|opening| opening.time)
+    let openings = run.openings(&mut Given::new(&without), OPENINGS_MAX).list;
+    let (entry, tasks) = (usize::from(log[at].site), width(program, &log[at]) as u32);
+    let here = Cut::from_answer(log[at].answer, tasks)?;
+    let here = *openings.iter().find(|opening| (opening.entry, opening.cut) == (entry, here))?;
+    let is_alike = |opening: &&Opening| {
+        (opening.entry, opening.task, opening.visit, opening.phase) == (entry, here.task, here.visit, here.phase)
+            && (range.first..=range.last).contains(&opening.cut.answer(tasks))
     };
-    let last = time(range.last).or(openings.list.last().map(|opening| opening.time));
-    time(range.first).zip(last)
+    let mut alike = openings.iter().filter(is_alike).map(|opening| opening.time);
+    let from = alike.next()?;
+    Some((from, alike.next_back().unwrap_or(from)))
 }
 
 /// Of the runs that deviate in one choice less, and of those whose cut comes just before or after the `range` in which

@@ -113,7 +113,12 @@ impl LostCancel {
             What::Cancelled { task, .. } => {
                 self.answer(task);
             }
-            What::Finished { task, .. } if self.answer(task) => found.add(Oracle::LostCancel, task, waits, None),
+            What::Finished { task, .. } => {
+                let is_owed = self.answer(task);
+                if is_owed {
+                    found.add(Oracle::LostCancel, task, waits, None);
+                }
+            }
             What::Failed { task, error } => {
                 let delivered = self.tasks.get(task.index()).is_some_and(|state| state.delivered);
                 if self.answer(task) && delivered {

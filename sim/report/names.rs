@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of how any of it is laid out.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
@@ -254,5 +255,30 @@ pub(super) fn listed(items: &[String], most: usize) -> String {
         ([one], 0) => one.clone(),
         ([first @ .., last], 0) => format!("{} and {last}", first.join(", ")),
         (shown, more) => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// A text of which no more than `most` characters are left.
+pub(super) fn clipped(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_lists_are_written_as_in_a_sentence() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(counted(1_u64, "run", "runs") + ", " + &counted(1000_u32, "run", "runs"), "1 run, 1,000 runs");
+        let expected = ["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "102nd", "113th"];
+        assert_eq!([1, 2, 3, 4, 11, 12, 13, 21, 102, 113].map(ordinal), expected);
+        let items = ["a", "b", "c", "d"].map(str::to_owned);
+        assert_eq!([0, 1, 2, 3].map(|count| listed(&items[..count], 3)), ["", "a", "a and b", "a, b and c"]);
+        assert_eq!(listed(&items, 2), "a, b and 2 more");
+        assert_eq!((clipped("日本", 2), clipped("日本語", 2)), ("日本".into(), "日本…".into()));
     }
 }

@@ -40,8 +40,8 @@ fn tell_findings(program: &Program, trace: &Trace, findings: &[Finding], out: &m
     if findings.is_empty() {
         return;
     }
-    for finding in findings.iter().take(TOLD_MAX) {
-        out.push_str(&format!("  {}: {}\n", finding.oracle.name(), sentence::finding(program, trace, finding)));
+    for told in findings.iter().take(TOLD_MAX) {
+        out.push_str(&format!("  {}\n", finding(program, trace, told)));
     }
     if findings.len() > TOLD_MAX {
         out.push_str(&format!("  and {} more\n", findings.len() - TOLD_MAX));
@@ -51,18 +51,23 @@ fn tell_findings(program: &Program, trace: &Trace, findings: &[Finding], out: &m
     out.push_str(&format!("If that is as it should be, say why in the file:\n  [allow]\n{lines}"));
 }
 
+/// A finding as a sentence without its full stop, with the oracle behind it.
+pub fn finding(program: &Program, trace: &Trace, finding: &Finding) -> String {
+    let sentence = sentence::finding(program, trace, finding);
+    format!("{} ({})", sentence.trim_end_matches('.'), finding.oracle.name())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::TaskId;
-    use crate::id::{FutureId, InstanceId};
-    use crate::program::{Texts, sample};
-    use crate::trace::{Outcome, Recorder, What};
+    use crate::id::{FutureId, InstanceId, TaskId};
+    use crate::program::{ErrorType, Texts, sample};
+    use crate::trace::{Outcome, Recorder, Requester, What};
     use crate::verdict::Unmet;
 
     const MAIN: TaskId = TaskId::MAIN;
 
-    /// Two tasks that await each other.
+    /// Two tasks that await each other, the first of which main cancels.
     fn run() -> (Program, Trace) {
         let program = sample::program(&["buy", "sell"]);
         let mut recorder = Recorder::default();
@@ -71,6 +76,7 @@ mod tests {
         }
         recorder.record(What::Awaited { task: TaskId(1), future: FutureId(2) });
         recorder.record(What::Awaited { task: TaskId(2), future: FutureId(1) });
+        recorder.record(What::CancelRequested { task: TaskId(1), by: Requester::Task(MAIN), message: None });
         (program, recorder.trace(Outcome::Deadlocked, &Texts::default()))
     }
 
@@ -101,25 +107,52 @@ See in which order it happened:
     fn a_finding_is_a_sentence_and_says_how_it_is_allowed() {
         let (program, trace) = run();
         let task = Some((TaskId(1), InstanceId(1)));
-        let of = |oracle| Finding { oracle, task, error: None };
-        let mut findings = vec![of(Oracle::OutlivesMain); TOLD_MAX];
-        findings.push(of(Oracle::Deadlock));
-        findings.swap(0, TOLD_MAX);
+        let of = |oracle, error| Finding { oracle, task, error };
+        let findings = vec![
+            of(Oracle::Deadlock, None),
+            of(Oracle::LostCancel, None),
+            of(Oracle::LostCancel, Some(ErrorType::VALUE_ERROR)),
+            of(Oracle::OutlivesMain, None),
+            of(Oracle::CleanupCutShort, None),
+            of(Oracle::LostResult, None),
+            of(Oracle::LostResult, Some(ErrorType::VALUE_ERROR)),
+            of(Oracle::AssertionFailed, Some(ErrorType::ASSERTION_ERROR)),
+            of(Oracle::MainFailed, Some(ErrorType::VALUE_ERROR)),
+            of(Oracle::Livelock, None),
+            of(Oracle::Unsettled, None),
+        ];
         let bad = Verdict { findings, ..Verdict::default() };
-        let told = verdict("trade.toml", &program, &trace, &bad, "atropos run trade.toml");
-        let lines: Vec<&str> = told.lines().collect();
-        let deadlock = "nothing can go on: `buy` waits for `sell` and `sell` waits for `buy`, which is a circle.";
-        assert_eq!(lines[..2], ["trade.toml: 11 findings".to_owned(), format!("  deadlock: {deadlock}")]);
-        assert_eq!(lines[2], "  outlives-main: `buy` was still there when main ended.");
-        let end = "\
+        let expected = "\
+trade.toml: 11 findings
+  nothing can go on: `buy` waits for `sell`, which waits for `buy` (deadlock)
+  `buy` was cancelled by main at 0s, and went on as if nothing had happened (lost-cancel)
+  `buy` was cancelled by main at 0s, and went on instead (lost-cancel)
+  `buy` was still there when main ended (outlives-main)
+  `buy` was cancelled by main at 0s, and its `finally` did not come to its end (cleanup-cut-short)
+  `buy` was cancelled by main at 0s, and the result of what it awaited is lost (lost-result)
+  `buy` was cancelled by main at 0s, and the ValueError of what it awaited is lost (lost-result)
+  an `assert` failed in `buy` (assertion-failed)
+  main failed, which nothing in the file accounts for (main-failed)
+  time stands still at 0s (livelock)
   and 1 more
 If that is as it should be, say why in the file:
   [allow]
+  assertion-failed = \"…\"
+  main-failed = \"…\"
   deadlock = \"…\"
+  livelock = \"…\"
+  unsettled = \"…\"
+  lost-cancel = \"…\"
+  cleanup-cut-short = \"…\"
+  lost-result = \"…\"
   outlives-main = \"…\"
 See in which order it happened:
   atropos run trade.toml
 ";
-        assert!(told.ends_with(end), "{told}");
+        assert_eq!(verdict("trade.toml", &program, &trace, &bad, "atropos run trade.toml"), expected);
+        assert!(
+            finding(&program, &trace, &bad.findings[10])
+                .ends_with("it reaches its limit of 1,000,000 steps (unsettled)")
+        );
     }
 }
