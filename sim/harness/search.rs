@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::choice::{Choice, Cut, Deviation, Given, Kind, Log, Token};
 use crate::experiment::{Experiment, Run};
-use crate::explore::{Explored, Failure, Plan, Progress, explore, shows};
+use crate::explore::{Explored, Failure, Plan, Progress, Sampler, explore, shows};
 use crate::id::InstanceId;
 use crate::machine::Opening;
 use crate::program::{Cuts, Profile, Program};
@@ -35,6 +35,10 @@ pub struct Setting {
 /// What came of exploring a file under one main.
 #[derive(Debug)]
 pub struct Search {
+    /// Which experiment was made.
+    pub setting: Setting,
+    /// What a seed meant.
+    pub sampler: Sampler,
     /// What was explored.
     pub experiment: Asyncio,
     /// What came of it.
@@ -94,7 +98,7 @@ impl File {
         let experiment = self.experiment(setting)?;
         let explored = explore(&experiment, plan, watch);
         let told = explored.failures.iter().take(TOLD_MAX).map(|failure| tell(&experiment, failure)).collect();
-        Ok(Search { experiment, explored, told })
+        Ok(Search { setting: setting.clone(), sampler: plan.sampler, experiment, explored, told })
     }
 }
 
@@ -125,6 +129,13 @@ impl File {
         }
     }
 
+    fn known_profile(&self, name: &str) -> Result<Profile, Rejected> {
+        Profile::find(name).ok_or_else(|| {
+            let message = format!("there is no Python `{name}` here, which the token was made with");
+            Rejected::whole(&self.path, message, "a newer Atropos has it")
+        })
+    }
+
     /// Makes the run of a token, as far as this file still asks what the token answers.
     ///
     /// # Errors
@@ -132,7 +143,7 @@ impl File {
     /// If the file does not fit the token's strategy.
     pub fn replay(&self, token: &Token) -> Result<Replayed, Rejected> {
         let cuts = token.deviations.iter().filter(|deviation| deviation.kind == Kind::Cut).count() as u32;
-        let profile = token.profile.as_deref().and_then(Profile::find);
+        let profile = token.profile.as_deref().map(|name| self.known_profile(name)).transpose()?;
         let mut setting = Setting { strategy: token.strategy.clone(), profile, cancels: None };
         let mut experiment = self.experiment(&setting)?;
         let allowed: u32 = experiment.program().cuts.iter().map(|cuts| cuts.up_to).sum();

@@ -36,8 +36,8 @@ pub struct Story<'a> {
     pub wrong: Wrong<'a>,
     /// From when to when the cut may come and the run fails all the same; for a run with one cut.
     pub window: Option<(Time, Time)>,
-    /// How many runs it took to find it.
-    pub runs: u64,
+    /// How many runs it took to find it; nothing if nobody had to look for it.
+    pub runs: Option<u64>,
     /// The scenario in small, as TOML, if it is another one than the file's.
     pub shrunk: Option<&'a str>,
     /// What a reader types to see it again.
@@ -59,9 +59,10 @@ const LONGEST_SENTENCE: usize = 500;
 /// The story of a failure, in ANSI colours or without. Its last line is the command.
 pub fn failure(story: &Story<'_>, color: bool) -> String {
     let paint = Paint::new(color);
-    let sentence = format!("{}: {}", story.identity.what, clipped(&story.sentence(), LONGEST_SENTENCE));
-    let found = counted(story.runs, "run", "runs");
-    let takes = format!("It takes: {}. Found in {found}.", told(&story.points()));
+    let [sentence, mut takes] = story.in_two_lines();
+    if let Some(runs) = story.runs {
+        takes.push_str(&format!(" Found in {}.", counted(runs, "run", "runs")));
+    }
     let mut out = String::new();
     for (text, style) in [(sentence, Style::Bad), (takes, Style::Plain)] {
         for line in wrap(&text, WIDEST) {
@@ -88,6 +89,11 @@ pub fn failure(story: &Story<'_>, color: bool) -> String {
     }
     out.push_str(&format!("See it again:\n  {}\n", paint.text(&printable(story.command), Style::Strong)));
     out
+}
+
+/// The story of a failure in two lines, to be kept: what went wrong, and what it takes.
+pub fn failure_in_short(story: &Story<'_>) -> String {
+    story.in_two_lines().map(|line| line + "\n").concat()
 }
 
 /// A line of JSON about a failure: `failure` in `json.md`.
@@ -122,7 +128,7 @@ struct Line<'a> {
     sentence: String,
     points: Vec<String>,
     window_ns: Option<[u64; 2]>,
-    runs: u64,
+    runs: Option<u64>,
     agree: Option<usize>,
     shrunk: Option<&'a str>,
     fingerprint: String,
@@ -135,6 +141,12 @@ impl Story<'_> {
             Wrong::Finding(finding) => sentence::finding(self.program, self.trace, finding),
             Wrong::Unmet(unmet) => sentence::unmet(unmet),
         }
+    }
+
+    /// What went wrong, and what it takes.
+    fn in_two_lines(&self) -> [String; 2] {
+        let sentence = format!("{}: {}", self.identity.what, clipped(&self.sentence(), LONGEST_SENTENCE));
+        [sentence, format!("It takes: {}.", told(&self.points()))]
     }
 
     fn points(&self) -> Vec<String> {

@@ -4,7 +4,7 @@
 //! - [`json`]: the same for a program, one object a line;
 //! - [`transcript`]: what the program itself printed;
 //! - [`failure`]: what exploring found, told in one screen, with its [`lanes`] and its [`parting`] from a passing run;
-//! - [`explored`]: what exploring covered;
+//! - [`explored`]: what exploring covered; [`rerun`]: what became of failures that were saved;
 //! - [`table`]: strategies side by side;
 //! - [`verdict`]: which expectations were not met, and what to do next;
 //! - [`diagnostics`]: what is wrong with a file.
@@ -26,6 +26,7 @@ mod names;
 mod paint;
 mod parting;
 mod points;
+mod saved;
 mod sentence;
 mod sites;
 mod table;
@@ -35,10 +36,12 @@ mod verdict;
 
 pub use diagnostic::diagnostics;
 pub use explored::{Covered, explored, json_explored};
-pub use failure::{Story, Wrong, failure, json_failure};
+pub use failure::{Story, Wrong, failure, failure_in_short, json_failure};
 pub use json::{Origin, json};
 pub use lanes::{Focus, lanes};
+pub use names::pasted;
 pub use parting::{Parting, Told, mismatch, parting};
+pub use saved::{Rerun, Strayed, json_rerun, json_saved, rerun, reruns, saved, strayed, told_before};
 pub use table::{Row, markdown, table};
 pub use trace::trace;
 pub use transcript::transcript;
