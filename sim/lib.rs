@@ -30,6 +30,7 @@
 //! - `event_loop`: asyncio's loop, tasks, futures, gather, wait and the end of `run()`, as data, exact to the turn.
 //! - `tokio_program`: a program as real tokio tasks, and the strategies as a Rust programmer would write them.
 //! - `network`: a body as one host of a simulated network, on turmoil.
+//! - `cpython`: the scripts with which a real interpreter runs a program, and how its events are compared with ours.
 //! - `judge`: expectations, as folds over events.
 //! - `explore`: which runs to make: the ordinary one, every single fault in it, seeds and their samplers.
 //! - `report`: every sentence, table and line of JSON.
@@ -66,6 +67,7 @@ pub mod body;
 pub mod choice;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod cpython;
 pub mod diagnostic;
 pub mod event_loop;
 pub mod experiment;

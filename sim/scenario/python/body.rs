@@ -300,10 +300,7 @@ impl<'w, 'a> Body<'w, 'a> {
                 self.line(format!("raise {class}({message})"));
             }
             Verb::Reraise => self.line("raise"),
-            Verb::Return(None) => {
-                self.learnt.returned |= Kinds::of(PLAIN);
-                self.line("return");
-            }
+            Verb::Return(None) => self.line("return"),
             Verb::Return(Some(template)) => {
                 let value = match template.sole_value() {
                     Some(expression) => self.expression(expression, Use::Any),

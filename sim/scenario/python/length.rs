@@ -5,13 +5,13 @@
 use std::collections::BTreeSet;
 
 use super::super::constants::Constant;
-use super::super::duration;
 use super::super::expression::{Expression, Kind, Operator};
 use super::super::template::{Piece, Template};
 use super::body::Body;
 use super::value::Form;
 use super::words::seconds;
 use super::{Learnt, Script};
+use crate::time::duration;
 
 /// The shortest and the longest; only the shortest if they are the same.
 pub(super) struct Length {

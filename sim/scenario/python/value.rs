@@ -153,7 +153,8 @@ impl Body<'_, '_> {
 
     /// What awaiting something of these kinds may give.
     pub(super) fn awaited(&self, kinds: Kinds) -> Kinds {
-        let returned = self.learnt.returned;
+        // Whoever comes to the end of a function returns None.
+        let returned = self.learnt.returned.or(Kinds::of(PLAIN));
         if kinds.may_be(GATHER) {
             let items = returned.own | returned.items | ERROR;
             return returned.or(Kinds::list(items));
