@@ -174,7 +174,7 @@ prints = ["20", "30"]
 fn an_order() {
     let program = program(RACE);
     let (failing, passing) = (run(&program, &[0, 1]), run(&program, &[]));
-    let unmet = Unmet { key: "prints", expected: "'20' as line 1".into(), found: "'30'".into() };
+    let unmet = Unmet { key: "prints", task: None, expected: "'20' as line 1".into(), found: "'30'".into() };
     let verdict = Verdict { unmet: vec![unmet], ..Verdict::default() };
     let text = failure(
         &Story {

@@ -10,7 +10,7 @@ mod search;
 mod verify;
 
 pub use asyncio::Asyncio;
-pub use search::{Setting, Told, small, tell};
+pub use search::{Search, Setting, Told, small, tell};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

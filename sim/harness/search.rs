@@ -4,12 +4,14 @@
 
 use crate::choice::{Choice, Given, Kind, Log};
 use crate::experiment::{Experiment, Run};
-use crate::explore::{Failure, shows};
+use crate::explore::{Explored, Failure, Plan, Progress, explore, shows};
+use crate::id::InstanceId;
 use crate::machine::Openings;
 use crate::program::{Cuts, Profile, Program};
+use crate::report::Covered;
 use crate::shrink;
 use crate::time::Time;
-use crate::trace::{Trace, What};
+use crate::trace::{Phase, Trace, What};
 use crate::verdict::{Identity, Verdict};
 
 use super::asyncio::{Asyncio, measure};
@@ -26,6 +28,20 @@ pub struct Setting {
     /// may be.
     pub cancels: Option<u32>,
 }
+
+/// What came of exploring a file under one main.
+#[derive(Debug)]
+pub struct Search {
+    /// What was explored.
+    pub experiment: Asyncio,
+    /// What came of it.
+    pub explored: Explored,
+    /// The failures, the first one first; of very many only the first.
+    pub told: Vec<Told>,
+}
+
+/// So many failures of one search are made small.
+const TOLD_MAX: usize = 10;
 
 /// A failure made small.
 #[derive(Clone, Debug)]
@@ -60,6 +76,70 @@ impl File {
         allow_cuts(&mut program, setting.cancels);
         measure(&mut program);
         Ok(Asyncio::new(program.into(), self.expectation(strategy, false)))
+    }
+
+    /// Explores it, and makes what fails small. `watch` is told how far the exploration has come, and says whether to go
+    /// on.
+    ///
+    /// # Errors
+    ///
+    /// If the file does not fit the strategy.
+    pub fn explore(
+        &self,
+        setting: &Setting,
+        plan: &Plan,
+        watch: &mut dyn FnMut(Progress) -> bool,
+    ) -> Result<Search, Rejected> {
+        let experiment = self.experiment(setting)?;
+        let explored = explore(&experiment, plan, watch);
+        let told = explored.failures.iter().take(TOLD_MAX).map(|failure| tell(&experiment, failure)).collect();
+        Ok(Search { experiment, explored, told })
+    }
+}
+
+impl Search {
+    /// What was covered, in numbers; with `runs_per_second`, if somebody measured that.
+    pub fn covered(&mut self, runs_per_second: Option<f64>) -> Covered {
+        let never_reached = self.never_reached();
+        let explored = &mut self.explored;
+        Covered {
+            runs: explored.runs,
+            failures: explored.failures.len() as u64,
+            distinct_orders: explored.orders.count(),
+            distinct_outcomes: explored.endings.len() as u64,
+            cuts_tried: explored.faults.1,
+            cuts_possible: explored.faults.0,
+            cuts_made: explored.cuts.values().sum(),
+            never_reached,
+            seeds: explored.seeds.clone(),
+            unfinished: explored.unfinished,
+            interrupted: explored.is_interrupted,
+            runs_per_second,
+        }
+    }
+
+    /// Where somebody might have been cut, and never was: before the first line, and waiting or woken at each wait.
+    fn never_reached(&self) -> Vec<(InstanceId, u32, Phase)> {
+        let program = self.experiment.program();
+        let mut never = Vec::new();
+        for (at, body) in (0_u32..).zip(&program.bodies) {
+            let mut ids = (0..).map(InstanceId).take(program.instances.len());
+            let victim = ids.find(|&id| {
+                program.instance(id).body == at && program.cuts.iter().any(|cuts| cuts.victims[id.index()])
+            });
+            let Some(victim) = victim else { continue };
+            let is_reached = |site: u32, phase: Phase| {
+                let mut cuts = self.explored.cuts.keys();
+                cuts.any(|&(id, op, cut)| program.instance(id).body == at && (op, cut) == (site, phase))
+            };
+            let waits = (0..).zip(&body.ops).filter(|(_, op)| op.waits()).map(|(site, _)| site);
+            let places = waits.flat_map(|site| [(site, Phase::Waiting), (site, Phase::Woken)]);
+            let places = std::iter::once((0, Phase::NotStarted)).chain(places);
+            never.extend(
+                places.filter(|&(site, phase)| !is_reached(site, phase)).map(|(site, phase)| (victim, site, phase)),
+            );
+        }
+        never
     }
 }
 

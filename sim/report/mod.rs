@@ -42,4 +42,4 @@ pub use parting::{Parting, Told, parting};
 pub use table::{Row, markdown, table};
 pub use trace::trace;
 pub use transcript::transcript;
-pub use verdict::verdict;
+pub use verdict::{finding, verdict};

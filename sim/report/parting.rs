@@ -13,7 +13,7 @@ use crate::trace::{Moment, Trace, What};
 
 use super::columns::{Side, align};
 use super::names::{Names, counted};
-use super::trace::tell;
+use super::trace::{is_untold, tell};
 
 /// Where two runs part.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub fn parting(program: &Program, failing: &Trace, passing: &Trace) -> Parting {
 
 /// Whether an event is one in which runs are compared.
 pub(super) fn is_counted(what: What) -> bool {
-    !matches!(what, What::Chose(_) | What::Cut { .. })
+    !matches!(what, What::Chose(_) | What::Cut { .. }) && !is_untold(what)
 }
 
 /// The events after the first `agree` ones, and whether a cut comes before the next.

@@ -44,14 +44,22 @@ pub fn trace(program: &Program, trace: &Trace) -> String {
     out
 }
 
-/// Who it happens to and what happens, or nothing for a question that had its ordinary answer.
+/// Who it happens to and what happens; nothing for a question that had its ordinary answer, nor for what only judges
+/// want to know.
 pub(super) fn tell(names: &Names<'_>, what: What) -> Option<(String, String)> {
-    if let What::Chose(Choice { answer: 0, .. }) = what {
+    if is_untold(what) {
         return None;
     }
     let nobody = if matches!(what, What::Chose(_)) { "event loop" } else { "run()" };
     let who = names.subject(what).map_or_else(|| nobody.to_owned(), |named| named.to_string());
     Some((who, sentence(names, what)))
+}
+
+pub(super) fn is_untold(what: What) -> bool {
+    matches!(
+        what,
+        What::Chose(Choice { answer: 0, .. }) | What::Children { .. } | What::Taken { .. } | What::Cleanup { .. }
+    )
 }
 
 fn sentence(names: &Names<'_>, what: What) -> String {
@@ -112,6 +120,7 @@ fn sentence(names: &Names<'_>, what: What) -> String {
         What::UnhandledInShutdown { error, .. } => format!("run() reports its unhandled {}", names.error(error)),
         What::Dropped { .. } => "never ends: the loop is closed".to_owned(),
         What::Chose(choice) => chosen(names, choice),
+        What::Children { .. } | What::Taken { .. } | What::Cleanup { .. } => unreachable!("{what:?} is not told"),
     }
 }
 
