@@ -21,7 +21,7 @@ pub(super) struct Arguments {
     /// and under pyenv.
     #[arg(long, value_name = "INTERPRETER")]
     python: Vec<PathBuf>,
-    /// How long an interpreter may take for one run, in seconds.
+    /// How long an interpreter may take for one answer, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     timeout: u64,
 }
@@ -43,12 +43,13 @@ struct Count {
 
 pub(super) fn verify(arguments: &Arguments, out: &mut impl Write) -> Result<ExitCode, Refused> {
     let files = load(&arguments.paths)?;
+    let patience = Duration::from_secs(arguments.timeout);
     let named: Result<Vec<Interpreter>, Problem> =
-        arguments.python.iter().map(|path| Interpreter::find(path)).collect();
+        arguments.python.iter().map(|path| Interpreter::find(path, patience)).collect();
     let named = named?;
     let found = installed();
     let interpreters = if named.is_empty() { &found } else { &named };
-    let mut verifier = Verifier::start(interpreters, &found, Duration::from_secs(arguments.timeout))?;
+    let mut verifier = Verifier::start(interpreters, &found, patience)?;
     let mut count = Count::default();
     for file in &files {
         if !file.scenario.runtimes().contains(&Runtime::Asyncio) {

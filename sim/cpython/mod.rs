@@ -10,7 +10,7 @@ mod told;
 
 pub use told::Told;
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 /// What the interpreter is given as its program: it takes the rest from the first line of its input.
 pub const LOADER: &str = include_str!("loader.py");
@@ -58,8 +58,25 @@ pub fn question(scenario: &str, strategy: Option<&str>) -> String {
     json!({ "toml": scenario, "strategy": strategy }).to_string()
 }
 
-/// What the reader says if it could not read the scenario, though it is valid: Python's TOML is older than ours.
-pub fn unreadable(answer: &str) -> Option<String> {
-    let answer: serde_json::Value = serde_json::from_str(answer).ok()?;
-    answer.get("unreadable")?.as_str().map(str::to_owned)
+/// What the reader has made of a scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// A program: the answer is what the judge is asked.
+    Program,
+    /// Why it could not read the scenario, though it is valid: Python's TOML is older than ours.
+    Unreadable(String),
+}
+
+/// Whether the reader's answer is a program.
+///
+/// # Errors
+///
+/// If it is no answer at all.
+pub fn reading(answer: &str) -> Result<Reading, String> {
+    let Ok(Json::Object(json)) = serde_json::from_str(answer) else { return Err(told::rubbish(answer)) };
+    match (json.get("unreadable").and_then(Json::as_str), json.get("main")) {
+        (Some(why), _) => Ok(Reading::Unreadable(why.to_owned())),
+        (None, Some(Json::Object(_))) => Ok(Reading::Program),
+        _ => Err(told::rubbish(answer)),
+    }
 }

@@ -58,17 +58,13 @@ impl Told {
     ///
     /// If it is none: rubbish, or that the program makes no sense to the judge.
     pub fn theirs(answer: &str) -> Result<Told, String> {
-        let rubbish = || {
-            let beginning: String = answer.chars().take(RUBBISH_SHOWN).collect();
-            format!("it answers {beginning:?}")
-        };
-        let Ok(Json::Object(mut json)) = serde_json::from_str(answer) else { return Err(rubbish()) };
+        let Ok(Json::Object(mut json)) = serde_json::from_str(answer) else { return Err(rubbish(answer)) };
         if let Some(complaint) = json.get("error") {
             return Err(format!("it does not understand the program: {complaint}"));
         }
         match (json.remove("events"), json.remove("outcome")) {
             (Some(Json::Array(events)), Some(outcome @ Json::Array(_))) => Ok(Told { events, outcome }),
-            _ => Err(rubbish()),
+            _ => Err(rubbish(answer)),
         }
     }
 
@@ -107,6 +103,12 @@ impl Told {
         }
         Err(format!("the same events, but it ends as\n  {}\nand in Python as\n  {}\n", self.outcome, theirs.outcome))
     }
+}
+
+/// What is said of an answer that is none.
+pub(super) fn rubbish(answer: &str) -> String {
+    let beginning: String = answer.chars().take(RUBBISH_SHOWN).collect();
+    format!("it answers {beginning:?}")
 }
 
 /// What Python says of its own errors differs between versions, so there the type alone counts.

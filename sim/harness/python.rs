@@ -42,8 +42,8 @@ impl std::error::Error for Problem {}
 const WHO: &str = "import sys; print('%s %s' % (getattr(getattr(sys, 'implementation', None), 'name', 'cpython'), \
                    '.'.join(map(str, sys.version_info[:3]))))";
 
-/// How long an interpreter may take to say who it is.
-const WHO_SECONDS: u64 = 20;
+/// How long an interpreter that nobody has named may take to say who it is.
+const FOUND_PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long an answer may be, and how many are kept that nobody has asked for yet.
 const ANSWER_BYTES_MAX: u64 = 256 << 20;
@@ -54,7 +54,8 @@ const COMPLAINT_MAX: usize = 600;
 
 /// The interpreters on PATH and under pyenv: one for each profile that there is one for, the oldest first.
 pub fn installed() -> Vec<Interpreter> {
-    let mut found: Vec<Interpreter> = candidates().iter().filter_map(|path| Interpreter::find(path).ok()).collect();
+    let mut found: Vec<Interpreter> =
+        candidates().iter().filter_map(|path| Interpreter::find(path, FOUND_PATIENCE).ok()).collect();
     // The patch level that the profile was checked against goes first.
     found.sort_by_key(|python| python.version != python.profile.checked_against);
     let of_profile = |profile: Profile| found.iter().find(|python| python.profile == profile).cloned();
@@ -81,12 +82,12 @@ fn candidates() -> Vec<PathBuf> {
 }
 
 impl Interpreter {
-    /// The interpreter of this path, or of this name on PATH.
+    /// The interpreter of this path, or of this name on PATH, which may take so long to say who it is.
     ///
     /// # Errors
     ///
     /// If it cannot be run, is no CPython, or one for which there is no profile.
-    pub fn find(path: &Path) -> Result<Interpreter, Problem> {
+    pub fn find(path: &Path, patience: Duration) -> Result<Interpreter, Problem> {
         let shown = path.display();
         let problem = |what: String| Err(Problem(format!("`{shown}` {what}")));
         let mut command = Command::new(path);
@@ -95,7 +96,7 @@ impl Interpreter {
             Ok(process) => process,
             Err(error) => return problem(format!("cannot be run: {error}")),
         };
-        let answer = match process.line(Duration::from_secs(WHO_SECONDS)) {
+        let answer = match process.line(patience) {
             Ok(line) => line,
             Err(what) => return problem(format!("is no Python that can be used: asked for its version, it {what}")),
         };

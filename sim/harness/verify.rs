@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::choice::Ordinary;
-use crate::cpython::{Script, Told, question, unreadable};
+use crate::cpython::{Reading, Script, Told, question, reading};
 use crate::event_loop::EventLoop;
 use crate::machine::Machine;
 use crate::scenario::Scenario;
@@ -83,7 +83,8 @@ impl Verifier {
         self.reader.send(&question(text, strategy_text));
         // Passed on as it is, because the order of its keys counts.
         let request = self.reader.receive()?;
-        if let Some(why) = unreadable(&request) {
+        let reading = reading(&request).map_err(|what| self.reader.problem(&format!("gives no answer: {what}")))?;
+        if let Reading::Unreadable(why) = reading {
             return Ok(Err(format!("Python reads no TOML but 1.0: {why}")));
         }
         let mut programs = Vec::new();
