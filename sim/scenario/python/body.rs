@@ -332,7 +332,9 @@ impl<'w, 'a> Body<'w, 'a> {
             }
             Verb::CancelAll { message } => {
                 let message = self.optional_text(message);
-                let task = self.taken.clone().take("task");
+                let names = ["task", "other"];
+                let free = names.into_iter().find(|name| !self.taken.contains(name)).unwrap_or("other");
+                let task = self.taken.clone().take(free);
                 self.line(format!("for {task} in asyncio.all_tasks() - {{asyncio.current_task()}}:"));
                 self.line(format!("    {task}.cancel({message})"));
             }
@@ -351,8 +353,13 @@ impl<'w, 'a> Body<'w, 'a> {
                 }
             }
             Verb::Add { amount, name } => {
-                let amount = self.expression(amount, Use::Any);
-                self.assign_name(name, &amount.text, "+=", amount.kinds);
+                let value = self.expression(amount, Use::Any);
+                match amount.kind {
+                    Kind::Int(int) if int < 0 && int != i64::MIN => {
+                        self.assign_name(name, &(-int).to_string(), "-=", value.kinds);
+                    }
+                    _ => self.assign_name(name, &value.text, "+=", value.kinds),
+                }
             }
             Verb::Append { item, list } => {
                 let (item, target) = (self.expression(item, Use::Any), self.expression(list, Use::Any));
