@@ -140,7 +140,7 @@ fn difference(ours: &[Json], theirs: &[Json], at: usize) -> String {
         if place < at {
             _ = writeln!(text, "  {left}");
         } else if place == at {
-            _ = writeln!(text, "  {:<width$} | {}", "here:", "in Python:");
+            _ = writeln!(text, "  {:<width$} | in Python:", "here:");
         }
         if place >= at && left.len() + right.len() > 0 {
             let mark = if place == at { '>' } else { ' ' };

@@ -114,6 +114,11 @@ impl Interpreter {
         };
         Ok(Interpreter { path: path.to_owned(), version: version.to_owned(), profile })
     }
+
+    /// Whether it can read scenarios: older ones know no TOML.
+    pub fn reads_toml(&self) -> bool {
+        !matches!(self.profile.name, "3.8" | "3.9" | "3.10")
+    }
 }
 
 fn is_version(text: &str) -> bool {

@@ -51,8 +51,7 @@ impl Verifier {
             let expected = "expected a CPython from 3.8 to 3.13 on PATH or in ~/.pyenv/versions, but found none";
             return Err(Problem(format!("{expected}; name one with --python")));
         }
-        let reads = |python: &&Interpreter| !matches!(python.profile.name, "3.8" | "3.9" | "3.10");
-        let reader = interpreters.iter().rev().chain(readers.iter().rev()).find(reads);
+        let reader = interpreters.iter().rev().chain(readers.iter().rev()).find(|python| python.reads_toml());
         let Some(reader) = reader else {
             return Err(Problem(
                 "expected a Python from 3.11 on, which can read TOML, but found only older ones".into(),

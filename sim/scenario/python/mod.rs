@@ -14,7 +14,9 @@ mod body;
 mod helpers;
 mod kinds;
 mod length;
+mod steps;
 mod strikes;
+mod tasks;
 mod value;
 mod words;
 
