@@ -34,6 +34,7 @@
 //! - `cpython`: the scripts with which a real interpreter runs a program, and how its events are compared with ours.
 //! - `judge`: expectations, as folds over events.
 //! - `explore`: which runs to make: the ordinary one, every single fault in it, seeds and their samplers.
+//! - `replay`: the choices of a run by name, and found again in another one, perhaps of an edited program.
 //! - `report`: every sentence, table and line of JSON.
 //! - `shrink`: fewer choices, and less of a file, with the same failure.
 //! - `generate`: random small scenarios, for property tests (feature `proptest`).
@@ -82,6 +83,7 @@ pub mod machine;
 #[cfg(feature = "network")]
 pub mod network;
 pub mod program;
+pub mod replay;
 pub mod report;
 pub mod scenario;
 pub mod shrink;

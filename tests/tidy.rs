@@ -19,6 +19,7 @@ const FLOORS: [&[&str]; 4] = [
         "cpython",
         "explore",
         "shrink",
+        "replay",
     ],
     &["harness", "cli", "main", "lib"],
 ];
