@@ -11,7 +11,8 @@
 //!
 //! **Floor 0, the ground**
 //!
-//! - `choice`: the one door through which everything free in a run is asked, and who answers: nobody, a seed, a log.
+//! - `choice`: the one door through which everything free in a run is asked, and who answers: nobody, a seed, a log; the
+//!   token, which is a run as one word.
 //! - `time`, `id`: integer nanoseconds and how they are written; the names of tasks, futures and texts inside a run.
 //!
 //! **Floor 1, the nouns**

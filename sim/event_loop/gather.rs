@@ -70,12 +70,23 @@ impl EventLoop<'_> {
             asks_children: false,
         });
         self.recorder.record(What::Gathered { future, by, children: distinct });
+        self.record_children(future, children);
         if distinct == 0 {
             self.finish_gather(gather);
         } else if inline && any_done {
             self.count_done_children(gather);
         }
         future
+    }
+
+    /// Says who the children are: mostly they were made one after the other.
+    fn record_children(&mut self, future: FutureId, children: ListId) {
+        let list = self.memory.list(children);
+        let next_to = |a: &Value, b: &Value| matches!((a, b), (Value::Handle(a), Value::Handle(b)) if a.0 + 1 == b.0);
+        for run in list.chunk_by(next_to) {
+            let Value::Handle(first) = run[0] else { unreachable!("a gather has handles") };
+            self.recorder.record(What::Children { future, first, count: run.len() as u32 });
+        }
     }
 
     /// Counts the children that are done when `gather` is called, each once.

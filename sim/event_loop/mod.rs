@@ -41,9 +41,9 @@ use wait::Wait;
 use crate::choice::{Choice, Choices, Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, TaskId};
 use crate::machine::{Footprint, Machine};
-use crate::program::{Memory, Messages, Program};
+use crate::program::{Memory, Messages, Program, Texts};
 use crate::time::Time;
-use crate::trace::{Counting, Fingerprint, Moment, Outcome, Recorder, Requester, Tally, Trace, What};
+use crate::trace::{Fingerprint, Moment, Outcome, Recorder, Requester, Trace, What};
 
 /// One run of a program on asyncio's event loop.
 ///
@@ -190,11 +190,14 @@ impl<'p> EventLoop<'p> {
         self.recorder.iter()
     }
 
-    /// A hash of what happened, whatever was asked, and where the tasks ended up.
-    pub fn summary(&self) -> (u64, Tally) {
-        let mut counting = Counting::default();
-        self.moments().for_each(|moment| counting.see(moment));
-        (self.recorder.order(), counting.tally())
+    /// The texts that were put together so far; the others are the program's.
+    pub fn texts(&self) -> &Texts {
+        self.memory.texts_ref()
+    }
+
+    /// A hash of what happened, whatever was asked: distinct orders have distinct ones.
+    pub fn order(&self) -> u64 {
+        self.recorder.order()
     }
 
     /// Begins a turn, or ends the run.

@@ -425,6 +425,9 @@ impl<R: Effects> Run<'_, R> {
                 self.bind(cursor, first);
                 self.bind(Local(cursor.0 + 1), over);
             }
+            Op::Cleanup { finally, stage } => {
+                self.rt.record(What::Cleanup { task: self.rt.current(), instance: self.instance, finally, stage });
+            }
             Op::Coroutines(local) => {
                 let list = self.rt.memory().new_list();
                 let coroutines = (1..self.program.instances.len() as u32).map(|at| Value::Coroutine(InstanceId(at)));
@@ -792,6 +795,7 @@ impl<R: Effects> Run<'_, R> {
             }
             (Attribute::Result, Value::Handle(future), _) => return self.taken(future),
             (Attribute::Exception, Value::Handle(future), _) => {
+                self.takes(future);
                 return self.rt.exception(future).map_err(|error| self.raised(error));
             }
             (Attribute::Type, Value::Error(error), _) => {
@@ -812,7 +816,15 @@ impl<R: Effects> Run<'_, R> {
 
     /// The result of a future; an error that comes out of it is raised here.
     fn taken(&mut self, future: FutureId) -> Result<Value, Error> {
+        self.takes(future);
         self.rt.result(future).map_err(|error| self.raised(error))
+    }
+
+    /// Records that what a future holds is asked for, if it holds something.
+    fn takes(&mut self, future: FutureId) {
+        if self.rt.state(future) != FutureState::Pending {
+            self.rt.record(What::Taken { task: self.rt.current(), future });
+        }
     }
 
     fn text(&mut self, text: Text) -> Result<TextId, Error> {

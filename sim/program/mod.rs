@@ -19,7 +19,9 @@ mod show;
 mod text;
 mod value;
 
-pub use code::{Action, Body, Cuts, Failure, Guard, Local, Op, OutsideCancel, Place, ReturnWhen, Slot, Strike, Text};
+pub use code::{
+    Action, Body, Cuts, Failure, Guard, Local, Op, OutsideCancel, Place, ReturnWhen, Slot, Stage, Strike, Text,
+};
 pub use expr::{Attribute, Comparison, Expr, ExprId};
 pub use frame::{Effects, FutureState, Next, resume};
 pub use memory::{FrameId, Memory};

@@ -44,14 +44,22 @@ pub fn trace(program: &Program, trace: &Trace) -> String {
     out
 }
 
-/// Who it happens to and what happens, or nothing for a question that had its ordinary answer.
-fn tell(names: &Names<'_>, what: What) -> Option<(String, String)> {
-    if let What::Chose(Choice { answer: 0, .. }) = what {
+/// Who it happens to and what happens; nothing for a question that had its ordinary answer, nor for what only judges
+/// want to know.
+pub(super) fn tell(names: &Names<'_>, what: What) -> Option<(String, String)> {
+    if is_untold(what) {
         return None;
     }
     let nobody = if matches!(what, What::Chose(_)) { "event loop" } else { "run()" };
     let who = names.subject(what).map_or_else(|| nobody.to_owned(), |named| named.to_string());
     Some((who, sentence(names, what)))
+}
+
+pub(super) fn is_untold(what: What) -> bool {
+    matches!(
+        what,
+        What::Chose(Choice { answer: 0, .. }) | What::Children { .. } | What::Taken { .. } | What::Cleanup { .. }
+    )
 }
 
 fn sentence(names: &Names<'_>, what: What) -> String {
@@ -112,6 +120,7 @@ fn sentence(names: &Names<'_>, what: What) -> String {
         What::UnhandledInShutdown { error, .. } => format!("run() reports its unhandled {}", names.error(error)),
         What::Dropped { .. } => "never ends: the loop is closed".to_owned(),
         What::Chose(choice) => chosen(names, choice),
+        What::Children { .. } | What::Taken { .. } | What::Cleanup { .. } => unreachable!("{what:?} is not told"),
     }
 }
 
@@ -139,7 +148,7 @@ fn with_message(names: &Names<'_>, message: Option<TextId>) -> String {
     message.map(|message| format!(", message {}", names.quoted(message))).unwrap_or_default()
 }
 
-fn requester(names: &Names<'_>, by: Requester) -> String {
+pub(super) fn requester(names: &Names<'_>, by: Requester) -> String {
     match by {
         Requester::Task(task) => names.task(task),
         Requester::Outside => "the scenario".to_owned(),
@@ -183,7 +192,7 @@ fn tell_outcome(program: &Program, names: &Names<'_>, outcome: Outcome, time: Ti
 }
 
 /// What a task that has not ended does when nothing happens any more.
-fn now(names: &Names<'_>, doing: Doing) -> String {
+pub(super) fn now(names: &Names<'_>, doing: Doing) -> String {
     match doing {
         Doing::Starting => "has not started".to_owned(),
         Doing::Running => "waits for nobody".to_owned(),

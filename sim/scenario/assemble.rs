@@ -46,6 +46,7 @@ pub(super) fn assemble(
     }
     let strikes = strikes.strikes;
     let cuts = scenario.victims.iter().map(|victims| victims.cuts(&cast, &mut errors)).collect();
+    scenario.expectations.check(&cast, &mut errors);
     find_circle(&cast, &bodies, &mut errors);
     check_size(&cast, &bodies, &mut errors);
     if !errors.is_empty() {

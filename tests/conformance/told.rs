@@ -181,7 +181,7 @@ impl Teller<'_> {
             What::ShutdownBegan { left } => (nobody, "shutdown", vec![json!(left)]),
             What::UnhandledInShutdown { task, error } => (json!(task.0), "unhandled", vec![self.error(error)]),
             What::Dropped { task } => (json!(task.0), "dropped", vec![]),
-            What::Chose(_) => return None,
+            What::Children { .. } | What::Taken { .. } | What::Cleanup { .. } | What::Chose(_) => return None,
         })
     }
 
