@@ -6,6 +6,8 @@
 //!
 //! Knows nothing of what executes it.
 
+use std::collections::BTreeSet;
+
 use crate::id::{InstanceId, TextId};
 use crate::time::{Nanos, Time};
 
@@ -16,7 +18,7 @@ use super::{Error, ErrorType, ExprId};
 pub struct Local(pub u16);
 
 /// A constant in which the instances of a body differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot(pub u32);
 
 /// The code of a `[[task]]` or of main.
@@ -254,9 +256,47 @@ impl Stage {
     }
 }
 
+/// A step of a body at which a task may wait. A `finally` stands several times among the operations, and the copies of
+/// a step are one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Await {
+    /// `await asyncio.sleep(…)`; every step has a slot of its own.
+    Sleep(Slot),
+    /// `await …`; every step has an expression of its own.
+    Handle(ExprId),
+    /// `await asyncio.wait(…)`
+    Wait(ExprId),
+}
+
 impl Op {
-    /// Whether a task may wait here.
-    pub fn waits(&self) -> bool {
+    /// At which step a task may wait here.
+    pub fn awaits(&self) -> Option<Await> {
+        match *self {
+            Op::Sleep { min, .. } => Some(Await::Sleep(min)),
+            Op::Await { what, .. } => Some(Await::Handle(what)),
+            Op::Wait { what, .. } => Some(Await::Wait(what)),
+            _ => None,
+        }
+    }
+}
+
+impl Body {
+    /// Every step at which a task may wait, in the order of the file, each with the number of its last operation: the
+    /// last copy of a `finally` comes after all that it belongs to.
+    pub fn awaits(&self) -> Vec<(u32, Await)> {
+        let mut seen = BTreeSet::new();
+        let awaits = (0..).zip(&self.ops).filter_map(|(at, op)| Some((at, op.awaits()?)));
+        let mut awaits: Vec<(u32, Await)> = awaits.collect();
+        awaits.reverse();
+        awaits.retain(|&(_, step)| seen.insert(step));
+        awaits.reverse();
+        awaits
+    }
+}
+
+impl Op {
+    /// Whether a coroutine may wait at it.
+    pub fn is_await(&self) -> bool {
         matches!(self, Op::Sleep { .. } | Op::Await { .. } | Op::Wait { .. })
     }
 }

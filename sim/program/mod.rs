@@ -20,7 +20,7 @@ mod text;
 mod value;
 
 pub use code::{
-    Action, Body, Cuts, Failure, Guard, Local, Op, OutsideCancel, Place, ReturnWhen, Slot, Stage, Strike, Text,
+    Action, Await, Body, Cuts, Failure, Guard, Local, Op, OutsideCancel, Place, ReturnWhen, Slot, Stage, Strike, Text,
 };
 pub use expr::{Attribute, Comparison, Expr, ExprId};
 pub use frame::{Effects, FutureState, Next, resume};

@@ -1,15 +1,11 @@
 //! Where in its code a task is, in words that hold when the file is edited: "its 2nd await: sleep 1s".
 //!
-//! Operations have numbers, but no reader knows them, and a `finally` stands several times among them. The copies of a
-//! step are equal, and no two steps are; the last copy of a `finally` comes after all that it belongs to. So the awaits
-//! of a body are counted by where the last copy of each stands, which is the order of the file.
+//! Operations have numbers, but no reader knows them; what can be found in the file is the how manieth await it is.
 //!
 //! Knows nothing of runs: a site is a place of the program.
 
-use std::collections::BTreeSet;
-
 use crate::id::InstanceId;
-use crate::program::{Body, Expr, ExprId, Op, Program, Slot, Value};
+use crate::program::{Expr, ExprId, Op, Program, Slot, Value};
 use crate::time::Nanos;
 use crate::trace::Phase;
 
@@ -43,9 +39,9 @@ impl Site {
         let of =
             if self.is_called { format!(" of `{}`", printable(program.name(self.instance))) } else { String::new() };
         let body = program.body(self.instance);
-        let awaits = awaits(body);
-        let here = body.ops.get(self.op as usize).and_then(step);
-        match awaits.iter().position(|&known| Some(known) == here) {
+        let awaits = body.awaits();
+        let here = body.ops.get(self.op as usize).and_then(Op::awaits);
+        match awaits.iter().position(|&(_, step)| Some(step) == here) {
             Some(_) if awaits.len() == 1 => format!("{whose} only await{of}"),
             Some(at) => format!("{whose} {} await{of}", ordinal(at + 1)),
             None => format!("{whose} first line{of}"),
@@ -101,24 +97,6 @@ impl Site {
             Phase::Again => format!("once more before it was told, at {told}"),
         }
     }
-}
-
-/// What the copies of an awaiting step have in common, and no other step has.
-fn step(op: &Op) -> Option<(u8, u32)> {
-    match *op {
-        Op::Sleep { min, .. } => Some((0, min.0)),
-        Op::Await { what, .. } => Some((1, what.0)),
-        Op::Wait { what, .. } => Some((2, what.0)),
-        _ => None,
-    }
-}
-
-/// The awaits of a body, each once, in the order of the file.
-fn awaits(body: &Body) -> Vec<(u8, u32)> {
-    let mut seen = BTreeSet::new();
-    let mut awaits: Vec<_> = body.ops.iter().rev().filter_map(step).filter(|&step| seen.insert(step)).collect();
-    awaits.reverse();
-    awaits
 }
 
 fn length(program: &Program, instance: InstanceId, slot: Slot) -> String {
