@@ -28,11 +28,7 @@ fn runner() -> TestRunner {
 
 /// The experiments of a scenario with this text, one for each main.
 fn experiments(name: &str, text: &str) -> Vec<Asyncio> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("replay");
-    let path = folder.join(format!("{}.toml", name.replace('/', "-")));
-    std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(&path, text).unwrap();
-    let file = File::load(&path).unwrap_or_else(|rejected| panic!("{rejected}"));
+    let file = File::parse(name.as_ref(), text.to_owned()).unwrap_or_else(|rejected| panic!("{rejected}"));
     let program = |main: Option<&str>| file.program(main, None).unwrap_or_else(|rejected| panic!("{rejected}"));
     let mains = file.scenario.mains();
     mains.into_iter().map(|main| Asyncio::new(program(main), Expectation::default())).collect()
