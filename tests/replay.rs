@@ -50,10 +50,10 @@ fn a_run_of_the_same_program_is_found_again_to_the_last_question() {
             for seed in 0..30 {
                 let ran = run.run(&mut Seeded::new(seed));
                 let log = run.trace().log();
-                let named = deviations(&mut *run, program, &mut Seeded::new(seed));
+                let named = deviations(&mut *run, &program, &mut Seeded::new(seed));
                 assert_eq!(named.len(), log.iter().filter(|choice| choice.answer != 0).count());
                 kinds.extend(named.iter().map(|deviation| deviation.kind));
-                let placed = place(&mut *run, program, &named);
+                let placed = place(&mut *run, &program, &named);
                 let title = format!("{name}, {:?}, seed {seed}", program.strategy);
                 assert_eq!(placed, Placed { log: log.clone(), unplaced: Vec::new() }, "{title}\n{named:#?}");
                 assert_eq!(run.run(&mut Replay::new(&placed.log)).fingerprint, ran.fingerprint, "{title}");
@@ -131,10 +131,10 @@ fn an_edited_program_takes_what_it_can() {
     };
     let before = &experiments("before", &text("{ sleep = '1s..2s' }, { sleep = '1s..3s' }"))[0];
     let after = &experiments("after", &text("{ print = 'new' }, { sleep = '1s..2s' }"))[0];
-    let named = (0..).map(|seed| deviations(&mut *before.begin(), before.program(), &mut Seeded::new(seed)));
+    let named = (0..).map(|seed| deviations(&mut *before.begin(), &before.program(), &mut Seeded::new(seed)));
     let second = |all: &Vec<atropos::choice::Deviation>| all.iter().any(|one| one.subject == "a" && one.visit == 2);
     let named = named.into_iter().find(second).expect("some seed lets the second sleep of a last longer");
-    let placed = place(&mut *after.begin(), after.program(), &named);
+    let placed = place(&mut *after.begin(), &after.program(), &named);
     assert_eq!(placed.unplaced.iter().filter(|one| one.kind != Kind::Cut).count(), 1, "{:#?}", placed.unplaced);
     let again = after.begin().run(&mut Replay::new(&placed.log));
     assert_ne!(again.fingerprint, after.begin().run(&mut Ordinary).fingerprint);
