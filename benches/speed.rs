@@ -80,7 +80,7 @@ const WAYS: [Way; 5] = [
 ];
 
 fn main() {
-    let mut python = Python::start(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cpython/bench.py"));
+    let mut python = Python::start(concat!(env!("CARGO_MANIFEST_DIR"), "/sim/cpython/bench.py"));
     println!("{:<12} {:<22} {:>12} {:>18} {:>18}", "program", "way", "ns a run", "x fresh loop", "x reused loop");
     for (name, python_runs, runs, text, strategy) in programs() {
         let program = common::program(&text, strategy);
