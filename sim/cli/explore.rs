@@ -16,8 +16,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{Refused, SCENARIOS, load, mains, profile};
 use crate::choice::Token;
+use crate::experiment::Experiment;
 use crate::explore::{Plan, Progress, Sampler};
-use crate::harness::{File, Kept, Setting};
+use crate::harness::{File, Findings, Kept, Setting};
 use crate::program::Profile;
 use crate::report;
 use crate::scenario::SavedFailure;
@@ -117,7 +118,7 @@ pub(super) fn explore(arguments: &Arguments, out: &mut impl Write) -> Result<Exi
     let stop = stop_on_interrupt();
     let (is_text, color) = (arguments.format == Format::Text, super::colors());
     let mut printer = Printer { out, is_text, is_first: true };
-    let mut is_good = true;
+    let (mut is_good, mut is_stable, mut injects) = (true, true, false);
     for (file, saved) in files.iter().zip(saved) {
         let mains = mains(file, arguments.strategy.as_deref())?;
         let saved = saved.into_iter().filter(|saved| arguments.speaks_of(&saved.token, &mains));
@@ -135,20 +136,20 @@ pub(super) fn explore(arguments: &Arguments, out: &mut impl Write) -> Result<Exi
             }
             let setting = Setting { strategy, profile: arguments.python, cancels: arguments.cancels };
             let mut watcher = Watcher::new(&stop, arguments.time, file.title(&setting));
-            let mut search = file.explore(&setting, &plan, &mut |progress| watcher.see(progress))?;
+            let search = file.explore(&setting, &plan, &mut |progress| watcher.see(progress))?;
             watcher.done();
+            is_good &= search.is_good();
+            is_stable &= search.explored.unstable.is_none();
+            let program = search.experiment.program();
+            injects |= !program.cuts.is_empty() || !program.failures.is_empty();
+
             let rate = watcher.rate(search.explored.runs);
-            is_good &= search.explored.failures.is_empty();
             let known: Vec<Identity> = kept.iter().filter_map(|kept| kept.shows(&setting)).cloned().collect();
+            let mut findings = Findings { file, setting: &setting, search, known };
             // Saved before it is told, so that who stops reading loses nothing.
-            let saved = if arguments.no_save { Ok(0) } else { file.save(&search.to_save(file, &known)) };
-            let told = if is_text { search.text(file, &known, rate, color) } else { search.json(file, &known, rate) };
-            let path = file.failures_path().display().to_string();
-            printer.print(&match saved {
-                Ok(new) if 0 < new && is_text => told + &report::saved(&path, new),
-                Ok(new) if 0 < new => told + &report::json_saved(&path, new),
-                _ => told,
-            })?;
+            let saved = if arguments.no_save { Ok(0) } else { file.save(&findings.to_save(plan.sampler)) };
+            let new = *saved.as_ref().unwrap_or(&0);
+            printer.print(&if is_text { findings.text(new, rate, color) } else { findings.json(new, rate) })?;
             printer.out.flush()?;
             if let Err(why) = saved {
                 // The exit code says that there are failures, and each story has its command.
@@ -156,7 +157,16 @@ pub(super) fn explore(arguments: &Arguments, out: &mut impl Write) -> Result<Exi
             }
         }
     }
-    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    if is_good && !injects && arguments.cancels.is_none() && is_text {
+        let whom = if files.len() == 1 { "this file lets nobody" } else { "no file lets anybody" };
+        let how = "`--cancels 1` cancels anybody, once a run; [[inject]] in a file says whom";
+        printer.print(&format!("{whom} be cancelled: {how}\n"))?;
+    }
+    Ok(ExitCode::from(match (is_stable, is_good) {
+        (false, _) => 3,
+        (true, false) => 1,
+        (true, true) => 0,
+    }))
 }
 
 /// What is saved beside each file, or what is wrong with all that cannot be read.

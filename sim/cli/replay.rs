@@ -41,7 +41,7 @@ pub(super) fn replay(arguments: &Arguments, out: &mut impl Write) -> Result<Exit
     };
     if !arguments.trace {
         let command = file.replay_command(&token);
-        write!(out, "{}", report::failure(&told.story(&replayed.program, None, &command), super::colors()))?;
+        write!(out, "{}", report::failure(&told.story(&replayed.program, false, &command), super::colors()))?;
     }
     Ok(ExitCode::from(1))
 }

@@ -5,13 +5,18 @@
 //! Knows nothing of command lines.
 
 mod asyncio;
+mod python;
 mod saved;
 mod search;
 mod telling;
+mod verify;
 
 pub use asyncio::Asyncio;
+pub use python::{Interpreter, Problem, Session, installed};
 pub use saved::Kept;
 pub use search::{Replayed, Search, Setting, Told, tell};
+pub use telling::Findings;
+pub use verify::{Compared, Verified, Verifier};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -104,9 +109,18 @@ impl File {
             let message = format!("expected UTF-8, but found other bytes in line {line}, at byte {at} of the file");
             rejected(String::new(), vec![Diagnostic::whole(message).help("save the file as UTF-8")])
         })?;
+        File::parse(path, text)
+    }
+
+    /// Checks a text as the scenario file that it would be at `path`, where nothing has to be.
+    ///
+    /// # Errors
+    ///
+    /// If it is no valid scenario.
+    pub fn parse(path: &Path, text: String) -> Result<File, Rejected> {
         match Scenario::parse(&text, &strategies()) {
             Ok(scenario) => Ok(File { path: path.to_owned(), scenario, text }),
-            Err(diagnostics) => Err(rejected(text, diagnostics)),
+            Err(diagnostics) => Err(Rejected { path: path.to_owned(), text, diagnostics }),
         }
     }
 
@@ -130,7 +144,12 @@ impl File {
         let strategy = run.strategy.as_deref();
         let program = self.program(strategy, run.profile)?;
         let trace = trace(&program, run.runtime, run.seed)?;
-        let verdict = judge(&self.expectation(strategy, run.runtime != Runtime::Asyncio), &program, &trace);
+        let expectation = self.expectation(strategy, run.runtime != Runtime::Asyncio);
+        let mut verdict = judge(&expectation, &program, &trace);
+        if let Some(must_find) = &expectation.must_find {
+            // What a search has to find may well be there without one.
+            verdict.unmet.retain(|unmet| !must_find.is_found(&program, &unmet.identity(&program)));
+        }
         Ok(Judged { program, trace, verdict })
     }
 

@@ -51,7 +51,7 @@ impl Kept {
         let mut out = report::rerun(&self.rerun(), color);
         if let Some(told) = self.told() {
             out.push('\n');
-            out.push_str(&report::failure(&told.story(&self.replayed.program, None, &self.command), color));
+            out.push_str(&report::failure(&told.story(&self.replayed.program, false, &self.command), color));
         }
         out
     }
@@ -60,7 +60,7 @@ impl Kept {
     pub fn json(&self) -> String {
         let mut out = report::json_rerun(&self.rerun());
         if let Some(told) = self.told() {
-            out.push_str(&report::json_failure(&told.story(&self.replayed.program, None, &self.command)));
+            out.push_str(&report::json_failure(&told.story(&self.replayed.program, false, &self.command)));
         }
         out
     }
@@ -105,18 +105,22 @@ impl File {
         read_failures(&text).map_err(|diagnostics| Rejected { path, text, diagnostics })
     }
 
-    /// Makes the run of a saved failure again.
+    /// Makes the run of a saved failure again. What the scenario wants to be found by now is no failure any more.
     ///
     /// # Errors
     ///
     /// If the file does not fit the failure's main any more.
     pub fn rerun(&self, saved: SavedFailure) -> Result<Kept, Rejected> {
-        let replayed = self.replay(&saved.token).map_err(|rejected| {
+        let mut replayed = self.replay(&saved.token).map_err(|rejected| {
             let why: Vec<String> = rejected.diagnostics.into_iter().map(|diagnostic| diagnostic.message).collect();
             let message = format!("the run of a saved failure cannot be made any more: {}", why.join("; "));
             let help = format!("delete its [[failure]], which ends in `token = \"{}\"`", saved.token);
             Rejected::whole(&self.failures_path(), message, &help)
         })?;
+        let must_find = self.expectation(saved.token.strategy.as_deref(), false).must_find;
+        if let Some(must_find) = must_find {
+            replayed.told.retain(|told| !must_find.is_found(&replayed.program, &told.identity));
+        }
         Ok(Kept { command: self.replay_command(&saved.token), saved, replayed })
     }
 

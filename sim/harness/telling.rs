@@ -3,13 +3,27 @@
 //! Knows nothing of where it is printed, and makes no sentence itself.
 
 use crate::choice::Token;
-use crate::explore::{Case, Failure, Sampler};
+use crate::experiment::Experiment;
+use crate::explore::{Case, Sampler};
 use crate::program::Program;
 use crate::report::{self, Story, Wrong};
 use crate::scenario::SavedFailure;
 use crate::verdict::Identity;
 
 use super::{File, Search, Setting, Told};
+
+/// What came of exploring a file under one main, to be told and saved.
+#[derive(Debug)]
+pub struct Findings<'a> {
+    /// The file.
+    pub file: &'a File,
+    /// Which experiment was made of it.
+    pub setting: &'a Setting,
+    /// What came of it.
+    pub search: Search,
+    /// Failures that were told before, because they are saved and still there.
+    pub known: Vec<Identity>,
+}
 
 impl File {
     /// The command that makes the run of a token again.
@@ -50,9 +64,9 @@ impl File {
 }
 
 impl Told {
-    /// The story of it. It took so many `runs` to find it, unless it was known.
-    pub fn story<'a>(&'a self, program: &'a Program, runs: Option<u64>, command: &'a str) -> Story<'a> {
-        let Told { identity, verdict, trace, passing, window, .. } = self;
+    /// The story of it, which may be one that had to be found.
+    pub fn story<'a>(&'a self, program: &'a Program, is_sought: bool, command: &'a str) -> Story<'a> {
+        let Told { identity, verdict, trace, passing, window, found_in, .. } = self;
         let finding = verdict.findings.iter().find(|finding| finding.identity(program) == *identity);
         let unmet = || verdict.unmet.iter().find(|unmet| unmet.identity(program) == *identity);
         let wrong = finding.map(Wrong::Finding).or_else(|| unmet().map(Wrong::Unmet));
@@ -63,59 +77,72 @@ impl Told {
             identity,
             wrong: wrong.expect("a small run fails as the great one did"),
             window: *window,
-            runs,
+            runs: *found_in,
+            is_sought,
             shrunk: None,
             command,
         }
     }
 }
 
-impl Search {
-    /// Everything that was found but for what is `known`, and what was covered, in ANSI colours or without; with
+impl Findings<'_> {
+    /// What was covered, and every failure, the most telling one last and whole, so that the command that shows it again
+    /// is where the cursor is; in ANSI colours or without. So many failures were `saved` now, and it took so many
     /// `runs_per_second`, if somebody measured that.
-    pub fn text(&mut self, file: &File, known: &[Identity], runs_per_second: Option<f64>, color: bool) -> String {
-        let mut out = format!("{}\n\n", file.title(&self.setting));
-        self.each_story(file, known, &mut |story, _, _| out.push_str(&format!("{}\n", report::failure(story, color))));
-        let covered = self.covered(runs_per_second);
-        out.push_str(&report::explored(&self.experiment.shared_program(), &covered, color));
-        let known = self.explored.failures.iter().filter(|failure| known.contains(&failure.identity)).count();
-        if 0 < known {
-            out.push_str(&report::told_before(known));
+    pub fn text(&mut self, saved: usize, runs_per_second: Option<f64>, color: bool) -> String {
+        let covered = self.search.covered(runs_per_second);
+        let covered = report::explored(&self.search.experiment.program(), &covered, color);
+        let mut out = format!("{}\n{covered}", self.file.title(self.setting));
+        if 0 < saved {
+            out.push_str(&report::saved(&self.file.failures_path().display().to_string(), saved));
+        }
+        for (at, told) in self.search.told.iter().enumerate().rev() {
+            self.with_story(told, |story| {
+                let is_whole = at == 0 && !story.is_sought && !self.known.contains(story.identity);
+                let text = if is_whole { report::failure(story, color) } else { report::brief(story, color) };
+                out.push_str(&format!("\n{text}"));
+            });
         }
         out
     }
 
     /// The same as JSON Lines.
-    pub fn json(&mut self, file: &File, known: &[Identity], runs_per_second: Option<f64>) -> String {
+    pub fn json(&mut self, saved: usize, runs_per_second: Option<f64>) -> String {
         let mut out = String::new();
-        self.each_story(file, known, &mut |story, _, _| out.push_str(&report::json_failure(story)));
-        let covered = self.covered(runs_per_second);
-        out.push_str(&report::json_explored(&self.experiment.shared_program(), &covered));
+        for told in &self.search.told {
+            self.with_story(told, |story| out.push_str(&report::json_failure(story)));
+        }
+        let covered = self.search.covered(runs_per_second);
+        out.push_str(&report::json_explored(&self.search.experiment.program(), &covered));
+        if 0 < saved {
+            out.push_str(&report::json_saved(&self.file.failures_path().display().to_string(), saved));
+        }
         out
     }
 
-    /// What is to be saved of this exploration: everything that was made small, but for what is `known`.
-    pub fn to_save(&self, file: &File, known: &[Identity]) -> Vec<SavedFailure> {
-        let mut saved = Vec::new();
-        self.each_story(file, known, &mut |story, failure, token| {
-            saved.push(SavedFailure {
-                identity: failure.identity.clone(),
-                story: report::failure_in_short(story),
-                found_by: Some(file.explore_command(&self.setting, failure.case, self.sampler)),
-                token,
-            });
-        });
-        saved
+    /// What is to be saved: everything that was made small, but for what is known and what had to be found.
+    pub fn to_save(&self, sampler: Sampler) -> Vec<SavedFailure> {
+        let Findings { file, setting, search, known } = self;
+        let is_new = |told: &&Told| !known.contains(&told.identity) && !search.is_sought(&told.identity);
+        let save = |told: &Told| {
+            let found = search.explored.failures.iter().find(|failure| failure.identity == told.identity);
+            SavedFailure {
+                identity: told.identity.clone(),
+                story: self.with_story(told, report::in_short),
+                found_by: found.map(|failure| file.explore_command(setting, failure.case, sampler)),
+                token: self.token(told),
+            }
+        };
+        search.told.iter().filter(is_new).map(save).collect()
     }
 
-    fn each_story(&self, file: &File, known: &[Identity], tell: &mut dyn FnMut(&Story<'_>, &Failure, Token)) {
-        let program = self.experiment.shared_program();
-        for (told, failure) in self.told.iter().zip(&self.explored.failures) {
-            if !known.contains(&told.identity) {
-                let token = file.token(&self.setting, &self.experiment, told);
-                let command = file.replay_command(&token);
-                tell(&told.story(&program, Some(failure.number + 1), &command), failure, token);
-            }
-        }
+    fn token(&self, told: &Told) -> Token {
+        self.file.token(self.setting, &self.search.experiment, told)
+    }
+
+    fn with_story<T>(&self, told: &Told, tell: impl FnOnce(&Story<'_>) -> T) -> T {
+        let command = self.file.replay_command(&self.token(told));
+        let is_sought = self.search.is_sought(&told.identity);
+        tell(&told.story(&self.search.experiment.program(), is_sought, &command))
     }
 }

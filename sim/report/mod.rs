@@ -3,7 +3,8 @@
 //! - [`trace`]: in which order everything happened, to be read by a person and to be kept as a snapshot;
 //! - [`json`]: the same for a program, one object a line;
 //! - [`transcript`]: what the program itself printed;
-//! - [`failure`]: what exploring found, told in one screen, with its [`lanes`] and its [`parting`] from a passing run;
+//! - [`failure`]: what exploring found, told in one screen, with its [`lanes`] and its [`parting`] from a passing run; or
+//!   [`brief`], in a few lines;
 //! - [`explored`]: what exploring covered; [`rerun`]: what became of failures that were saved;
 //! - [`table`]: strategies side by side;
 //! - [`verdict`]: which expectations were not met, and what to do next;
@@ -35,13 +36,13 @@ mod transcript;
 mod verdict;
 
 pub use diagnostic::diagnostics;
-pub use explored::{Covered, explored, json_explored};
-pub use failure::{Story, Wrong, failure, failure_in_short, json_failure};
+pub use explored::{Covered, Differing, Sought, explored, json_explored};
+pub use failure::{Story, Wrong, brief, failure, in_short, json_failure};
 pub use json::{Origin, json};
 pub use lanes::{Focus, lanes};
 pub use names::pasted;
 pub use parting::{Parting, Told, mismatch, parting};
-pub use saved::{Rerun, Strayed, json_rerun, json_saved, rerun, reruns, saved, strayed, told_before};
+pub use saved::{Rerun, Strayed, json_rerun, json_saved, rerun, reruns, saved, strayed};
 pub use table::{Row, markdown, table};
 pub use trace::trace;
 pub use transcript::transcript;

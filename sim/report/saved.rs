@@ -100,12 +100,6 @@ pub fn rerun(rerun: &Rerun<'_>, color: bool) -> String {
     out
 }
 
-/// That some of the failures of an exploration are not told, because they are saved and were told before.
-pub fn told_before(failures: usize) -> String {
-    let (failures, are) = (counted(failures as u64, "failure", "failures"), if failures == 1 { "is" } else { "are" });
-    format!("{failures} of these {are} saved, and told above\n")
-}
-
 /// Where failures were saved that are new.
 pub fn saved(path: &str, failures: usize) -> String {
     let failures = counted(failures as u64, "failure is", "failures are");

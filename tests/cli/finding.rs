@@ -69,6 +69,11 @@ fn a_failure_is_saved_and_run_first_from_then_on() {
     shows_in(&here, "explore-fixed-json", "explore . --format json", 0);
     assert_eq!(read(&here, "lost.failures.toml"), saved, "what is fixed stays as it is");
 
+    // A scenario that exists to be caught says so, and then it is no failure.
+    write(&here, "lost.toml", &format!("{LOST}\n[expect]\nmust_find = {{ oracle = \"lost-cancel\", within = 10 }}\n"));
+    let (text, code) = seen(&here, "explore lost.toml");
+    assert!(code == 0 && text.contains("holds now (lost-cancel") && text.contains("has to be found"), "{text}");
+
     write(&here, "lost.toml", &fixed().replace("\"worker\"", "\"runner\""));
     shows_in(&here, "explore-edited", "explore lost.toml", 0);
     shows_in(&here, "check-with-saved-failures", "check .", 0);
