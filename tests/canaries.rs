@@ -31,7 +31,7 @@ fn canaries_are_caught_and_their_twins_are_clean() {
         let mut is_it = |log: &[atropos::choice::Choice]| {
             let answers: Vec<u64> = log.iter().map(|choice| choice.answer).collect();
             run.run(&mut Given::new(&answers));
-            must_find.is_found(program, &run.verdict())
+            must_find.is_found(&program, &run.verdict())
         };
         let found = search.explored.failures.iter().find(|failure| is_it(&failure.log));
         let found = found.unwrap_or_else(|| panic!("{name}: not found, but {:?}", search.explored.failures));

@@ -217,7 +217,7 @@ fn print(
 ) -> Result<bool, Refused> {
     let color = super::colors();
     let covered = search.covered(rate);
-    let program = search.experiment.program();
+    let program = &search.experiment.program();
     let is_text = arguments.format == Format::Text;
     if is_text {
         writeln!(out, "{}\n", title(file, setting))?;

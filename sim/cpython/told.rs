@@ -168,7 +168,7 @@ impl Teller<'_> {
                 (json!(task.0), "struck", vec![json!(point)])
             }
             What::Raised { task, error } => (json!(task.0), "raised", vec![self.error(error)]),
-            What::Caught { task, error } => (json!(task.0), "caught", vec![self.error(error)]),
+            What::Caught { task, error, .. } => (json!(task.0), "caught", vec![self.error(error)]),
             What::Finished { task, value } => (json!(task.0), "finished", vec![self.value(value)]),
             What::Failed { task, error } => (json!(task.0), "failed", vec![self.error(error)]),
             What::Cancelled { task, message: given } => (json!(task.0), "cancelled", vec![message(given)]),
@@ -183,6 +183,7 @@ impl Teller<'_> {
             What::ShutdownBegan { left } => (nobody, "shutdown", vec![json!(left)]),
             What::UnhandledInShutdown { task, error } => (json!(task.0), "unhandled", vec![self.error(error)]),
             What::Dropped { task } => (json!(task.0), "dropped", vec![]),
+            // Questions, and what is not told.
             What::Children { .. } | What::Taken { .. } | What::Cleanup { .. } | What::Chose(_) => return None,
         })
     }

@@ -264,7 +264,7 @@ impl Worker<'_> {
 
     fn fail(&mut self, number: u64, case: Case) {
         self.found.failing += 1;
-        for identity in self.run.verdict().identities(self.shared.experiment.program()) {
+        for identity in self.run.verdict().identities(&self.shared.experiment.program()) {
             match self.found.failures.iter_mut().find(|failure| failure.identity == identity) {
                 Some(failure) if failure.number < number => failure.runs += 1,
                 known => {
@@ -312,7 +312,7 @@ impl Explored {
 /// Whether the run with these answers shows a failure; its choices, if it does.
 pub fn shows(run: &mut dyn Run, experiment: &dyn Experiment, answers: &[u64], identity: &Identity) -> Option<Log> {
     let ran = run.run(&mut Given::new(answers));
-    let is_same = !ran.is_good && run.verdict().identities(experiment.program()).contains(identity);
+    let is_same = !ran.is_good && run.verdict().identities(&experiment.program()).contains(identity);
     is_same.then(|| run.trace().log())
 }
 

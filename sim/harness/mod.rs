@@ -100,9 +100,18 @@ impl File {
             let message = format!("expected UTF-8, but found other bytes in line {line}, at byte {at} of the file");
             rejected(String::new(), vec![Diagnostic::whole(message).help("save the file as UTF-8")])
         })?;
+        File::parse(path, text)
+    }
+
+    /// Checks a text as the scenario file that it would be at `path`, where nothing has to be.
+    ///
+    /// # Errors
+    ///
+    /// If it is no valid scenario.
+    pub fn parse(path: &Path, text: String) -> Result<File, Rejected> {
         match Scenario::parse(&text, &strategies()) {
             Ok(scenario) => Ok(File { path: path.to_owned(), scenario, text }),
-            Err(diagnostics) => Err(rejected(text, diagnostics)),
+            Err(diagnostics) => Err(Rejected { path: path.to_owned(), text, diagnostics }),
         }
     }
 

@@ -121,7 +121,7 @@ impl File {
             scenario_hash: Token::hash(&self.text),
             strategy: setting.strategy.clone(),
             profile: setting.profile.map(|profile| profile.name.to_owned()),
-            deviations: replay::deviations(&mut *experiment.begin(), experiment.program(), &mut choices),
+            deviations: replay::deviations(&mut *experiment.begin(), &experiment.program(), &mut choices),
         }
     }
 
@@ -142,16 +142,16 @@ impl File {
             experiment = self.experiment(&setting)?;
         }
         let mut run = experiment.begin();
-        let placed = replay::place(&mut *run, experiment.program(), &token.deviations);
+        let placed = replay::place(&mut *run, &experiment.program(), &token.deviations);
         run.run(&mut Given::new(&answers(&placed.log)));
-        let identities = run.verdict().identities(experiment.program());
+        let identities = run.verdict().identities(&experiment.program());
         let told = identities.iter().map(|identity| as_it_is(&experiment, placed.log.clone(), identity)).collect();
         Ok(Replayed {
             trace: run.trace(),
             told,
             unplaced: placed.unplaced,
             was_edited: Token::hash(&self.text) != token.scenario_hash,
-            program: experiment.shared_program(),
+            program: experiment.program(),
         })
     }
 }
@@ -220,13 +220,13 @@ fn allow_cuts(program: &mut Program, cancels: Option<u32>) {
 }
 
 /// Makes a failure small, and looks for what is near it and passes.
-pub fn tell(experiment: &Asyncio, failure: &Failure) -> Told {
+pub fn tell(experiment: &dyn Experiment, failure: &Failure) -> Told {
     small(experiment, failure.log.clone(), &failure.identity)
 }
 
 /// The same for the choices of any run that fails like this.
-fn small(experiment: &Asyncio, log: Log, identity: &Identity) -> Told {
-    let program = experiment.program();
+fn small(experiment: &dyn Experiment, log: Log, identity: &Identity) -> Told {
+    let program = &experiment.program();
     let mut run = experiment.begin();
     let mut same = |answers: &[u64]| shows(&mut *run, experiment, answers, identity);
     let shrink::Shrunk { log, runs } = shrink::choices(log, &|choice| width(program, choice), &mut same);
@@ -234,8 +234,8 @@ fn small(experiment: &Asyncio, log: Log, identity: &Identity) -> Told {
 }
 
 /// What is near a run that fails.
-fn as_it_is(experiment: &Asyncio, log: Log, identity: &Identity) -> Told {
-    let program = experiment.program();
+fn as_it_is(experiment: &dyn Experiment, log: Log, identity: &Identity) -> Told {
+    let program = &experiment.program();
     let mut run = experiment.begin();
     let mut same = |answers: &[u64]| shows(&mut *run, experiment, answers, identity);
     let cut = only_cut(&log);

@@ -407,7 +407,7 @@ impl<R: Effects> Run<'_, R> {
                 if !self.program.error_types.is_a(error.ty, ty) {
                     return Ok(Flow::To(to));
                 }
-                self.rt.record(What::Caught { task: self.rt.current(), error });
+                self.rt.record(What::Caught { task: self.rt.current(), error, clause: ty });
             }
             Op::Iterate { from, over, cursor } => {
                 let first = from.map_or(Ok(Value::Int(0)), |from| self.eval(from))?;
