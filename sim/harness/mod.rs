@@ -27,7 +27,7 @@ use crate::trace::Trace;
 use crate::verdict::{Expectation, Verdict};
 use crate::{report, strategy, tokio_program};
 
-pub use python::{Interpreter, Problem, Session, installed};
+pub use python::{Interpreter, Patience, Problem, Session, installed};
 pub use verify::{Compared, Verified, Verifier};
 
 /// A scenario file that is valid.
