@@ -6,8 +6,8 @@
 //! Knows nothing of how any of it is drawn, or of which machine ran.
 
 use crate::choice::{Choice, Kind, Log};
-use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
-use crate::program::{Error, ErrorType, Program, Texts, Value};
+use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
+use crate::program::{Error, ErrorType, Operation, Program, Texts, Value};
 use crate::time::Time;
 
 /// A recorded run. It ends in its outcome, which cannot be missing.
@@ -123,6 +123,12 @@ pub enum What {
     UnhandledInShutdown { task: TaskId, error: Error },
     /// The loop was closed and the task never ended.
     Dropped { task: TaskId },
+    /// The task uses an object and has to wait, maybe once more.
+    Blocked { task: TaskId, operation: Operation, object: ObjectId },
+    /// The task has used an object. `count` is what it says then: of a lock and an event 1 if it is locked or set, of a
+    /// semaphore the permits that are left, of a queue the items in it, after `task_done` and `join` those not done,
+    /// after `notify` the waiters that sleep on.
+    Used { task: TaskId, operation: Operation, object: ObjectId, count: u32 },
     /// A question and its answer.
     Chose(Choice),
 }
@@ -136,6 +142,8 @@ pub enum Wake {
     Timer,
     /// The future that it awaited is done.
     Future(FutureId),
+    /// The object that it waits for lets it look again.
+    Object(ObjectId),
 }
 
 /// Who asks for a cancellation.
@@ -195,6 +203,8 @@ mod kind {
     pub const CHOSE_WIDE: u8 = 30;
     pub const WIDE_BOUND: u8 = 31;
     pub const CHOSEN: u8 = 32;
+    pub const BLOCKED: u8 = 40;
+    pub const USED: u8 = 41;
 }
 
 /// `None` in 32 bits: no id reaches it.
@@ -345,6 +355,7 @@ impl Recorder {
                     Wake::Yield => (0, 0),
                     Wake::Timer => (1, 0),
                     Wake::Future(future) => (2, u64::from(future.0)),
+                    Wake::Object(object) => (3, u64::from(object.0)),
                 };
                 Event::new(kind::RESUMED, tag, task.0, bits)
             }
@@ -389,6 +400,12 @@ impl Recorder {
                 Event::new(kind::UNHANDLED_IN_SHUTDOWN, 0, task.0, error_bits(error))
             }
             What::Dropped { task } => Event::new(kind::DROPPED, 0, task.0, 0),
+            What::Blocked { task, operation, object } => {
+                Event::new(kind::BLOCKED, operation as u32, task.0, u64::from(object.0))
+            }
+            What::Used { task, operation, object, count } => {
+                Event::new(kind::USED, operation as u32, task.0, pair(object.0, count))
+            }
             What::Chose(choice) => return self.record_choice(choice),
         };
         self.events.push(event);
@@ -574,7 +591,8 @@ fn decode(event: Event) -> What {
             let by = match event.small() {
                 0 => Wake::Yield,
                 1 => Wake::Timer,
-                _ => Wake::Future(FutureId(event.low())),
+                2 => Wake::Future(FutureId(event.low())),
+                _ => Wake::Object(ObjectId(event.low())),
             };
             What::Resumed { task, by }
         }
@@ -604,6 +622,14 @@ fn decode(event: Event) -> What {
         kind::SHUTDOWN_BEGAN => What::ShutdownBegan { left: event.subject() },
         kind::UNHANDLED_IN_SHUTDOWN => What::UnhandledInShutdown { task, error: error_from(event) },
         kind::DROPPED => What::Dropped { task },
+        kind::BLOCKED => {
+            let operation = Operation::ALL[event.small() as usize];
+            What::Blocked { task, operation, object: ObjectId(event.low()) }
+        }
+        kind::USED => {
+            let operation = Operation::ALL[event.small() as usize];
+            What::Used { task, operation, object: ObjectId(event.high()), count: event.low() }
+        }
         kind::CHOSE => What::Chose(choice_from(event, u64::from(event.high()), u64::from(event.low()))),
         other => unreachable!("no event has kind {other}"),
     }
@@ -652,6 +678,9 @@ mod tests {
             What::ShutdownBegan { left: 4 },
             What::UnhandledInShutdown { task, error },
             What::Dropped { task },
+            What::Resumed { task, by: Wake::Object(ObjectId(2)) },
+            What::Blocked { task, operation: Operation::Join, object: ObjectId(1) },
+            What::Used { task, operation: Operation::Acquire, object: ObjectId(1), count: 7 },
             What::Chose(Choice { bound: 10, answer: 9, chosen: Some(future), ..choice }),
             What::Chose(choice),
         ];

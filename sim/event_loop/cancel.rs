@@ -71,7 +71,7 @@ impl EventLoop<'_> {
             self.memory.charge(1);
             is_first = false;
             match state.waits_for {
-                WaitsFor::Sleep | WaitsFor::Wait(_) if state.own == Own::Pending => {
+                WaitsFor::Sleep | WaitsFor::Wait(_) | WaitsFor::Object(_) if state.own == Own::Pending => {
                     state.own = Own::Cancelled(message);
                     self.ready.push(Handle::Wakeup(task));
                     return Ok(true);

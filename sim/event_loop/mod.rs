@@ -16,9 +16,15 @@
 //! Knows nothing of files, TOML, wall clocks, or of how a trace is told.
 
 mod cancel;
+mod condition;
+mod event;
 mod future;
 mod gather;
+mod lock;
+mod object;
+mod queue;
 mod running;
+mod semaphore;
 mod shutdown;
 mod task;
 mod timers;
@@ -28,6 +34,7 @@ use std::hash::{Hash as _, Hasher};
 
 use future::{Callback, Future, Futures, Owner};
 use gather::Gather;
+use object::Object;
 use running::Running;
 use shutdown::Phase;
 use task::Task;
@@ -75,6 +82,7 @@ pub struct EventLoop<'p> {
     futures: Futures,
     gathers: Vec<Gather>,
     waits: Vec<Wait>,
+    objects: Vec<Object>,
     memory: Memory,
     phase: Phase,
     /// Whether the loop stops at the end of this turn.
@@ -136,6 +144,7 @@ impl<'p> EventLoop<'p> {
             futures: Futures::default(),
             gathers: Vec::new(),
             waits: Vec::new(),
+            objects: object::make_all(program),
             memory: Memory::default(),
             phase: Phase::Main,
             stopping: false,
@@ -160,6 +169,7 @@ impl<'p> EventLoop<'p> {
         self.futures.clear();
         self.gathers.clear();
         self.waits.clear();
+        self.reset_objects();
         self.memory.reset(self.program);
         self.phase = Phase::Main;
         self.stopping = false;
@@ -373,7 +383,7 @@ impl Machine for EventLoop<'_> {
     fn key(&self) -> Option<u128> {
         let mut hasher = KeyHasher(twox_hash::XxHash3_128::new());
         (self.outcome, self.now, &self.batch[self.batch_next..], &self.ready, self.stopping).hash(&mut hasher);
-        (self.timers.in_order(), &self.tasks, &self.gathers, &self.waits, self.phase).hash(&mut hasher);
+        (self.timers.in_order(), &self.tasks, &self.gathers, &self.waits, &self.objects, self.phase).hash(&mut hasher);
         self.futures.hash_state(&mut hasher);
         self.memory.hash(&mut hasher);
         Some(hasher.0.finish_128())

@@ -5,8 +5,8 @@
 use super::cancel::TooDeep;
 use super::{EventLoop, Owner};
 use crate::choice::Choices;
-use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
-use crate::program::{Effects, Error, ErrorType, FutureState, Memory, Messages, Value};
+use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
+use crate::program::{Effects, Error, ErrorType, FutureState, Inquiry, Memory, Messages, Value};
 use crate::time::Time;
 use crate::trace::{Requester, What};
 
@@ -103,5 +103,9 @@ impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
             Owner::Task(task) => Some(self.event_loop.tasks[task.index()].instance),
             Owner::Gather(_) => None,
         }
+    }
+
+    fn inquire(&self, object: ObjectId, inquiry: Inquiry) -> Value {
+        self.event_loop.inquire(object, inquiry)
     }
 }

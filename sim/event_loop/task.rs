@@ -2,9 +2,10 @@
 //!
 //! Knows nothing of what a step computes: frames do that.
 
+use super::object::Use;
 use super::{Callback, EventLoop, Future, Handle, Owner, Running, Timer, future};
 use crate::choice::{Choices, Kind, Options, Question};
-use crate::id::{FutureId, InstanceId, TaskId, TextId};
+use crate::id::{FutureId, InstanceId, ObjectId, TaskId, TextId};
 use crate::program::{Effects as _, Error, ErrorType, FrameId, Next, Value, resume};
 use crate::time::Nanos;
 use crate::trace::{Outcome, Wake, What};
@@ -26,9 +27,22 @@ pub(super) struct Task {
     pub(super) must_cancel: bool,
     /// Whether somebody has asked for a cancellation that the task has not seen yet.
     pub(super) cancel_requested: bool,
+    /// The coroutine of asyncio's own that the innermost coroutine awaits.
+    pub(super) call: Call,
     started: bool,
     itself: AwaitOfItself,
 }
+
+/// A coroutine of asyncio's own, where it has stopped to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Call {
+    None,
+    /// Of a lock, a queue, and the like.
+    Use(Use),
+}
+
+/// What a coroutine of asyncio's own has come to; nothing while it waits.
+pub(super) type Progress = Option<Result<Value, Error>>;
 
 /// Whether a task has awaited itself. If so, asyncio has left a mark on its future, so that everybody who awaits it from
 /// then on is told at once of an error that they have not made.
@@ -49,6 +63,8 @@ pub(super) enum WaitsFor {
     Sleep,
     /// The waiter of this `wait`.
     Wait(u32),
+    /// Its waiter in the queue of an object.
+    Object(ObjectId),
     /// A task or a gather.
     Future(FutureId),
 }
@@ -75,6 +91,7 @@ impl EventLoop<'_> {
             own_serial: 0,
             must_cancel: false,
             cancel_requested: false,
+            call: Call::None,
             started: false,
             itself: AwaitOfItself::Never,
         });
@@ -121,6 +138,7 @@ impl EventLoop<'_> {
             _ if is_cancelled => {}
             WaitsFor::Sleep => self.recorder.record(What::Resumed { task, by: Wake::Timer }),
             WaitsFor::Future(future) => self.recorder.record(What::Resumed { task, by: Wake::Future(future) }),
+            WaitsFor::Object(object) => self.recorder.record(What::Resumed { task, by: Wake::Object(object) }),
             // `WaitReturned` tells it.
             WaitsFor::Wait(_) => {}
             WaitsFor::Nothing => unreachable!("{task} was woken from nothing"),
@@ -140,8 +158,23 @@ impl EventLoop<'_> {
             let lists = self.leave_wait(task, wait, input.is_ok());
             input = input.map(|_| lists);
         }
+        if self.tasks[task.index()].call != Call::None {
+            match self.go_on_with_call(task, input) {
+                Some(result) => input = result,
+                None => return,
+            }
+        }
         if let Some(input) = self.run_frame(task, input, choices) {
             self.run_more_frames(task, input, choices);
+        }
+    }
+
+    /// What the task's call waited for is there, or will not be.
+    #[cold]
+    fn go_on_with_call(&mut self, task: TaskId, input: Result<Value, Error>) -> Progress {
+        match std::mem::replace(&mut self.tasks[task.index()].call, Call::None) {
+            Call::None => Some(input),
+            Call::Use(used) => self.go_on_using(task, used, input),
         }
     }
 
@@ -169,6 +202,7 @@ impl EventLoop<'_> {
             Next::Sleep { min, max } => self.sleep(task, min, max, choices),
             Next::Await(future) => return self.await_future(task, future),
             Next::Wait { over, timeout, return_when } => self.begin_wait(task, over, timeout, return_when),
+            Next::Use { operation, object, value } => return self.use_object(task, operation, object, value),
             Next::Call(instance) => {
                 self.tasks[task.index()].frame = self.memory.open(self.program, instance, Some(frame));
                 self.recorder.record(What::Called { task, instance });

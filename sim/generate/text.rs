@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Clause, Copies, Fault, Frame, Group, Pick, Sketch, Step};
+use super::{Clause, Copies, Family, Fault, Frame, Group, Pick, Sketch, Step};
 
 /// The scenario file of a sketch.
 pub(super) fn write(sketch: &Sketch) -> String {
-    let mut writer = Writer { groups: &sketch.groups, ..Writer::default() };
+    let mut writer = Writer { groups: &sketch.groups, families: &sketch.families, ..Writer::default() };
     writer.coroutines_left = vec![true; writer.instances(0).len()];
     for (at, group) in sketch.groups.iter().enumerate() {
         writer.group(at, group);
@@ -30,6 +30,17 @@ pub(super) fn write(sketch: &Sketch) -> String {
     for (name, first, _) in shared.iter().filter(|(.., is_used)| *is_used) {
         _ = writeln!(text, "{name} = {first}");
     }
+    let mut declared: Vec<&str> = Vec::new();
+    for Family { name, make, .. } in &sketch.families {
+        if declared.contains(name) || !body.contains(&format!("\"{name}\"")) && !body.contains(&format!("{{{name}.")) {
+            continue;
+        }
+        if declared.is_empty() {
+            text.push_str("\n[objects]\n");
+        }
+        declared.push(name);
+        _ = writeln!(text, "{name} = \"{make}\"");
+    }
     text + &body
 }
 
@@ -42,6 +53,7 @@ fn group_name(at: usize, group: &Group) -> String {
 #[derive(Default)]
 struct Writer<'a> {
     groups: &'a [Group],
+    families: &'a [Family],
     out: String,
     depth: usize,
     /// How many names of each kind there are, so that each is new.
@@ -298,6 +310,13 @@ impl<'a> Writer<'a> {
                     self.line(&format!("\"{word}\","));
                 }
             }
+            Step::Use(which) => {
+                let uses: Vec<&str> = self.families.iter().flat_map(|family| family.uses).copied().collect();
+                match picked(&uses, *which) {
+                    Some(step) => self.line(step),
+                    None => self.step(&Step::Sleep("1s")),
+                }
+            }
             Step::Block(frame, body) => self.framed(frame, body),
         }
     }
@@ -409,6 +428,14 @@ impl<'a> Writer<'a> {
                 let Some(list) = picked(&self.here.lists, *which) else { return self.framed(&Frame::Times(2), body) };
                 let item = self.new_handle("h", false);
                 self.looping(&format!("for = \"{item}\", in = \"{list}\""), body);
+            }
+            Frame::With(which) => {
+                let held: Vec<&str> =
+                    self.families.iter().filter(|family| family.is_held).map(|family| family.name).collect();
+                let Some(name) = picked(&held, *which) else { return self.framed(&Frame::Bare, body) };
+                self.line(&format!("{{ with = \"{name}\", do = ["));
+                self.block(body);
+                self.line("] },");
             }
             Frame::While => {
                 self.line("{ while = \"left > 0\", do = [");

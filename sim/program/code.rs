@@ -9,7 +9,7 @@
 use crate::id::{InstanceId, TextId};
 use crate::time::{Nanos, Time};
 
-use super::{Error, ErrorType, ExprId};
+use super::{Error, ErrorType, ExprId, Operation};
 
 /// A local variable of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -217,6 +217,17 @@ pub enum Op {
     },
     /// Binds the list of the file's coroutines, each to be started once.
     Coroutines(Local),
+    /// `await queue.put(…)`, `lock.release()`, and so on.
+    Use {
+        /// What is done.
+        operation: Operation,
+        /// With which object: the slot holds its number.
+        object: Slot,
+        /// What is put, or how many are notified.
+        value: Option<ExprId>,
+        /// Where the result goes.
+        into: Option<Local>,
+    },
 }
 
 /// What happens at a point.

@@ -6,15 +6,15 @@
 //!
 //! Knows nothing of turns, queues or timers.
 
-use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
+use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
 use crate::time::{Nanos, Time};
 use crate::trace::What;
 
 use super::memory::Frame;
 use super::show::{DEEPEST_LIST, Lookup, display, text_of};
 use super::{
-    Attribute, Body, Comparison, Error, ErrorType, Expr, ExprId, FrameId, Local, Memory, Op, Piece, Place, Program,
-    ReturnWhen, Slot, Strike, Text, Value,
+    Attribute, Body, Comparison, Error, ErrorType, Expr, ExprId, FrameId, Inquiry, Local, Memory, Op, Operation, Piece,
+    Place, Program, ReturnWhen, Slot, Strike, Text, Value,
 };
 
 /// What a frame does next, as far as its machine is concerned.
@@ -41,6 +41,15 @@ pub enum Next {
     },
     /// It runs a coroutine in place, and is resumed with what that returns.
     Call(InstanceId),
+    /// It uses an object, and is resumed with what that gives it.
+    Use {
+        /// What it does.
+        operation: Operation,
+        /// With what.
+        object: ObjectId,
+        /// What is put, or how many are notified.
+        value: Value,
+    },
     /// It returned.
     Returned(Value),
     /// It raised.
@@ -120,6 +129,8 @@ pub trait Effects {
     fn order_set(&mut self, list: ListId);
     /// The coroutine of the task whose future this is; nothing for a gather's.
     fn instance_of(&self, future: FutureId) -> Option<InstanceId>;
+    /// What an object says of itself.
+    fn inquire(&self, object: ObjectId, inquiry: Inquiry) -> Value;
 }
 
 /// What a machine's values name is in its memory.
@@ -256,6 +267,13 @@ fn nanos(consts: &[Value], slot: Slot) -> Nanos {
     }
 }
 
+fn object_in(consts: &[Value], slot: Slot) -> ObjectId {
+    match consts[slot.0 as usize] {
+        Value::Int(object) => ObjectId(object as u32),
+        other => unreachable!("an object is told by its number, not {other:?}"),
+    }
+}
+
 /// Where an operation leads.
 enum Flow {
     /// To the next one.
@@ -282,7 +300,7 @@ impl<R: Effects> Run<'_, R> {
     /// Takes what the frame is resumed with to the operation that waited for it.
     fn bind_input(&mut self, op: &Op, value: Value) {
         match *op {
-            Op::Await { into: Some(local), .. } => self.bind(local, value),
+            Op::Await { into: Some(local), .. } | Op::Use { into: Some(local), .. } => self.bind(local, value),
             Op::Wait { done, pending, .. } => {
                 let Value::List(ListId(id)) = value else { unreachable!("a wait gives lists") };
                 if let Some(local) = done {
@@ -426,6 +444,11 @@ impl<R: Effects> Run<'_, R> {
                 let coroutines = (1..self.program.instances.len() as u32).map(|at| Value::Coroutine(InstanceId(at)));
                 self.rt.memory().list_mut(list).extend(coroutines);
                 self.bind(local, Value::List(list));
+            }
+            Op::Use { operation, object, value, .. } => {
+                let value = value.map_or(Ok(Value::None), |value| self.eval(value))?;
+                let object = object_in(self.consts, object);
+                return Ok(Flow::Out(Next::Use { operation, object, value }));
             }
         }
         Ok(Flow::On)
@@ -662,6 +685,7 @@ impl<R: Effects> Run<'_, R> {
                 let of = self.eval(of)?;
                 self.attribute(of, attribute)?
             }
+            Expr::Inquire(object, inquiry) => self.rt.inquire(object, inquiry),
             Expr::Not(of) => Value::Bool(!self.truth(of)?),
             Expr::And(a, b) => {
                 let left = self.eval(a)?;

@@ -11,6 +11,7 @@ mod code;
 mod expr;
 mod frame;
 mod memory;
+mod object;
 mod profile;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -22,7 +23,8 @@ pub use code::{Action, Body, Guard, Local, Op, OutsideCancel, Place, ReturnWhen,
 pub use expr::{Attribute, Comparison, Expr, ExprId};
 pub use frame::{Effects, FutureState, Next, resume};
 pub use memory::{FrameId, Memory};
-pub use profile::{GatherDone, Messages, Profile};
+pub use object::{Inquiry, Make, Object, Operation};
+pub use profile::{GatherDone, Messages, Profile, Semaphores};
 pub use show::{Lookup, display, push_printable, quote, repr};
 pub use text::{Padding, Piece, Side, Texts};
 pub use value::{Error, ErrorType, ErrorTypes, Value};
@@ -58,6 +60,10 @@ pub struct Program {
     pub keys: Vec<String>,
     /// The shared variables and what they start as.
     pub shared: Vec<(String, i64)>,
+    /// What tasks synchronise by: an [`ObjectId`](crate::id::ObjectId) counts from its start.
+    pub objects: Vec<Object>,
+    /// Whether it does something that has no twin on tokio.
+    pub is_asyncio_only: bool,
     /// What happens at points, grouped by point; see [`Program::actions_at`].
     pub actions: Vec<Action>,
     /// For each point of each instance, its part of `actions`: [`Instance::points`] plus the point's number.

@@ -23,6 +23,11 @@ pub struct Profile {
     pub gather_done: GatherDone,
     /// Whether `wait` makes tasks out of coroutines; from 3.11 on it raises `TypeError`.
     pub wait_takes_coroutines: bool,
+    /// Which of its four ways a semaphore goes.
+    pub semaphores: Semaphores,
+    /// Whether an error that leaves `Condition.wait` notifies another waiter in place of the one that it hits, and is
+    /// itself and not a new `CancelledError` if it came while the lock was taken back.
+    pub conditions_pass_notify_on: bool,
     /// How many times `run()` turns the loop after it has cancelled what was left: once for asynchronous
     /// generators, and from 3.9 on once more for the default executor.
     pub shutdown_rounds: u8,
@@ -48,6 +53,20 @@ pub enum GatherDone {
     Inline,
 }
 
+/// How `Semaphore.acquire` waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Semaphores {
+    /// Who comes between a release and the woken waiter takes the permit, and the waiter queues again.
+    Barging,
+    /// Nobody does while a wakeup is on its way; but a waiter that is cancelled then leaves that mark behind, and
+    /// nobody gets a permit any more.
+    MarkedWakeup,
+    /// The permit is handed over by the release.
+    HandedOver,
+    /// The same, and who has waited wakes as many as there are permits.
+    HandedOverToAll,
+}
+
 impl Profile {
     /// Every profile, oldest first.
     pub const ALL: [Profile; 6] = [
@@ -55,10 +74,16 @@ impl Profile {
             name: "3.8",
             checked_against: "3.8.18",
             messages: Messages::None,
+            semaphores: Semaphores::Barging,
             shutdown_rounds: 1,
             ..Profile::BEFORE_3_11
         },
-        Profile { name: "3.9", checked_against: "3.9.18", ..Profile::BEFORE_3_11 },
+        Profile {
+            name: "3.9",
+            checked_against: "3.9.18",
+            semaphores: Semaphores::MarkedWakeup,
+            ..Profile::BEFORE_3_11
+        },
         Profile::BEFORE_3_11,
         Profile {
             name: "3.11",
@@ -67,7 +92,13 @@ impl Profile {
             wait_takes_coroutines: false,
             ..Profile::BEFORE_3_11
         },
-        Profile { name: "3.12", checked_against: "3.12.1", ..Profile::NEWEST },
+        Profile {
+            name: "3.12",
+            checked_against: "3.12.1",
+            semaphores: Semaphores::HandedOver,
+            conditions_pass_notify_on: false,
+            ..Profile::NEWEST
+        },
         Profile::NEWEST,
     ];
 
@@ -78,6 +109,8 @@ impl Profile {
         messages: Messages::FirstTaker,
         gather_done: GatherDone::Inline,
         wait_takes_coroutines: false,
+        semaphores: Semaphores::HandedOverToAll,
+        conditions_pass_notify_on: true,
         shutdown_rounds: 2,
     };
 
@@ -87,6 +120,8 @@ impl Profile {
         messages: Messages::DroppedAtTask,
         gather_done: GatherDone::Queued,
         wait_takes_coroutines: true,
+        semaphores: Semaphores::HandedOver,
+        conditions_pass_notify_on: false,
         shutdown_rounds: 2,
     };
 

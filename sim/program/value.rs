@@ -85,6 +85,8 @@ builtin_errors! {
     UNBOUND_LOCAL_ERROR = 17 "UnboundLocalError": EXCEPTION;
     VALUE_ERROR = 18 "ValueError": EXCEPTION;
     OVERFLOW_ERROR = 19 "OverflowError": ARITHMETIC_ERROR;
+    QUEUE_EMPTY = 20 "QueueEmpty": EXCEPTION;
+    QUEUE_FULL = 21 "QueueFull": EXCEPTION;
 }
 
 /// The classes that a program knows: Python's own, then the ones that its scenario declares.

@@ -112,6 +112,8 @@ enum Event<'a> {
     ShutdownBegan { left: u32 },
     UnhandledInShutdown { error: Error<'a> },
     Dropped,
+    Blocked { object: String, operation: &'static str },
+    Used { object: String, operation: &'static str, count: u32 },
     Chose { kind: &'static str, bound: u64, answer: u64, chosen: Option<String> },
 }
 
@@ -120,6 +122,7 @@ enum Event<'a> {
 enum After {
     Yield,
     Timer,
+    Object(String),
     #[serde(untagged)]
     Future(Named),
 }
@@ -194,6 +197,12 @@ fn event<'a>(names: &Names<'a>, what: What) -> Event<'a> {
         What::ShutdownBegan { left } => Event::ShutdownBegan { left },
         What::UnhandledInShutdown { error, .. } => Event::UnhandledInShutdown { error: self::error(names, error) },
         What::Dropped { .. } => Event::Dropped,
+        What::Blocked { operation, object, .. } => {
+            Event::Blocked { object: names.object(object), operation: operation.method() }
+        }
+        What::Used { operation, object, count, .. } => {
+            Event::Used { object: names.object(object), operation: operation.method(), count }
+        }
         What::Chose(Choice { kind, bound, answer, chosen, .. }) => {
             let chosen = chosen.map(|future| names.future(future).to_string());
             Event::Chose { kind: kind.label(), bound, answer, chosen }
@@ -206,6 +215,7 @@ fn after(names: &Names<'_>, by: Wake) -> After {
         Wake::Yield => After::Yield,
         Wake::Timer => After::Timer,
         Wake::Future(future) => After::Future(names.future(future)),
+        Wake::Object(object) => After::Object(names.object(object)),
     }
 }
 

@@ -10,8 +10,8 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::choice::Kind;
-use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
-use crate::program::{Error, Lookup, Program, Value, push_printable, quote, repr};
+use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
+use crate::program::{Error, Lookup, Make, Operation, Program, Value, push_printable, quote, repr};
 use crate::trace::{Trace, What};
 
 /// The names that the events so far have introduced.
@@ -48,6 +48,8 @@ pub(super) enum Doing {
     Awaiting(FutureId),
     /// Waits for some of this many futures.
     Waiting(u32),
+    /// Waits to use an object.
+    Blocked(Operation, ObjectId),
 }
 
 /// Whose future it is.
@@ -104,6 +106,7 @@ impl<'a> Names<'a> {
             | What::CancelDelivered { task, .. } => self.set(task, Some(Doing::Running)),
             What::Awaited { task, future } => self.set(task, Some(Doing::Awaiting(future))),
             What::Waited { task, count, .. } => self.set(task, Some(Doing::Waiting(count))),
+            What::Blocked { task, operation, object } => self.set(task, Some(Doing::Blocked(operation, object))),
             What::Finished { task, .. }
             | What::Failed { task, .. }
             | What::Cancelled { task, .. }
@@ -186,6 +189,8 @@ impl<'a> Names<'a> {
             | What::Cancelled { task, .. }
             | What::WaitReturned { task, .. }
             | What::UnhandledInShutdown { task, .. }
+            | What::Blocked { task, .. }
+            | What::Used { task, .. }
             | What::Dropped { task } => Some(Named::Task(self.task(task))),
             What::GatherCancelRequested { future, .. }
             | What::GatherCancelRefused { future, .. }
@@ -203,6 +208,16 @@ impl<'a> Names<'a> {
     /// A point's name.
     pub(super) fn point(&self, instance: InstanceId, point: u16) -> &'a str {
         &self.program.body(instance).points[usize::from(point)]
+    }
+
+    /// An object's name.
+    pub(super) fn object(&self, object: ObjectId) -> String {
+        printable(&self.program.objects[object.index()].name)
+    }
+
+    /// What an object is.
+    pub(super) fn make(&self, object: ObjectId) -> Make {
+        self.program.objects[object.index()].make
     }
 
     /// A text as it is.

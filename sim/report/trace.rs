@@ -7,7 +7,7 @@
 
 use crate::choice::{Choice, Kind};
 use crate::id::TextId;
-use crate::program::Program;
+use crate::program::{Make, Operation, Program};
 use crate::time::{Nanos, Time};
 use crate::trace::{Counting, Outcome, Requester, Trace, Wake, What};
 
@@ -76,6 +76,7 @@ fn sentence(names: &Names<'_>, what: What) -> String {
         What::Resumed { by: Wake::Yield, .. } => "resumed: it had yielded".to_owned(),
         What::Resumed { by: Wake::Timer, .. } => "resumed: its sleep is over".to_owned(),
         What::Resumed { by: Wake::Future(future), .. } => format!("resumed: {} is done", names.future(future)),
+        What::Resumed { by: Wake::Object(object), .. } => format!("resumed: {} wakes it", names.object(object)),
         What::CancelRequested { by, message, .. } | What::GatherCancelRequested { by, message, .. } => {
             format!("cancel() by {}: accepted{}", requester(names, by), with_message(names, message))
         }
@@ -109,8 +110,29 @@ fn sentence(names: &Names<'_>, what: What) -> String {
             format!("cancels the {} that {verb} left", counted(left, "task", "tasks"))
         }
         What::UnhandledInShutdown { error, .. } => format!("run() reports its unhandled {}", names.error(error)),
+        What::Blocked { operation, object, .. } => format!("waits: {}.{}()", names.object(object), operation.method()),
+        What::Used { operation, object, count, .. } => {
+            let state = object_state(names.make(object), operation, count);
+            format!("{}.{}(): {state}", names.object(object), operation.method())
+        }
         What::Dropped { .. } => "never ends: the loop is closed".to_owned(),
         What::Chose(choice) => chosen(names, choice),
+    }
+}
+
+/// What an object says after it was used.
+fn object_state(make: Make, operation: Operation, count: u32) -> String {
+    match (make, operation) {
+        (Make::Event, _) => if count > 0 { "it is set" } else { "it is clear" }.to_owned(),
+        (Make::Semaphore(_), _) => format!("{} free", counted(count, "permit", "permits")),
+        (Make::Queue(_), Operation::TaskDone | Operation::Join) => {
+            format!("{} not done", counted(count, "item", "items"))
+        }
+        (Make::Queue(_), _) => format!("{} in it", counted(count, "item", "items")),
+        (Make::Condition, Operation::Notify | Operation::NotifyAll) => {
+            format!("{} not notified", counted(count, "waiter", "waiters"))
+        }
+        (Make::Lock | Make::Condition, _) => if count > 0 { "it is locked" } else { "it is free" }.to_owned(),
     }
 }
 
@@ -172,6 +194,7 @@ fn now(names: &Names<'_>, doing: Doing) -> String {
         Doing::Starting => "has not started".to_owned(),
         Doing::Running => "waits for nobody".to_owned(),
         Doing::Awaiting(future) => format!("waits for {}", names.future(future)),
+        Doing::Blocked(operation, object) => format!("waits for {}.{}()", names.object(object), operation.method()),
         Doing::Waiting(count) => format!("waits for {}", counted(count, "future", "futures")),
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Knows nothing of tasks.
 
-use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
-use crate::program::{Effects, Error, FutureState, Memory, Next, Program, Value, display, resume};
+use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
+use crate::program::{Effects, Error, FutureState, Inquiry, Memory, Next, Program, Value, display, resume};
 use crate::time::Time;
 use crate::trace::What;
 
@@ -82,5 +82,8 @@ impl Effects for Alone {
     fn order_set(&mut self, _: ListId) {}
     fn instance_of(&self, _: FutureId) -> Option<InstanceId> {
         Some(InstanceId::MAIN)
+    }
+    fn inquire(&self, _: ObjectId, _: Inquiry) -> Value {
+        unreachable!("alone")
     }
 }

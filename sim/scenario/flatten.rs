@@ -13,13 +13,27 @@ use crate::program::{Body, ErrorType, Expr, ExprId, Guard, Local, Op, Place, Val
 #[derive(Clone, Debug)]
 pub(super) enum Node {
     Op(Op),
+    /// Several where one stood.
+    Block(Vec<Node>),
     Return(ExprId),
     Break,
     Continue,
     Reraise,
-    If { condition: ExprId, then: Vec<Node>, otherwise: Vec<Node> },
-    While { condition: ExprId, body: Vec<Node> },
-    For { from: Option<ExprId>, over: ExprId, item: Local, body: Vec<Node> },
+    If {
+        condition: ExprId,
+        then: Vec<Node>,
+        otherwise: Vec<Node>,
+    },
+    While {
+        condition: ExprId,
+        body: Vec<Node>,
+    },
+    For {
+        from: Option<ExprId>,
+        over: ExprId,
+        item: Local,
+        body: Vec<Node>,
+    },
     Try(Box<TryNode>),
 }
 
@@ -213,6 +227,7 @@ impl<'n> Flat<'n, '_> {
         }
         match node {
             Node::Op(op) => self.emit(*op),
+            Node::Block(nodes) => self.block(nodes),
             Node::Return(value) => self.leave_by_return(*value),
             Node::Break => self.leave_loop(|_, done| done),
             Node::Continue => self.leave_loop(|next, _| next),

@@ -16,6 +16,7 @@ mod expression;
 mod faults;
 mod file;
 mod flatten;
+mod objects;
 mod reader;
 mod resolve;
 mod steps;
@@ -29,7 +30,7 @@ use toml::de::DeTable;
 
 use crate::diagnostic::Diagnostic;
 use crate::experiment::Runtime;
-use crate::program::{ErrorTypes, Profile, Program, Schedule};
+use crate::program::{ErrorTypes, Object, Profile, Program, Schedule};
 use crate::verdict::Expectation;
 
 use constants::Constant;
@@ -84,6 +85,7 @@ pub struct Scenario {
     seeds: Vec<u64>,
     error_types: ErrorTypes,
     shared: Vec<(String, i64)>,
+    objects: Vec<Object>,
     schedule: Schedule,
     limits: Bounds,
     expectations: Expectations,

@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 
 use crate::diagnostic::Diagnostic;
-use crate::id::{InstanceId, TextId};
+use crate::id::{InstanceId, ObjectId, TextId};
 use crate::program::{
-    self, Attribute, ErrorType, ErrorTypes, Expr, ExprId, Local, Op, Place, Slot, Text, Texts, Value,
+    self, Attribute, ErrorType, ErrorTypes, Expr, ExprId, Local, Make, Object, Op, Operation, Place, Profile, Slot,
+    Text, Texts, Value,
 };
 
 use super::cast::Cast;
@@ -20,7 +21,7 @@ use super::constants::is_constant;
 use super::expression::{Expression, Iterable, Kind, Operator};
 use super::flatten::{ClauseNode, Node, TryNode};
 use super::reader::{Quoted, Span, unknown};
-use super::steps::{Name, Operand, Step, Subject, Try, Verb};
+use super::steps::{Name, Operand, Step, Subject, Try, Verb, Wait};
 use super::template::{Piece, Template};
 
 /// The attributes that do not depend on the file.
@@ -41,6 +42,8 @@ pub(super) struct Surroundings<'a> {
     /// Who they are, where they are seen.
     pub(super) cast: Option<&'a Cast<'a>>,
     pub(super) shared: &'a [(String, i64)],
+    pub(super) objects: &'a [Object],
+    pub(super) profile: Profile,
     pub(super) keys: &'a [String],
     pub(super) error_types: &'a ErrorTypes,
     /// How long `coros` is, where there is one: in main.
@@ -61,6 +64,8 @@ pub(super) enum Fill<'a> {
     Text(&'a Template),
     Least(&'a Template),
     Most(&'a Template),
+    /// The object of this name, which has to know this operation.
+    Object(&'a Template, Operation),
 }
 
 /// A body whose names are resolved.
@@ -75,6 +80,8 @@ pub(super) struct Resolved<'a> {
     pub(super) awaited: Vec<(InstanceId, Span)>,
     /// The coroutines of which it makes tasks by name.
     pub(super) started: Vec<InstanceId>,
+    /// The first place at which it does what only asyncio has.
+    pub(super) asyncio_only: Option<Span>,
     /// Whether it uses `coros`.
     pub(super) uses_coros: bool,
 }
@@ -298,6 +305,7 @@ impl<'a> Resolver<'a, '_> {
                 Some(Node::For { from, over: over?, item: item?, body })
             }
             Verb::Try(block) => Some(self.try_block(&step.span, block)),
+            Verb::With { object, body } => self.with(object, body),
             _ => self.op(step).map(Node::Op),
         }
     }
@@ -345,6 +353,37 @@ impl<'a> Resolver<'a, '_> {
         self.unsure -= 1;
         let finally = block.finally.as_ref().map(|steps| self.steps(steps));
         Node::Try(Box::new(TryNode { body, clauses, otherwise, finally }))
+    }
+
+    /// `async with`: acquired, and released on every way out.
+    fn with(&mut self, object: &'a Template, body: &'a [Step]) -> Option<Node> {
+        let acquire = self.use_object(object, Operation::Acquire, None, None);
+        let body = self.steps(body);
+        let release = self.use_object(object, Operation::Release, None, None);
+        let finally = Some(vec![Node::Op(release?)]);
+        let held = TryNode { body, clauses: Vec::new(), otherwise: Vec::new(), finally };
+        Some(Node::Block(vec![Node::Op(acquire?), Node::Try(Box::new(held))]))
+    }
+
+    /// Notes that tokio has no twin of what stands here.
+    fn asyncio_only(&mut self, span: &Span) {
+        self.out.asyncio_only.get_or_insert_with(|| span.clone());
+    }
+
+    fn use_object(
+        &mut self,
+        object: &'a Template,
+        operation: Operation,
+        value: Option<ExprId>,
+        into: Option<Local>,
+    ) -> Option<Op> {
+        if !self.is_constant_text(object) {
+            let message =
+                "expected the name of an object that is known before the run, but found a placeholder that is not";
+            return self.error(Diagnostic::at(object.source.span.clone(), message, "known only during the run"));
+        }
+        self.asyncio_only(&object.source.span);
+        Some(Op::Use { operation, object: self.slot(Fill::Object(object, operation)), value, into })
     }
 
     fn error_type(&mut self, name: &Name) -> Option<ErrorType> {
@@ -407,6 +446,11 @@ impl<'a> Resolver<'a, '_> {
                 let into = self.bind_handle(into);
                 Op::Gather { what: what?, return_exceptions: *return_exceptions, into }
             }
+            Verb::Wait(wait) if self.waits_for_object(wait) => {
+                let object = wait.object.as_ref()?;
+                let into = self.bind_optional(&wait.into);
+                self.use_object(object, Operation::Wait, None, into)?
+            }
             Verb::Wait(wait) => {
                 let what = self.tasks(&wait.what);
                 let timeout = match &wait.timeout {
@@ -415,6 +459,14 @@ impl<'a> Resolver<'a, '_> {
                 };
                 let (done, pending) = (self.bind_optional(&wait.done), self.bind_optional(&wait.pending));
                 Op::Wait { what: what?, timeout, return_when: wait.return_when, done, pending }
+            }
+            Verb::Use { operation, object, value, into } => {
+                let value = match value {
+                    Some(value) => Some(self.expression(value)?),
+                    None => None,
+                };
+                let into = self.bind_optional(into);
+                self.use_object(object, *operation, value, into)?
             }
             Verb::Set { name, value } => {
                 let value = self.expression(value);
@@ -636,6 +688,17 @@ impl<'a> Resolver<'a, '_> {
                 self.check_index(of, at);
                 Expr::Index(list?, index?)
             }
+            Kind::Attribute(of, name) if self.object_named(of).is_some() => {
+                let (object, make) = self.object_named(of)?;
+                let known = make.inquiries();
+                match known.iter().find(|(known, _)| known == name.get_ref()) {
+                    Some((_, inquiry)) => Expr::Inquire(object, *inquiry),
+                    None => {
+                        let known = known.iter().map(|(known, _)| *known);
+                        return self.error(unknown(name.span(), "attribute", name.get_ref(), known));
+                    }
+                }
+            }
             Kind::Attribute(of, name) => {
                 let of = self.expression(of);
                 let attribute = self.attribute(name);
@@ -655,6 +718,22 @@ impl<'a> Resolver<'a, '_> {
             }
         };
         Some(self.node(expr))
+    }
+
+    /// The object that an expression is, which stands behind everything else that has its name.
+    fn object_named(&self, of: &Expression) -> Option<(ObjectId, Make)> {
+        let Kind::Name(name) = &of.kind else { return None };
+        let at = self.around.objects.iter().position(|object| object.name == *name)?;
+        let is_something_else = self.local(name).is_some() || self.constants.contains(name) || self.is_shared(name);
+        (!is_something_else).then(|| (ObjectId(at as u32), self.around.objects[at].make))
+    }
+
+    /// Whether a `wait` is that of an event or a condition, and not `asyncio.wait`.
+    fn waits_for_object(&self, wait: &Wait) -> bool {
+        let Some(object) = &wait.object else { return false };
+        let is_name = self.around.objects.iter().any(|other| other.name == object.source.text);
+        let has_placeholder = object.pieces.iter().any(|piece| matches!(piece, Piece::Value(..)));
+        has_placeholder || is_name && self.local(&object.source.text).is_none()
     }
 
     /// A constant index into `coros` can be checked here and now.
@@ -737,6 +816,14 @@ impl<'a> Resolver<'a, '_> {
         let coros = self.around.coros.map(|_| COROS);
         let known = locals.chain(shared).chain(coros).chain(["current"]).chain(tasks);
         let error = unknown(span.clone(), "name", name, known);
+        if let Some(object) = self.around.objects.iter().find(|object| object.name == name) {
+            let class = object.make.class();
+            let message = format!("expected a value, but found the {class} `{name}`");
+            let asked = object.make.inquiries().iter().map(|(asked, _)| format!("`{name}.{asked}`"));
+            let help =
+                format!("a step uses it by its name; an expression can ask {}", asked.collect::<Vec<_>>().join(", "));
+            return self.error(Diagnostic::at(span.clone(), message, format!("a {class}")).help(help));
+        }
         let literal = LITERALS.iter().find(|(other, _)| *other == name).map(|(_, literal)| format!("write {literal}"));
         let instances = self.help_for_instances(name).filter(|_| wanted == Wanted::Task);
         self.error(match (literal.or(instances), wanted) {

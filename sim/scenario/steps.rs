@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::diagnostic::Diagnostic;
-use crate::program::ReturnWhen;
+use crate::program::{Operation, ReturnWhen};
 
 use super::expression::{self, Expression, Iterable};
 use super::reader::{Quoted, Reader, Span, Table, Value, listed, unknown};
@@ -48,6 +48,8 @@ pub(super) enum Verb {
     While { condition: Expression, body: Vec<Step> },
     For { item: Name, over: Iterable, body: Vec<Step> },
     Try(Box<Try>),
+    With { object: Template, body: Vec<Step> },
+    Use { operation: Operation, object: Template, value: Option<Expression>, into: Option<Name> },
 }
 
 /// `await asyncio.wait(…)`
@@ -58,6 +60,9 @@ pub(super) struct Wait {
     pub(super) return_when: ReturnWhen,
     pub(super) done: Option<Name>,
     pub(super) pending: Option<Name>,
+    /// What it waits for if that is the name of an object, and where the result goes.
+    pub(super) object: Option<Template>,
+    pub(super) into: Option<Name>,
 }
 
 /// `try` with all that belongs to it.
@@ -93,20 +98,7 @@ pub(super) struct Subject {
 
 /// What asyncio has and the language does not have yet: whoever looks for it should not be told of a typing error. The
 /// place for each is in the table below.
-const NOT_YET: &[&str] = &[
-    "as_completed",
-    "call_later",
-    "call_soon",
-    "condition",
-    "event",
-    "lock",
-    "queue",
-    "semaphore",
-    "shield",
-    "task_group",
-    "timeout",
-    "wait_for",
-];
+const NOT_YET: &[&str] = &["as_completed", "call_later", "call_soon", "shield", "task_group", "timeout", "wait_for"];
 
 /// Every verb, and the keys that may stand beside it.
 const VERBS: &[(&str, &[&str])] = &[
@@ -120,7 +112,7 @@ const VERBS: &[(&str, &[&str])] = &[
     ("cancel", &["message", "as"]),
     ("cancel_all", &["message"]),
     ("gather", &["as", "return_exceptions"]),
-    ("wait", &["timeout", "return_when", "done", "pending"]),
+    ("wait", &["timeout", "return_when", "done", "pending", "as"]),
     ("set", &["to"]),
     ("add", &["to"]),
     ("append", &["to"]),
@@ -130,11 +122,40 @@ const VERBS: &[(&str, &[&str])] = &[
     ("while", &["do"]),
     ("for", &["in", "do"]),
     ("try", &["except", "else", "finally"]),
+    ("with", &["do"]),
+    ("acquire", &["as"]),
+    ("release", &[]),
+    ("set_event", &[]),
+    ("clear_event", &[]),
+    ("notify", &["n"]),
+    ("notify_all", &[]),
+    ("put", &["into"]),
+    ("put_nowait", &["into"]),
+    ("get", &["as"]),
+    ("get_nowait", &["as"]),
+    ("task_done", &[]),
+    ("join", &[]),
 ];
 
 /// The steps that are a word.
 const WORDS: &[(&str, Verb)] =
     &[("break", Verb::Break), ("continue", Verb::Continue), ("raise", Verb::Reraise), ("return", Verb::Return(None))];
+
+/// The verbs that use an object, and the key under which they name it.
+const USES: &[(&str, &str, Operation)] = &[
+    ("acquire", "acquire", Operation::Acquire),
+    ("release", "release", Operation::Release),
+    ("set_event", "set_event", Operation::Set),
+    ("clear_event", "clear_event", Operation::Clear),
+    ("notify", "notify", Operation::Notify),
+    ("notify_all", "notify_all", Operation::NotifyAll),
+    ("put", "into", Operation::Put),
+    ("put_nowait", "into", Operation::PutNowait),
+    ("get", "get", Operation::Get),
+    ("get_nowait", "get_nowait", Operation::GetNowait),
+    ("task_done", "task_done", Operation::TaskDone),
+    ("join", "join", Operation::Join),
+];
 
 const RETURN_WHEN: &[(&str, ReturnWhen)] = &[
     ("ALL_COMPLETED", ReturnWhen::AllCompleted),
@@ -147,7 +168,7 @@ impl Step {
     pub(super) fn blocks(&self) -> Vec<&[Step]> {
         match &self.verb {
             Verb::If { then, otherwise, .. } => vec![then, otherwise],
-            Verb::While { body, .. } | Verb::For { body, .. } => vec![body],
+            Verb::While { body, .. } | Verb::For { body, .. } | Verb::With { body, .. } => vec![body],
             Verb::Try(block) => {
                 let clauses = block.clauses.iter().map(|clause| clause.body.as_slice());
                 let last = [block.otherwise.as_slice(), block.finally.as_deref().unwrap_or_default()];
@@ -160,9 +181,12 @@ impl Step {
     /// The names that this step itself binds; those of `set` and `add` may be shared variables instead.
     pub(super) fn names(&self) -> Vec<&Name> {
         match &self.verb {
-            Verb::Spawn { into, .. } | Verb::Await { into, .. } | Verb::Gather { into, .. } => into.iter().collect(),
+            Verb::Spawn { into, .. }
+            | Verb::Await { into, .. }
+            | Verb::Gather { into, .. }
+            | Verb::Use { into, .. } => into.iter().collect(),
             Verb::Cancel { accepted, .. } => accepted.iter().collect(),
-            Verb::Wait(wait) => wait.done.iter().chain(&wait.pending).collect(),
+            Verb::Wait(wait) => wait.done.iter().chain(&wait.pending).chain(&wait.into).collect(),
             Verb::Set { name, .. } => vec![name],
             Verb::For { item, .. } => vec![item],
             Verb::Try(block) => block.clauses.iter().filter_map(|clause| clause.name.as_ref()).collect(),
@@ -344,6 +368,8 @@ fn read_verb(reader: &mut Reader, verb: &'static str, table: &Table) -> Option<V
                 .unwrap_or(ReturnWhen::AllCompleted),
             done: fields.name("done")?,
             pending: fields.name("pending")?,
+            object: value.get_ref().is_str().then(|| fields.reader.template(value)).flatten(),
+            into: fields.name("as")?,
         })),
         "set" => Verb::Set { name: fields.reader.name(value)?, value: fields.expression("to")? },
         "add" => {
@@ -354,8 +380,26 @@ fn read_verb(reader: &mut Reader, verb: &'static str, table: &Table) -> Option<V
         "append" => Verb::Append { item: fields.reader.expression(value)?, list: fields.expression("to")? },
         "remove" => Verb::Remove { item: fields.reader.expression(value)?, list: fields.expression("from")? },
         "assert" => Verb::Assert { condition: fields.reader.expression(value)?, message: fields.template("message")? },
-        _ => read_block(&mut fields, value)?,
+        _ => match USES.iter().find(|(known, ..)| *known == verb) {
+            Some(&(_, key, operation)) => read_use(&mut fields, value, key, operation)?,
+            None => read_block(&mut fields, value)?,
+        },
     })
+}
+
+/// A step that uses an object.
+fn read_use(fields: &mut Fields, value: &Value, key: &str, operation: Operation) -> Option<Verb> {
+    let object = fields.required(key)?;
+    let object = fields.reader.template(object);
+    let value = match operation {
+        Operation::Put | Operation::PutNowait => Some(fields.reader.expression(value)?),
+        Operation::Notify => fields.optional("n", |reader, value| {
+            let count = reader.integer(value, 0, i64::from(u32::MAX))?;
+            Some(Expression::integer(count, value.span()))
+        })?,
+        _ => None,
+    };
+    Some(Verb::Use { operation, object: object?, value, into: fields.name("as")? })
 }
 
 /// The verbs that have steps inside them.
@@ -374,6 +418,10 @@ fn read_block(fields: &mut Fields, value: &Value) -> Option<Verb> {
             let (item, over) = (fields.reader.name(value), read_iterable(fields));
             let body = fields.steps("do");
             Some(Verb::For { item: item?, over: over?, body: body? })
+        }
+        "with" => {
+            let (object, body) = (fields.reader.template(value), fields.steps("do"));
+            Some(Verb::With { object: object?, body: body? })
         }
         _ => read_try(fields),
     }

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use atropos::id::TextId;
+use atropos::id::{ObjectId, TextId};
 use atropos::program::{Error, Program, Value};
 use atropos::trace::{Outcome, Requester, Trace, Wake, What};
 use serde_json::{Value as Json, json};
@@ -144,6 +144,7 @@ impl Teller<'_> {
                     Wake::Yield => "yield",
                     Wake::Timer => "timer",
                     Wake::Future(_) => "future",
+                    Wake::Object(_) => "object",
                 };
                 (json!(task.0), "resumed", vec![json!(how)])
             }
@@ -180,8 +181,18 @@ impl Teller<'_> {
             What::ShutdownBegan { left } => (nobody, "shutdown", vec![json!(left)]),
             What::UnhandledInShutdown { task, error } => (json!(task.0), "unhandled", vec![self.error(error)]),
             What::Dropped { task } => (json!(task.0), "dropped", vec![]),
+            What::Blocked { task, operation, object } => {
+                (json!(task.0), "blocked", vec![json!(operation.method()), self.object(object)])
+            }
+            What::Used { task, operation, object, count } => {
+                (json!(task.0), "used", vec![json!(operation.method()), self.object(object), json!(count)])
+            }
             What::Chose(_) => return None,
         })
+    }
+
+    fn object(&self, object: ObjectId) -> Json {
+        json!(self.program.objects[object.index()].name)
     }
 
     fn error(&self, error: Error) -> Json {

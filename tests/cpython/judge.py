@@ -10,6 +10,7 @@
      "main": {"steps": […]},
      "parameters": {"linger": "2s"},        what main's steps may name; all from here on may be left out
      "shared": {"left": 3},
+     "objects": {"lock": "Lock()"},
      "exceptions": ["PaymentError"],
      "fails": [{"task": …, "at": …, "time": …, "print": …, "raise": …, "type": …}, …],
      "cancels": [{"task": …, "at": …, "by": …, "time": …, "message": …}, …],
@@ -44,7 +45,7 @@ raised it: such messages are only as good as the interpreter's version. By whom:
     waited         count, until or null  it enters wait, for so many distinct futures
     called         name                  it runs a coroutine in place
     call_returned  value                 that coroutine returned
-    resumed        how                   "yield", "timer" or "future": it goes on after what it had entered, unless
+    resumed        how                   "yield", "timer", "future" or "object": it goes on after what it had entered, unless
                                          its cancellation arrives, which the next event tells instead
     cancel_delivered  message or null    CancelledError arrives in it, where it waits, and it was asked to cancel; one
                                          that never started is not told, it only ends as cancelled
@@ -60,6 +61,9 @@ raised it: such messages are only as good as the interpreter's version. By whom:
     finished       value
     failed         error
     cancelled      message or null       also by returning, and without ever having started
+    blocked        method, object        it uses an object and has to wait; told again whenever it has to once more
+    used           method, object, count  it has used an object: 1 if a lock is locked or an event is set; a semaphore's
+                                         permits; a queue's items, or those not done; the waiters not notified
     dropped                              never ended, though the loop was closed
     unhandled      error                 told by run() at its end
 
@@ -101,6 +105,8 @@ UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 36
 
 def main(arguments):
     warnings.simplefilter("ignore")
+    # A coroutine that could not be closed at the end of a run cannot be when it is collected either.
+    sys.unraisablehook = lambda unraisable: None
     for line in sys.stdin:
         if line.strip():
             for answer in answers(json.loads(line), arguments):
@@ -207,7 +213,12 @@ class Run(virtual_loop.VirtualLoop):
         for record in self.records:
             record.task._log_destroy_pending = False
         for coroutine in self.coroutines:
-            coroutine.close()
+            try:
+                coroutine.close()
+            except Exception:
+                # What asyncio does on its way out may need the loop, which is closed, or has to wait; and the
+                # program may catch that.
+                pass
         events = self.events[:KEPT_OF_CUT_RUNS] if outcome[0] == "cut" else self.events
         version = "{}.{}.{}".format(*sys.version_info[:3])
         return {"python": version, "events": events, "prints": self.prints, "outcome": outcome}
@@ -248,6 +259,9 @@ class Run(virtual_loop.VirtualLoop):
         task = super().create_task(coro, **options)
         if isinstance(coro, Coroutine):
             coro.record = task.record = Record(self, task, coro.name)
+            if not self.records:
+                made = self.program.json.get("objects", {})
+                self.objects = {name: eval(make, vars(asyncio)) for name, make in made.items()}
             self.records.append(task.record)
             self.newest[coro.name] = task
             self.record(task.record.number, "created", coro.name, self.by())
@@ -333,6 +347,8 @@ class Record:
         self.is_asked = False
         # How many coroutines it runs in place, each in the one before.
         self.depth = 0
+        # The method and the object that it uses, while it does.
+        self.using = None
         # The error that is on its way out of steps, so that it is recorded once.
         self.in_flight = None
         # The turn in which it ended.
@@ -436,6 +452,9 @@ class Coroutine(collections.abc.Coroutine):
         if task._must_cancel and isinstance(awaited, (asyncio.Task, Gather)) and awaited is not task:
             # The task cancels what it awaits as soon as this returns.
             self.run.ask(awaited, getattr(task, "_cancel_message", None), self.record.number, (task,))
+        if self.record.using is not None:
+            self.tell("blocked", *self.record.using)
+            self.record.entered = "object"
         return awaited
 
     def tell(self, what, *detail):
@@ -503,7 +522,7 @@ class Here:
     def error_type(self, name):
         if name in self.run.program.error_types:
             return self.run.program.error_types[name]
-        return getattr(asyncio, name) if name in ("CancelledError", "InvalidStateError") else getattr(builtins, name)
+        return getattr(builtins, name, None) or getattr(asyncio, name)
 
     def error(self, name, message):
         error = self.error_type(name)(*([] if message is None else [message]))
@@ -609,12 +628,95 @@ class Here:
         Gather.end(empty, "gather_finished")
         return empty
 
+    # Objects
+
+    def object(self, name):
+        return self.run.objects[name]
+
+    async def use(self, method, name, *arguments):
+        name = filled(name, self.values)
+        with Using(self, method, name):
+            return await getattr(self.object(name), method)(*arguments)
+
+    def use_now(self, method, name, *arguments):
+        name = filled(name, self.values)
+        value = getattr(self.object(name), method)(*arguments)
+        self.used(method, name)
+        return value
+
+    def used(self, method, name):
+        self.tell("used", method, name, count_after(self.object(name), method))
+
+    def entered(self, name):
+        return Entered(self, filled(name, self.values))
+
     async def wait(self, items, timeout, return_when):
         length = None if timeout is None else nanoseconds(timeout, self.values)
         seconds = None if length is None else fractions.Fraction(length, virtual_loop.NANOSECONDS)
         done, pending = await asyncio.wait(items, timeout=seconds, return_when=getattr(asyncio, return_when))
         self.tell("wait_returned", len(done), len(pending))
         return list(done), list(pending)
+
+
+class Using:
+    """While a task waits inside a method of an object, it is known which; and it is told when it is through."""
+
+    def __init__(self, here, method, name):
+        self.here = here
+        self.using = (method, name)
+
+    def __enter__(self):
+        self.record = self.here.task()
+        self.record.using = self.using
+
+    def __exit__(self, kind, *_):
+        self.record.using = None
+        if kind is None:
+            self.here.used(*self.using)
+
+
+class Entered:
+    """`async with` an object."""
+
+    def __init__(self, here, name):
+        self.here = here
+        self.name = name
+
+    async def __aenter__(self):
+        self.here.step()
+        try:
+            with Using(self.here, "acquire", self.name):
+                await self.here.object(self.name).__aenter__()
+        except BaseException as error:
+            self.here.surfaced(error)
+            raise
+
+    async def __aexit__(self, *error):
+        if self.here.is_over() or error[0] in Here.STOPS:
+            return
+        waiting = self.here.set_aside()
+        try:
+            self.here.step()
+            await self.here.object(self.name).__aexit__(*error)
+            self.here.used("release", self.name)
+        except BaseException as other:
+            self.here.surfaced(other)
+            raise
+        self.here.take_up(waiting)
+
+
+def count_after(made, method):
+    """What an object says after it was used."""
+    kind = type(made).__name__
+    if kind == "Semaphore":
+        return made._value
+    if kind == "Event":
+        return int(made.is_set())
+    if kind == "Queue":
+        return made._unfinished_tasks if method in ("task_done", "join") else made.qsize()
+    if method.startswith("notify"):
+        return sum(not waiter.done() for waiter in made._waiters)
+    return int(made.locked())
 
 
 _wait = tasks._wait

@@ -23,7 +23,8 @@ import re
 PLACEHOLDER = re.compile(r"\{\{|\}\}|\{((?:[^{}'\"]|'[^']*'|\"[^\"]*\")*)\}")
 VERBS = {
     "print", "sleep", "point", "raise", "return", "spawn", "await", "cancel", "cancel_all", "gather", "wait", "set",
-    "add", "append", "remove", "assert", "if", "while", "for", "try",
+    "add", "append", "remove", "assert", "if", "while", "for", "try", "with", "acquire", "release", "set_event",
+    "clear_event", "notify", "notify_all", "put", "put_nowait", "get", "get_nowait", "task_done", "join",
 }
 
 
@@ -48,6 +49,7 @@ class Writer:
         self.steps = steps
         self.constants = set(constants)
         self.shared = set(program.get("shared", {}))
+        self.objects = set(program.get("objects", {}))
         self.instances = set(instance_names(program))
         self.locals = set()
         self.bind(steps)
@@ -93,6 +95,9 @@ class Writer:
             return "_atropos.{}({!r})".format("called" if spawning else "named", name)
         raise ValueError("unknown name {!r}".format(name))
 
+    def is_object(self, name):
+        return name in self.objects and name not in self.locals | self.constants | self.shared
+
     def place(self, name):
         return "_atropos.shared[{!r}]".format(name) if name in self.shared else name
 
@@ -114,6 +119,8 @@ class Writer:
             return repr(node.value)
         if kind in ("List", "Tuple"):
             return "[" + ", ".join(of(item) for item in node.elts) + "]"
+        if kind == "Attribute" and self.is_object(getattr(node.value, "id", None)):
+            return "_atropos.object({!r}).{}()".format(node.value.id, node.attr)
         if kind == "Attribute":
             if node.attr in ("done", "cancelled", "result", "exception"):
                 return "({}).{}()".format(of(node.value), node.attr)
@@ -245,11 +252,65 @@ class Writer:
         self.simple(self.into(step, call))
 
     def write_wait(self, step):
+        what = step["wait"]
+        has_placeholder = isinstance(what, str) and any(found.group(1) for found in PLACEHOLDER.finditer(what))
+        if isinstance(what, str) and (has_placeholder or what in self.objects and what not in self.locals):
+            return self.use(step, "wait", what)
         call = "await _atropos.wait({}, {!r}, {!r})".format(
             self.operand(step["wait"]), step.get("timeout"), step.get("return_when", "ALL_COMPLETED")
         )
         targets = (step.get("done", "_atropos_done"), step.get("pending", "_atropos_pending"))
         self.simple("{}, {} = {}".format(*targets, call))
+
+    # Objects: a step that waits is a coroutine of asyncio's, the others are plain methods.
+
+    def use(self, step, method, name, *arguments):
+        call = "_atropos.use({})".format(", ".join([repr(method), repr(name), *arguments]))
+        self.simple(self.into(step, "await " + call))
+
+    def use_now(self, step, method, name, *arguments):
+        call = "_atropos.use_now({})".format(", ".join([repr(method), repr(name), *arguments]))
+        self.simple(self.into(step, call))
+
+    def write_acquire(self, step):
+        self.use(step, "acquire", step["acquire"])
+
+    def write_release(self, step):
+        self.use_now(step, "release", step["release"])
+
+    def write_set_event(self, step):
+        self.use_now(step, "set", step["set_event"])
+
+    def write_clear_event(self, step):
+        self.use_now(step, "clear", step["clear_event"])
+
+    def write_notify(self, step):
+        self.use_now(step, "notify", step["notify"], repr(step.get("n", 1)))
+
+    def write_notify_all(self, step):
+        self.use_now(step, "notify_all", step["notify_all"])
+
+    def write_put(self, step):
+        self.use(step, "put", step["into"], self.expression(step["put"]))
+
+    def write_put_nowait(self, step):
+        self.use_now(step, "put_nowait", step["into"], self.expression(step["put_nowait"]))
+
+    def write_get(self, step):
+        self.use(step, "get", step["get"])
+
+    def write_get_nowait(self, step):
+        self.use_now(step, "get_nowait", step["get_nowait"])
+
+    def write_task_done(self, step):
+        self.use_now(step, "task_done", step["task_done"])
+
+    def write_join(self, step):
+        self.use(step, "join", step["join"])
+
+    def write_with(self, step):
+        self.line("async with _atropos.entered({!r}):".format(step["with"]))
+        self.block(step["do"])
 
     def write_set(self, step):
         self.simple("{} = {}".format(self.place(step["set"]), self.expression(step["to"])))
