@@ -2,9 +2,10 @@
 //!
 //! Knows nothing of which machine it is.
 
-use crate::choice::Choices;
-use crate::id::TaskId;
-use crate::trace::{Fingerprint, Outcome, Trace};
+use crate::choice::{Choices, Cut};
+use crate::id::{InstanceId, TaskId};
+use crate::time::Time;
+use crate::trace::{Fingerprint, Outcome, Phase, Trace};
 
 /// A run in progress.
 pub trait Machine {
@@ -55,4 +56,49 @@ pub trait Machine {
 pub struct Footprint {
     /// The task that ran, if the handle was one task's.
     pub task: Option<TaskId>,
+}
+
+/// A place of a run where a cut fits: somebody is there who may be cancelled and is not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// By which entry of [`Program::cuts`](crate::program::Program::cuts).
+    pub entry: usize,
+    /// The cut itself.
+    pub cut: Cut,
+    /// Its victim.
+    pub task: TaskId,
+    /// In which phase the victim is.
+    pub phase: Phase,
+    /// Whose code it runs, and the operation at which it is.
+    pub instance: InstanceId,
+    /// As above.
+    pub site: u32,
+    /// How often it has run: 0 before its start.
+    pub visit: u32,
+    /// How many handles have run since it last did, or since it was made.
+    pub age: u64,
+    /// The virtual time.
+    pub time: Time,
+}
+
+/// Where a run could have been cut.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Openings {
+    /// In the order of the run.
+    pub list: Vec<Opening>,
+    /// How many there were; more than are listed, if there were too many.
+    pub total: u64,
+    /// How many handles the run had.
+    pub handles: u64,
+    /// By entry, how many tasks there were who may be victims.
+    pub tasks: Vec<u32>,
+}
+
+impl Openings {
+    /// Adds more, but lists `most` in all.
+    pub fn add(&mut self, openings: &[Opening], most: usize) {
+        self.total += openings.len() as u64;
+        let room = most.saturating_sub(self.list.len()).min(openings.len());
+        self.list.extend_from_slice(&openings[..room]);
+    }
 }

@@ -94,6 +94,9 @@ pub enum What {
     GatherCancelRequested { future: FutureId, by: Requester, message: Option<TextId> },
     /// The gather's future had been done since turn `since`; no child is asked.
     GatherCancelRefused { future: FutureId, by: Requester, since: u32 },
+    /// The harness is about to cancel a task, which is in this phase: at the operation `site` of `instance`, or not
+    /// started.
+    Cut { task: TaskId, phase: Phase, instance: InstanceId, site: u32 },
     /// `CancelledError` is raised inside the task, where it waits.
     CancelDelivered { task: TaskId, message: Option<TextId> },
     /// A failure or cancellation that the scenario declares strikes at a point of the coroutine that the task runs,
@@ -133,6 +136,60 @@ pub enum What {
     Chose(Choice),
 }
 
+/// To whom an event happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// A task.
+    Task(TaskId),
+    /// The future of a gather.
+    Gather(FutureId),
+    /// The event loop itself, or `run()`.
+    EventLoop,
+}
+
+impl What {
+    /// To whom it happens.
+    pub fn subject(self) -> Subject {
+        match self {
+            What::Created { task, .. }
+            | What::Started { task }
+            | What::Printed { task, .. }
+            | What::Yielded { task }
+            | What::Slept { task, .. }
+            | What::Awaited { task, .. }
+            | What::Waited { task, .. }
+            | What::Called { task, .. }
+            | What::CallReturned { task, .. }
+            | What::Resumed { task, .. }
+            | What::CancelRequested { task, .. }
+            | What::CancelRefused { task, .. }
+            | What::CancelDelivered { task, .. }
+            | What::Struck { task, .. }
+            | What::Cut { task, .. }
+            | What::Raised { task, .. }
+            | What::Caught { task, .. }
+            | What::Finished { task, .. }
+            | What::Failed { task, .. }
+            | What::Cancelled { task, .. }
+            | What::WaitReturned { task, .. }
+            | What::UnhandledInShutdown { task, .. }
+            | What::Blocked { task, .. }
+            | What::Used { task, .. }
+            | What::Dropped { task } => Subject::Task(task),
+            What::GatherCancelRequested { future, .. }
+            | What::GatherCancelRefused { future, .. }
+            | What::Gathered { future, .. }
+            | What::GatherFinished { future }
+            | What::GatherFailed { future, .. } => Subject::Gather(future),
+            What::ShutdownBegan { .. } => Subject::EventLoop,
+            What::Chose(choice) => match choice.kind {
+                Kind::TimerOrder | Kind::ReadyOrder | Kind::Cut => Subject::EventLoop,
+                Kind::TaskSetOrder | Kind::SleepLength | Kind::Failure => Subject::Task(choice.subject),
+            },
+        }
+    }
+}
+
 /// Why a task goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Wake {
@@ -155,6 +212,40 @@ pub enum Requester {
     Outside,
     /// `run()`, after main has ended.
     Shutdown,
+    /// The harness, which cuts where it likes.
+    Harness,
+}
+
+/// In which part of its life a task is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Phase {
+    /// None of its lines has run.
+    NotStarted = 0,
+    /// It waits, and what it waits for is not done.
+    Waiting = 1,
+    /// What it waited for is done, or it has yielded, and it has not run since.
+    Woken = 2,
+    /// It goes on after a cancellation, as in a handler or a `finally`.
+    Cleanup = 3,
+    /// A cancellation is on its way to it already.
+    Again = 4,
+}
+
+impl Phase {
+    /// Every phase.
+    pub const ALL: [Phase; 5] = [Phase::NotStarted, Phase::Waiting, Phase::Woken, Phase::Cleanup, Phase::Again];
+
+    /// Its name in reports and tokens.
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::NotStarted => "not-started",
+            Phase::Waiting => "waiting",
+            Phase::Woken => "woken",
+            Phase::Cleanup => "cleanup",
+            Phase::Again => "again",
+        }
+    }
 }
 
 /// An event in sixteen bytes: kind, a small number, a subject, and 64 bits that depend on the kind.
@@ -203,6 +294,7 @@ mod kind {
     pub const CHOSE_WIDE: u8 = 30;
     pub const WIDE_BOUND: u8 = 31;
     pub const CHOSEN: u8 = 32;
+    pub const CUT: u8 = 33;
     pub const BLOCKED: u8 = 40;
     pub const USED: u8 = 41;
 }
@@ -303,6 +395,7 @@ fn requester_bits(by: Requester) -> (u32, u32) {
         Requester::Task(task) => (0, task.0),
         Requester::Outside => (1, 0),
         Requester::Shutdown => (2, 0),
+        Requester::Harness => (3, 0),
     }
 }
 
@@ -310,7 +403,8 @@ fn requester_from(event: Event) -> Requester {
     match event.small() {
         0 => Requester::Task(TaskId(event.high())),
         1 => Requester::Outside,
-        _ => Requester::Shutdown,
+        2 => Requester::Shutdown,
+        _ => Requester::Harness,
     }
 }
 
@@ -375,6 +469,9 @@ impl Recorder {
                 let (tag, by) = requester_bits(by);
                 Event::new(kind::GATHER_CANCEL_REFUSED, tag, future.0, pair(by, since))
             }
+            What::Cut { task, phase, instance, site } => {
+                Event::new(kind::CUT, phase as u32, task.0, pair(instance.0, site))
+            }
             What::CancelDelivered { task, message } => {
                 Event::new(kind::CANCEL_DELIVERED, 0, task.0, u64::from(text_bits(message)))
             }
@@ -412,11 +509,12 @@ impl Recorder {
     }
 
     #[inline(never)]
-    fn record_choice(&mut self, Choice { kind, subject, bound, answer, chosen }: Choice) {
+    fn record_choice(&mut self, Choice { kind, subject, site, bound, answer, chosen }: Choice) {
+        let small = kind as u32 | u32::from(site) << 8;
         if let (Ok(bound), Ok(answer)) = (u32::try_from(bound), u32::try_from(answer)) {
-            self.events.push(Event::new(kind::CHOSE, kind as u32, subject.0, pair(bound, answer)));
+            self.events.push(Event::new(kind::CHOSE, small, subject.0, pair(bound, answer)));
         } else {
-            self.events.push(Event::new(kind::CHOSE_WIDE, kind as u32, subject.0, answer));
+            self.events.push(Event::new(kind::CHOSE_WIDE, small, subject.0, answer));
             self.events.push(Event::new(kind::WIDE_BOUND, 0, subject.0, bound));
         }
         if let Some(future) = chosen {
@@ -567,7 +665,8 @@ impl Counting {
 
 fn choice_from(event: Event, bound: u64, answer: u64) -> Choice {
     let kind = Kind::from_number(event.small() as u8).expect("a recorded choice is of a known kind");
-    Choice { kind, subject: TaskId(event.subject()), bound, answer, chosen: None }
+    let site = (event.small() >> 8) as u16;
+    Choice { kind, subject: TaskId(event.subject()), site, bound, answer, chosen: None }
 }
 
 fn decode(event: Event) -> What {
@@ -605,6 +704,10 @@ fn decode(event: Event) -> What {
         }
         kind::GATHER_CANCEL_REFUSED => {
             What::GatherCancelRefused { future, by: requester_from(event), since: event.low() }
+        }
+        kind::CUT => {
+            let phase = Phase::ALL[event.small() as usize];
+            What::Cut { task, phase, instance: InstanceId(event.high()), site: event.low() }
         }
         kind::CANCEL_DELIVERED => What::CancelDelivered { task, message: text_from(event.low()) },
         kind::STRUCK => What::Struck { task, instance: InstanceId(event.high()), point: event.low() as u16 },
@@ -644,8 +747,10 @@ mod tests {
     fn events_come_back_as_they_were_recorded() {
         let (task, by, future) = (TaskId(3), Requester::Task(TaskId(1)), FutureId(9));
         let error = Error { ty: ErrorType::VALUE_ERROR, message: Some(TextId(5)) };
-        let choice = Choice { kind: Kind::SleepLength, subject: task, bound: 1 << 40, answer: 1 << 39, chosen: None };
+        let choice =
+            Choice { kind: Kind::SleepLength, subject: task, site: 9, bound: 1 << 40, answer: 1 << 39, chosen: None };
         let all = [
+            What::Cut { task, phase: Phase::Woken, instance: InstanceId(1), site: 70_000 },
             What::Created { task, by: TaskId(1), instance: InstanceId(2) },
             What::Started { task },
             What::Printed { task, text: TextId(7) },

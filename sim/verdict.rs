@@ -2,7 +2,8 @@
 //!
 //! Knows nothing of how it is judged or told.
 
-use crate::program::ErrorType;
+use crate::id::{InstanceId, TaskId};
+use crate::program::{ErrorType, Program};
 use crate::time::Nanos;
 use crate::trace::Outcome;
 
@@ -71,11 +72,94 @@ impl From<Outcome> for Ending {
     }
 }
 
-/// The judgement of one run.
+/// The judgement of one run; good if both are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// What was expected and did not happen; empty is good.
+    /// What was expected and did not happen.
     pub unmet: Vec<Unmet>,
+    /// What is wrong whatever was expected, in the order in which it came to light.
+    pub findings: Vec<Finding>,
+}
+
+/// Something that is wrong with a run, and that nobody has to ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Finding {
+    /// Who says so.
+    pub oracle: Oracle,
+    /// The task that it is about, and what it runs.
+    pub task: Option<(TaskId, InstanceId)>,
+    /// The class of the error that it is about.
+    pub error: Option<ErrorType>,
+}
+
+/// What is looked for in every run that is explored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Oracle {
+    /// A cancellation was delivered, or was on its way, and its task did not end as cancelled, though no handler took
+    /// it.
+    LostCancel,
+    /// A task is still there when main has ended.
+    OutlivesMain,
+    /// A `finally` was entered and did not come to its end, or was never entered.
+    CleanupCutShort,
+    /// What a task awaited was there, and was lost with the task's cancellation.
+    LostResult,
+    /// Everything waits for something else.
+    Deadlock,
+    /// Time stands still.
+    Livelock,
+    /// After the last fault the run went on until its limit.
+    Unsettled,
+    /// Main ended with an error that neither the file nor a fault accounts for.
+    MainFailed,
+    /// An `assert` failed in a task.
+    AssertionFailed,
+}
+
+/// What makes two failures the same: never the text of a message, nor the number of a task among its like.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Identity {
+    /// The oracle, or the key of the expectation.
+    pub what: &'static str,
+    /// The `[[task]]` that it is about.
+    pub subject: Option<String>,
+    /// The class of the error.
+    pub error: Option<String>,
+}
+
+impl Oracle {
+    /// Every oracle, the most telling first.
+    pub const ALL: [Oracle; 9] = [
+        Oracle::AssertionFailed,
+        Oracle::MainFailed,
+        Oracle::Deadlock,
+        Oracle::Livelock,
+        Oracle::Unsettled,
+        Oracle::LostCancel,
+        Oracle::CleanupCutShort,
+        Oracle::LostResult,
+        Oracle::OutlivesMain,
+    ];
+
+    /// As scenarios and reports write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Oracle::LostCancel => "lost-cancel",
+            Oracle::OutlivesMain => "outlives-main",
+            Oracle::CleanupCutShort => "cleanup-cut-short",
+            Oracle::LostResult => "lost-result",
+            Oracle::Deadlock => "deadlock",
+            Oracle::Livelock => "livelock",
+            Oracle::Unsettled => "unsettled",
+            Oracle::MainFailed => "main-failed",
+            Oracle::AssertionFailed => "assertion-failed",
+        }
+    }
+
+    /// The oracle called `name`.
+    pub fn find(name: &str) -> Option<Oracle> {
+        Oracle::ALL.into_iter().find(|oracle| oracle.name() == name)
+    }
 }
 
 /// One expectation that a run did not meet.
@@ -92,6 +176,23 @@ pub struct Unmet {
 impl Verdict {
     /// Whether the run is as expected.
     pub fn is_good(&self) -> bool {
-        self.unmet.is_empty()
+        self.unmet.is_empty() && self.findings.is_empty()
+    }
+
+    /// What kinds of failure it holds, the first to be told first.
+    pub fn identities(&self, program: &Program) -> Vec<Identity> {
+        let findings = self.findings.iter().map(|finding| Identity {
+            what: finding.oracle.name(),
+            subject: finding.task.map(|(_, instance)| program.body(instance).name.clone()),
+            error: finding.error.map(|error| program.error_types.name(error).to_owned()),
+        });
+        let unmet = self.unmet.iter().map(|unmet| Identity { what: unmet.key, subject: None, error: None });
+        let mut all: Vec<Identity> = Vec::new();
+        for identity in findings.chain(unmet) {
+            if !all.contains(&identity) {
+                all.push(identity);
+            }
+        }
+        all
     }
 }

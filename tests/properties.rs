@@ -12,7 +12,7 @@ use atropos::machine::Machine;
 use atropos::program::{ErrorType, Program};
 use atropos::report;
 use atropos::scenario::Scenario;
-use atropos::trace::{Moment, Outcome, Tally, Trace, What};
+use atropos::trace::{Moment, Outcome, Subject, Tally, Trace, What};
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
 use proptest::{prop_assert, prop_assert_eq};
@@ -161,35 +161,11 @@ fn is_end(what: What) -> bool {
 /// The task that does something, or to which something happens that only happens to one that has not ended.
 fn acts(what: What) -> Option<TaskId> {
     match what {
-        What::Started { task }
-        | What::Printed { task, .. }
-        | What::Yielded { task }
-        | What::Slept { task, .. }
-        | What::Awaited { task, .. }
-        | What::Waited { task, .. }
-        | What::Called { task, .. }
-        | What::CallReturned { task, .. }
-        | What::Resumed { task, .. }
-        | What::CancelRequested { task, .. }
-        | What::CancelDelivered { task, .. }
-        | What::Struck { task, .. }
-        | What::Raised { task, .. }
-        | What::Caught { task, .. }
-        | What::Finished { task, .. }
-        | What::Failed { task, .. }
-        | What::Cancelled { task, .. }
-        | What::WaitReturned { task, .. }
-        | What::Dropped { task } => Some(task),
-        What::Created { .. }
-        | What::CancelRefused { .. }
-        | What::GatherCancelRequested { .. }
-        | What::GatherCancelRefused { .. }
-        | What::Gathered { .. }
-        | What::GatherFinished { .. }
-        | What::GatherFailed { .. }
-        | What::ShutdownBegan { .. }
-        | What::UnhandledInShutdown { .. }
-        | What::Chose(_) => None,
+        What::Created { .. } | What::CancelRefused { .. } | What::UnhandledInShutdown { .. } | What::Chose(_) => None,
+        _ => match what.subject() {
+            Subject::Task(task) => Some(task),
+            Subject::Gather(_) | Subject::EventLoop => None,
+        },
     }
 }
 

@@ -8,7 +8,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use super::{Choices, Question};
+use super::{Choices, Options, Question};
 
 /// A stream of numbers that depends on its seed alone.
 ///
@@ -63,7 +63,8 @@ impl Generator {
     }
 }
 
-/// Answers every question evenly from a seed.
+/// Answers every question from a seed: evenly, but for faults. A failure fires as often as it says; of cancellations
+/// there are in a run, each as likely, none, or any number up to as many as there may be.
 #[derive(Clone, Debug)]
 pub struct Seeded {
     generator: Generator,
@@ -78,7 +79,12 @@ impl Seeded {
 
 impl Choices for Seeded {
     fn answer(&mut self, question: &Question<'_>) -> u64 {
-        self.generator.below(question.bound())
+        match question.options {
+            Options::Fire { per_million } => u64::from(self.generator.below(1_000_000) < u64::from(per_million)),
+            Options::Cuts { left, .. } if self.generator.below(u64::from(left) + 1) == 0 => 0,
+            Options::Cuts { .. } => 1 + self.generator.below(question.bound() - 1),
+            Options::Futures(_) | Options::Range { .. } => self.generator.below(question.bound()),
+        }
     }
 }
 

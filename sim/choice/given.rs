@@ -14,7 +14,8 @@ use super::{Choices, Question};
 /// use atropos::id::TaskId;
 ///
 /// let mut given = Given::new(&[7_u64, 2]);
-/// let question = Question { kind: Kind::SleepLength, subject: TaskId::MAIN, options: Options::Range { min: 1, max: 5 } };
+/// let options = Options::Range { min: 1, max: 5 };
+/// let question = Question { kind: Kind::SleepLength, subject: TaskId::MAIN, site: 0, options };
 /// assert_eq!([(); 3].map(|()| given.answer(&question)), [2, 2, 0]);
 /// ```
 #[derive(Clone, Debug)]

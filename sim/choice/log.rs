@@ -15,6 +15,8 @@ pub struct Choice {
     pub kind: Kind,
     /// Whose.
     pub subject: TaskId,
+    /// Which one of several.
+    pub site: u16,
     /// How many answers there were.
     pub bound: u64,
     /// The one that was given; 0 is the ordinary one.
@@ -30,7 +32,8 @@ impl Choice {
             Options::Futures(futures) if answer != 0 => Some(futures[answer as usize]),
             _ => None,
         };
-        Choice { kind: question.kind, subject: question.subject, bound: question.bound(), answer, chosen }
+        let &Question { kind, subject, site, .. } = question;
+        Choice { kind, subject, site, bound: question.bound(), answer, chosen }
     }
 }
 
@@ -57,7 +60,8 @@ pub struct Divergence {
 /// use atropos::id::TaskId;
 ///
 /// let mut replay = Replay::new(&[]);
-/// let question = Question { kind: Kind::SleepLength, subject: TaskId::MAIN, options: Options::Range { min: 1, max: 5 } };
+/// let options = Options::Range { min: 1, max: 5 };
+/// let question = Question { kind: Kind::SleepLength, subject: TaskId::MAIN, site: 0, options };
 /// assert_eq!(replay.answer(&question), 0);
 /// assert_eq!(replay.divergence().unwrap().at, 0);
 /// ```

@@ -27,6 +27,8 @@ pub struct Question<'a> {
     pub kind: Kind,
     /// Whose freedom: the task that sleeps, or that walks a set; main for what belongs to nobody.
     pub subject: TaskId,
+    /// Which one of several: the number of the point for a failure, of the entry in the file for a cut; otherwise 0.
+    pub site: u16,
     /// What there is to choose from; option 0 is the ordinary one.
     pub options: Options<'a>,
 }
@@ -43,6 +45,50 @@ pub enum Options<'a> {
         /// The greatest.
         max: u64,
     },
+    /// Whether this failure fires here: no, or yes.
+    Fire {
+        /// How often a seed says yes, in a million.
+        per_million: u32,
+    },
+    /// The next cancellation of the run's cut plan: none, or just before which handle of the run, and whom. Answer 1 is
+    /// the first victim before the first handle, 2 the second victim there; see [`Cut`].
+    Cuts {
+        /// Before how many handles.
+        handles: u64,
+        /// How many victims there are.
+        victims: u32,
+        /// How many cancellations may still come, this one counted.
+        left: u32,
+    },
+}
+
+/// One cancellation of a cut plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cut {
+    /// How many handles of the run run before it.
+    pub handle: u64,
+    /// The number of the victim among those who may be one, in creation order.
+    pub victim: u32,
+}
+
+impl Cut {
+    /// What an answer to [`Options::Cuts`] stands for; nothing for 0.
+    ///
+    /// ```
+    /// use atropos::choice::Cut;
+    /// assert_eq!(Cut::from_answer(6, 3), Some(Cut { handle: 1, victim: 2 }));
+    /// assert_eq!(Cut { handle: 1, victim: 2 }.answer(3), 6);
+    /// assert_eq!(Cut::from_answer(0, 3), None);
+    /// ```
+    pub fn from_answer(answer: u64, victims: u32) -> Option<Cut> {
+        let at = answer.checked_sub(1)?;
+        Some(Cut { handle: at / u64::from(victims), victim: (at % u64::from(victims)) as u32 })
+    }
+
+    /// The answer that stands for it.
+    pub fn answer(self, victims: u32) -> u64 {
+        1 + self.handle * u64::from(victims) + u64::from(self.victim)
+    }
 }
 
 /// The freedoms that exist. Each names the real one that it stands for.
@@ -56,6 +102,13 @@ pub enum Kind {
     TaskSetOrder = 1,
     /// How long a sleep with a range lasts: a request's latency, a disk's mood. Ordinary is the minimum.
     SleepLength = 2,
+    /// Which of everything that is ready runs next. asyncio has no such freedom; other runtimes do. Ordinary is first
+    /// in, first out.
+    ReadyOrder = 3,
+    /// Who is cancelled by the harness, and when. Ordinary is nobody.
+    Cut = 4,
+    /// Whether an injected failure fires at a point. Ordinary is no.
+    Failure = 5,
 }
 
 /// Why a freedom exists, which a report has to keep apart.
@@ -71,7 +124,8 @@ pub enum Class {
 
 impl Kind {
     /// Every kind, in the order of its number.
-    pub const ALL: [Kind; 3] = [Kind::TimerOrder, Kind::TaskSetOrder, Kind::SleepLength];
+    pub const ALL: [Kind; 6] =
+        [Kind::TimerOrder, Kind::TaskSetOrder, Kind::SleepLength, Kind::ReadyOrder, Kind::Cut, Kind::Failure];
 
     /// The kind with this number, if there is one.
     pub fn from_number(number: u8) -> Option<Kind> {
@@ -84,6 +138,9 @@ impl Kind {
             Kind::TimerOrder => "timer-order",
             Kind::TaskSetOrder => "task-set-order",
             Kind::SleepLength => "sleep-length",
+            Kind::ReadyOrder => "ready-order",
+            Kind::Cut => "cut",
+            Kind::Failure => "failure",
         }
     }
 
@@ -91,6 +148,8 @@ impl Kind {
     pub fn class(self) -> Class {
         match self {
             Kind::TimerOrder | Kind::TaskSetOrder | Kind::SleepLength => Class::Varies,
+            Kind::ReadyOrder => Class::OtherRuntime,
+            Kind::Cut | Kind::Failure => Class::Fault,
         }
     }
 }
@@ -101,6 +160,8 @@ impl Question<'_> {
         match self.options {
             Options::Futures(futures) => futures.len() as u64,
             Options::Range { min, max } => max - min + 1,
+            Options::Fire { .. } => 2,
+            Options::Cuts { handles, victims, .. } => 1 + handles * u64::from(victims),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::trace::{Requester, What};
 /// A gather of asyncio.
 #[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct Gather {
-    future: FutureId,
+    pub(super) future: FutureId,
     /// The children as they were given, duplicates included.
     children: ListId,
     distinct: u32,

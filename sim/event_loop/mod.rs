@@ -12,11 +12,14 @@
 //!
 //! Two freedoms are asked through the door, and only where asyncio leaves them open: the order of timers that are due
 //! at one instant, and the order of sets of tasks. A third belongs to the program: how long a sleep with a range lasts.
+//! Only if the program says so there are two more, which asyncio does not have: what is ready may run in any order, and
+//! the harness may cancel.
 //!
 //! Knows nothing of files, TOML, wall clocks, or of how a trace is told.
 
 mod cancel;
 mod condition;
+mod cut;
 mod event;
 mod future;
 mod gather;
@@ -32,6 +35,7 @@ mod wait;
 
 use std::hash::{Hash as _, Hasher};
 
+use cut::Cutting;
 use future::{Callback, Future, Futures, Owner};
 use gather::Gather;
 use object::Object;
@@ -72,9 +76,13 @@ pub struct EventLoop<'p> {
     /// How many turns have passed since time moved.
     turns_at_one_instant: u32,
     now: Time,
-    /// What runs in this turn, and how far it has come.
+    /// What runs in this turn, how far it has come, and where the turn ends: before the end of what is ready only if
+    /// that may run in any order.
     batch: Vec<Handle>,
     batch_next: usize,
+    batch_end: usize,
+    /// For whom each of the batch runs, as far as that has been asked.
+    batch_whose: Vec<FutureId>,
     /// What runs in the next turn.
     ready: Vec<Handle>,
     timers: Timers<Timer>,
@@ -87,6 +95,7 @@ pub struct EventLoop<'p> {
     phase: Phase,
     /// Whether the loop stops at the end of this turn.
     stopping: bool,
+    cutting: Cutting,
     scratch: Scratch,
 }
 
@@ -138,6 +147,8 @@ impl<'p> EventLoop<'p> {
             now: Time::ZERO,
             batch: Vec::new(),
             batch_next: 0,
+            batch_end: 0,
+            batch_whose: Vec::new(),
             ready: Vec::new(),
             timers: Timers::default(),
             tasks: Vec::new(),
@@ -148,6 +159,7 @@ impl<'p> EventLoop<'p> {
             memory: Memory::default(),
             phase: Phase::Main,
             stopping: false,
+            cutting: Cutting::default(),
             scratch: Scratch::default(),
         };
         new.reset();
@@ -163,6 +175,8 @@ impl<'p> EventLoop<'p> {
         self.now = Time::ZERO;
         self.batch.clear();
         self.batch_next = 0;
+        self.batch_end = 0;
+        self.batch_whose.clear();
         self.ready.clear();
         self.timers.clear();
         self.tasks.clear();
@@ -173,6 +187,7 @@ impl<'p> EventLoop<'p> {
         self.memory.reset(self.program);
         self.phase = Phase::Main;
         self.stopping = false;
+        self.cutting.reset(self.program);
 
         for (at, cancel) in (0..).zip(&self.program.outside_cancels) {
             self.timers.set(Time::ZERO + cancel.at, Timer::OutsideCancel(at));
@@ -183,11 +198,18 @@ impl<'p> EventLoop<'p> {
 
     /// Begins a turn, or ends the run.
     fn begin_turn<C: Choices + ?Sized>(&mut self, choices: &mut C) {
+        if self.turn == 0 {
+            self.plan_cuts(choices);
+        }
         self.drop_cancelled_timers();
         let first = self.timers.first();
-        if self.ready.is_empty() {
+        if self.ready.is_empty() && self.batch_next == self.batch.len() {
             match first {
+                // Nobody runs until then, so this is a moment of its own to be cancelled at.
                 Some((due, _)) if self.now < due => {
+                    if self.cutting.next_handle() {
+                        return self.cut();
+                    }
                     self.now = due;
                     self.turns_at_one_instant = 0;
                 }
@@ -201,12 +223,19 @@ impl<'p> EventLoop<'p> {
         }
         self.turn += 1;
         self.recorder.turn(self.turn, self.now);
-        self.batch.clear();
+        if self.program.schedule.ready_any_order {
+            self.batch.drain(..self.batch_next);
+            self.batch_whose.drain(..self.batch_next);
+            self.batch.append(&mut self.ready);
+        } else {
+            self.batch.clear();
+            std::mem::swap(&mut self.batch, &mut self.ready);
+        }
         self.batch_next = 0;
-        std::mem::swap(&mut self.batch, &mut self.ready);
         if first.is_some_and(|(due, _)| due <= self.now) {
             self.fire_due_timers(choices);
         }
+        self.batch_end = self.batch.len();
     }
 
     fn drop_cancelled_timers(&mut self) {
@@ -273,10 +302,37 @@ impl<'p> EventLoop<'p> {
         items: &mut [T],
     ) {
         for at in 0..items.len() - 1 {
-            let question = Question { kind, subject, options: Options::Futures(&options[at..]) };
+            let question = Question { kind, subject, site: 0, options: Options::Futures(&options[at..]) };
             let answer = self.ask(choices, &question) as usize;
             options.swap(at, at + answer);
             items.swap(at, at + answer);
+        }
+    }
+
+    /// Makes any of what is ready the next, if that is open. What has become ready meanwhile is ready at once.
+    fn choose_handle<C: Choices + ?Sized>(&mut self, choices: &mut C) {
+        self.batch.append(&mut self.ready);
+        let mut whose = std::mem::take(&mut self.batch_whose);
+        whose.extend(self.batch[whose.len()..].iter().map(|&handle| self.whose_handle(handle)));
+        let options = &whose[self.batch_next..];
+        if options.len() > 1 {
+            let options = Options::Futures(options);
+            let question = Question { kind: Kind::ReadyOrder, subject: TaskId::MAIN, site: 0, options };
+            let next = self.batch_next + self.ask(choices, &question) as usize;
+            whose.swap(self.batch_next, next);
+            self.batch.swap(self.batch_next, next);
+        }
+        self.batch_whose = whose;
+    }
+
+    /// The future that a handle is run for.
+    fn whose_handle(&self, handle: Handle) -> FutureId {
+        match handle {
+            Handle::Step(task) | Handle::Wakeup(task) => self.tasks[task.index()].future,
+            Handle::Fire(timer) => self.whose(timer),
+            Handle::GatherChild { gather, .. } => self.gathers[gather as usize].future,
+            Handle::WaitChild { wait, .. } => self.tasks[self.waits[wait as usize].task.index()].future,
+            Handle::Stop | Handle::ShutdownRound => self.tasks[0].future,
         }
     }
 
@@ -350,7 +406,15 @@ fn handle_for(callback: Callback, future: FutureId) -> Handle {
 impl Machine for EventLoop<'_> {
     fn step<C: Choices + ?Sized>(&mut self, choices: &mut C) -> Option<Footprint> {
         while self.outcome.is_none() {
-            if let Some(&handle) = self.batch.get(self.batch_next) {
+            if self.batch_next < self.batch_end {
+                if self.cutting.next_handle() {
+                    self.cut();
+                    continue;
+                }
+                if self.program.schedule.ready_any_order {
+                    self.choose_handle(choices);
+                }
+                let handle = self.batch[self.batch_next];
                 self.batch_next += 1;
                 return Some(self.run_handle(handle, choices));
             }
@@ -384,6 +448,7 @@ impl Machine for EventLoop<'_> {
         let mut hasher = KeyHasher(twox_hash::XxHash3_128::new());
         (self.outcome, self.now, &self.batch[self.batch_next..], &self.ready, self.stopping).hash(&mut hasher);
         (self.timers.in_order(), &self.tasks, &self.gathers, &self.waits, &self.objects, self.phase).hash(&mut hasher);
+        self.cutting.hash(&mut hasher);
         self.futures.hash_state(&mut hasher);
         self.memory.hash(&mut hasher);
         Some(hasher.0.finish_128())

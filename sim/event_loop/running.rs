@@ -4,7 +4,7 @@
 
 use super::cancel::TooDeep;
 use super::{EventLoop, Owner};
-use crate::choice::Choices;
+use crate::choice::{Choices, Question};
 use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
 use crate::program::{Effects, Error, ErrorType, FutureState, Inquiry, Memory, Messages, Value};
 use crate::time::Time;
@@ -56,6 +56,10 @@ impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
     #[inline(always)]
     fn record(&mut self, what: What) {
         self.event_loop.recorder.record(what);
+    }
+
+    fn ask(&mut self, question: &Question<'_>) -> u64 {
+        self.event_loop.ask(self.choices, question)
     }
 
     fn spawn(&mut self, instance: InstanceId) -> FutureId {

@@ -16,7 +16,7 @@ pub(super) struct Task {
     pub(super) future: FutureId,
     pub(super) instance: InstanceId,
     /// The coroutine that runs now: the task's own, or one that it awaits in place.
-    frame: FrameId,
+    pub(super) frame: FrameId,
     /// What it waits for; it stays what it is while the wakeup is queued, as asyncio's `_fut_waiter` does.
     pub(super) waits_for: WaitsFor,
     /// The future that only this task knows: of its sleep, or of the waiter inside `wait`.
@@ -29,7 +29,9 @@ pub(super) struct Task {
     pub(super) cancel_requested: bool,
     /// The coroutine of asyncio's own that the innermost coroutine awaits.
     pub(super) call: Call,
-    started: bool,
+    pub(super) started: bool,
+    /// Whether a cancellation has been raised in it.
+    pub(super) was_cancelled: bool,
     itself: AwaitOfItself,
 }
 
@@ -93,11 +95,13 @@ impl EventLoop<'_> {
             cancel_requested: false,
             call: Call::None,
             started: false,
+            was_cancelled: false,
             itself: AwaitOfItself::Never,
         });
         self.memory.set_newest(instance, future);
         self.recorder.record(What::Created { task, by, instance });
         self.ready.push(Handle::Step(task));
+        self.cutting.created(self.program, task, instance);
         future
     }
 
@@ -244,6 +248,7 @@ impl EventLoop<'_> {
         if !state.started {
             // No line of it runs; that it ends as cancelled says it all.
         } else if error.is_cancelled() && std::mem::take(&mut state.cancel_requested) {
+            state.was_cancelled = true;
             self.recorder.record(What::CancelDelivered { task, message: error.message });
         } else {
             self.recorder.record(What::Raised { task, error });
@@ -256,7 +261,7 @@ impl EventLoop<'_> {
         let mut length = min;
         if min < max {
             let options = Options::Range { min: min.0, max: max.0 };
-            length.0 += self.ask(choices, &Question { kind: Kind::SleepLength, subject: task, options });
+            length.0 += self.ask(choices, &Question { kind: Kind::SleepLength, subject: task, site: 0, options });
         }
         if length == Nanos(0) {
             self.recorder.record(What::Yielded { task });

@@ -15,7 +15,7 @@ use crate::trace::What;
 /// One call of `wait`.
 #[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct Wait {
-    task: TaskId,
+    pub(super) task: TaskId,
     /// The futures, each once.
     over: ListId,
     left: u32,

@@ -93,7 +93,7 @@ impl<'a> Judge<'a> {
         }
         unmet.extend(expectation.raises.and_then(|expected| unmet_error(program, expected, outcome)));
         unmet.extend(expectation.prints.as_ref().and_then(|expected| seen.printed.unmet(expected)));
-        Verdict { unmet }
+        Verdict { unmet, findings: Vec::new() }
     }
 }
 

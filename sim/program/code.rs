@@ -22,6 +22,8 @@ pub struct Slot(pub u32);
 /// The code of a `[[task]]` or of main.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Body {
+    /// The name of the `[[task]]` as the file writes it, such as `task {i}`; main's is `main`.
+    pub name: String,
     /// The operations, run from the first; the last is a `Return`.
     pub ops: Vec<Op>,
     /// What catches what, innermost first.
@@ -239,6 +241,31 @@ pub struct Action {
     pub print: Option<TextId>,
     /// What strikes.
     pub strike: Strike,
+    /// If it is up to the choices whether it does: an index into [`Program::failures`](super::Program::failures).
+    pub asked: Option<u16>,
+}
+
+/// A failure that the harness may let fire at points, or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// How often a seed lets it fire at one of its points, in a million.
+    pub per_million: u32,
+    /// How many times it may fire in a run.
+    pub up_to: u32,
+}
+
+/// Cancellations that the harness may put anywhere into a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cuts {
+    /// How many in a run.
+    pub up_to: u32,
+    /// Whether the tasks of an instance may be cancelled, by instance.
+    pub victims: Vec<bool>,
+    /// Before how many handles of the run, and how many tasks that may be victims there are. Both are measured on the
+    /// ordinary run; with 0 nothing is asked.
+    pub handles: u64,
+    /// As above.
+    pub tasks: u32,
 }
 
 /// What an [`Action`] does.

@@ -6,6 +6,7 @@
 //!
 //! Knows nothing of turns, queues or timers.
 
+use crate::choice::{Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
 use crate::time::{Nanos, Time};
 use crate::trace::What;
@@ -85,6 +86,8 @@ pub trait Effects {
     fn now(&self) -> Time;
     /// Records what happened.
     fn record(&mut self, what: What);
+    /// Puts a question, and records it with its answer.
+    fn ask(&mut self, question: &Question<'_>) -> u64;
     /// Makes a task of an instance's coroutine.
     fn spawn(&mut self, instance: InstanceId) -> FutureId;
     /// Asks for cancellation; whether it was accepted.
@@ -457,7 +460,7 @@ impl<R: Effects> Run<'_, R> {
     /// Lets strike what the scenario has in store for this point.
     fn point(&mut self, point: u16) -> Result<(), Error> {
         for action in self.program.actions_at(self.instance, point) {
-            if self.rt.now() < action.from {
+            if self.rt.now() < action.from || !action.asked.is_none_or(|failure| self.fires(failure, point)) {
                 continue;
             }
             let task = self.rt.current();
@@ -475,6 +478,19 @@ impl<R: Effects> Run<'_, R> {
             }
         }
         Ok(())
+    }
+
+    /// Whether an injected failure fires here, if it still may.
+    fn fires(&mut self, failure: u16, point: u16) -> bool {
+        let at = usize::from(failure);
+        if self.rt.memory().fires_left[at] == 0 {
+            return false;
+        }
+        let options = Options::Fire { per_million: self.program.failures[at].per_million };
+        let question = Question { kind: Kind::Failure, subject: self.rt.current(), site: point, options };
+        let fires = self.rt.ask(&question) != 0;
+        self.rt.memory().fires_left[at] -= u32::from(fires);
+        fires
     }
 
     fn await_value(&mut self, op: &Op, what: ExprId) -> Result<Flow, Error> {

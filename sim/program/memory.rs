@@ -44,6 +44,8 @@ pub struct Memory {
     /// Texts that are not the program's.
     pub(super) texts: Texts,
     pub(super) scratch: Scratch,
+    /// How many times each injected failure may still fire.
+    pub(super) fires_left: Vec<u32>,
     pub(super) steps_left: u64,
     /// Steps to be taken off what is left.
     pub(super) charged: u64,
@@ -121,6 +123,8 @@ impl Memory {
         self.newest.clear();
         self.newest.resize(program.instances.len(), None);
         self.texts.restart_above(&program.texts);
+        self.fires_left.clear();
+        self.fires_left.extend(program.failures.iter().map(|failure| failure.up_to));
         self.steps_left = program.limits.steps;
     }
 
@@ -134,6 +138,12 @@ impl Memory {
         }
         self.frames.push(Frame { instance, body, consts, pc: 0, begun: false, locals, caller, closed: false });
         FrameId(self.frames.len() as u32 - 1)
+    }
+
+    /// The coroutine that a frame runs, and the operation at which it is.
+    pub fn site(&self, frame: FrameId) -> (InstanceId, u32) {
+        let Frame { instance, pc, .. } = self.frames[frame.0 as usize];
+        (instance, pc)
     }
 
     /// Ends a frame, and gives the memory of all ended frames back that no newer one stands on: so what is left does not

@@ -12,6 +12,7 @@ mod expr;
 mod frame;
 mod memory;
 mod object;
+mod pattern;
 mod profile;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -19,11 +20,12 @@ mod show;
 mod text;
 mod value;
 
-pub use code::{Action, Body, Guard, Local, Op, OutsideCancel, Place, ReturnWhen, Slot, Strike, Text};
+pub use code::{Action, Body, Cuts, Failure, Guard, Local, Op, OutsideCancel, Place, ReturnWhen, Slot, Strike, Text};
 pub use expr::{Attribute, Comparison, Expr, ExprId};
 pub use frame::{Effects, FutureState, Next, resume};
 pub use memory::{FrameId, Memory};
 pub use object::{Inquiry, Make, Object, Operation};
+pub use pattern::Pattern;
 pub use profile::{GatherDone, Messages, Profile, Semaphores};
 pub use show::{Lookup, display, push_printable, quote, repr};
 pub use text::{Padding, Piece, Side, Texts};
@@ -70,6 +72,10 @@ pub struct Program {
     pub action_ranges: Vec<(u32, u32)>,
     /// Cancellations from outside at a virtual time, in file order.
     pub outside_cancels: Vec<OutsideCancel>,
+    /// The failures that the harness may let fire.
+    pub failures: Vec<Failure>,
+    /// The cancellations that the harness may put in.
+    pub cuts: Vec<Cuts>,
     /// Which freedoms are open.
     pub schedule: Schedule,
     /// When to give up.
@@ -98,6 +104,8 @@ pub struct Schedule {
     pub timers_any_order: bool,
     /// Whether sets of tasks may be walked in any order; otherwise in creation order.
     pub sets_any_order: bool,
+    /// Whether anything that is ready may run next, which asyncio never does; otherwise first in, first out.
+    pub ready_any_order: bool,
 }
 
 /// Bounds that turn an endless program into an outcome.
@@ -111,7 +119,7 @@ pub struct Limits {
 
 impl Default for Schedule {
     fn default() -> Schedule {
-        Schedule { timers_any_order: true, sets_any_order: true }
+        Schedule { timers_any_order: true, sets_any_order: true, ready_any_order: false }
     }
 }
 

@@ -30,6 +30,8 @@ pub(crate) fn program(names: &[&str]) -> Program {
         actions: Vec::new(),
         action_ranges: Vec::new(),
         outside_cancels: Vec::new(),
+        failures: Vec::new(),
+        cuts: Vec::new(),
         schedule: Schedule::default(),
         limits: Limits::default(),
         parameters: Vec::new(),

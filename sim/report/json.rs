@@ -100,6 +100,7 @@ enum Event<'a> {
     GatherCancelRefused { by: By, since_turn: u32 },
     CancelDelivered { message: Option<&'a str> },
     Struck { instance: String, point: &'a str },
+    Cut { phase: &'static str, instance: String, site: u32 },
     Raised { error: Error<'a> },
     Caught { error: Error<'a> },
     Finished { value: String },
@@ -133,6 +134,7 @@ enum By {
     Task(String),
     Outside,
     Shutdown,
+    Harness,
 }
 
 #[derive(Serialize)]
@@ -181,6 +183,9 @@ fn event<'a>(names: &Names<'a>, what: What) -> Event<'a> {
         What::GatherCancelRefused { by, since, .. } => {
             Event::GatherCancelRefused { by: requester(names, by), since_turn: since }
         }
+        What::Cut { phase, instance, site, .. } => {
+            Event::Cut { phase: phase.name(), instance: names.instance(instance), site }
+        }
         What::CancelDelivered { message, .. } => Event::CancelDelivered { message: text(message) },
         What::Struck { instance, point, .. } => {
             Event::Struck { instance: names.instance(instance), point: names.point(instance, point) }
@@ -224,6 +229,7 @@ fn requester(names: &Names<'_>, by: Requester) -> By {
         Requester::Task(task) => By::Task(names.task(task)),
         Requester::Outside => By::Outside,
         Requester::Shutdown => By::Shutdown,
+        Requester::Harness => By::Harness,
     }
 }
 
@@ -284,7 +290,7 @@ mod tests {
             What::GatherCancelRefused { future: gather, by: Requester::Outside, since: 1 },
             What::Raised { task, error },
             What::ShutdownBegan { left: 1 },
-            What::Chose(Choice { kind: Kind::TimerOrder, subject: MAIN, bound: 3, answer: 0, chosen: None }),
+            What::Chose(Choice { kind: Kind::TimerOrder, subject: MAIN, site: 0, bound: 3, answer: 0, chosen: None }),
             What::Finished { task: MAIN, value: Value::Text(text) },
         ] {
             recorder.record(what);

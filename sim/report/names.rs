@@ -9,10 +9,9 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::choice::Kind;
 use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
 use crate::program::{Error, Lookup, Make, Operation, Program, Value, push_printable, quote, repr};
-use crate::trace::{Trace, What};
+use crate::trace::{Subject, Trace, What};
 
 /// The names that the events so far have introduced.
 pub(super) struct Names<'a> {
@@ -167,41 +166,10 @@ impl<'a> Names<'a> {
 
     /// Whom an event happens to, if not to `run()` or to the event loop itself.
     pub(super) fn subject(&self, what: What) -> Option<Named> {
-        match what {
-            What::Created { task, .. }
-            | What::Started { task }
-            | What::Printed { task, .. }
-            | What::Yielded { task }
-            | What::Slept { task, .. }
-            | What::Awaited { task, .. }
-            | What::Waited { task, .. }
-            | What::Called { task, .. }
-            | What::CallReturned { task, .. }
-            | What::Resumed { task, .. }
-            | What::CancelRequested { task, .. }
-            | What::CancelRefused { task, .. }
-            | What::CancelDelivered { task, .. }
-            | What::Struck { task, .. }
-            | What::Raised { task, .. }
-            | What::Caught { task, .. }
-            | What::Finished { task, .. }
-            | What::Failed { task, .. }
-            | What::Cancelled { task, .. }
-            | What::WaitReturned { task, .. }
-            | What::UnhandledInShutdown { task, .. }
-            | What::Blocked { task, .. }
-            | What::Used { task, .. }
-            | What::Dropped { task } => Some(Named::Task(self.task(task))),
-            What::GatherCancelRequested { future, .. }
-            | What::GatherCancelRefused { future, .. }
-            | What::Gathered { future, .. }
-            | What::GatherFinished { future }
-            | What::GatherFailed { future, .. } => Some(self.future(future)),
-            What::ShutdownBegan { .. } => None,
-            What::Chose(choice) => match choice.kind {
-                Kind::TimerOrder => None,
-                Kind::TaskSetOrder | Kind::SleepLength => Some(Named::Task(self.task(choice.subject))),
-            },
+        match what.subject() {
+            Subject::Task(task) => Some(Named::Task(self.task(task))),
+            Subject::Gather(future) => Some(self.future(future)),
+            Subject::EventLoop => None,
         }
     }
 

@@ -9,7 +9,7 @@ use crate::choice::{Choice, Kind};
 use crate::id::TextId;
 use crate::program::{Make, Operation, Program};
 use crate::time::{Nanos, Time};
-use crate::trace::{Counting, Outcome, Requester, Trace, Wake, What};
+use crate::trace::{Counting, Outcome, Phase, Requester, Trace, Wake, What};
 
 use super::columns::{Side, align};
 use super::names::{Doing, Names, counted, quoted};
@@ -89,6 +89,7 @@ fn sentence(names: &Names<'_>, what: What) -> String {
         What::CancelDelivered { message, .. } => {
             format!("CancelledError raised inside{}", with_message(names, message))
         }
+        What::Cut { phase, .. } => format!("is cut {}", when(phase)),
         What::Struck { instance, point, .. } => {
             format!("reaches point {}: the scenario strikes", quoted(names.point(instance, point)))
         }
@@ -140,6 +141,17 @@ fn counted_children(count: u32) -> String {
     counted(count, "child", "children")
 }
 
+/// In which part of its life a task is cut.
+pub(super) fn when(phase: Phase) -> &'static str {
+    match phase {
+        Phase::NotStarted => "before its first line runs",
+        Phase::Waiting => "while it waits",
+        Phase::Woken => "when it has been woken and has not yet run",
+        Phase::Cleanup => "when it has been cancelled before and goes on",
+        Phase::Again => "when it has been cancelled and not yet been told",
+    }
+}
+
 /// Turn 0 is where nothing is ever done: there it stands for a machine without turns.
 fn done_since(turn: u32) -> String {
     if turn == 0 { "done already".to_owned() } else { format!("done since turn {turn}") }
@@ -154,6 +166,7 @@ fn requester(names: &Names<'_>, by: Requester) -> String {
         Requester::Task(task) => names.task(task),
         Requester::Outside => "the scenario".to_owned(),
         Requester::Shutdown => "run()".to_owned(),
+        Requester::Harness => "Atropos".to_owned(),
     }
 }
 
@@ -164,6 +177,9 @@ fn chosen(names: &Names<'_>, Choice { kind, bound, answer, chosen, .. }: Choice)
         Kind::TimerOrder => format!("next of {bound} timers of one instant: number {}{who}", answer + 1),
         Kind::TaskSetOrder => format!("next of a set of {bound}: number {}{who}", answer + 1),
         Kind::SleepLength => format!("sleep length: {} above the shortest", Nanos(answer)),
+        Kind::ReadyOrder => format!("next of {bound} that are ready: number {}{who}", answer + 1),
+        Kind::Cut => format!("a cut: number {answer} of {}", bound - 1),
+        Kind::Failure => "an injected failure fires".to_owned(),
     }
 }
 
@@ -243,11 +259,12 @@ mod tests {
         let slow = Choice {
             kind: Kind::SleepLength,
             subject: second,
+            site: 0,
             bound: 2_000_000_000,
             answer: 500_000_000,
             chosen: None,
         };
-        let tie = Choice { kind: Kind::TimerOrder, subject: MAIN, bound: 10, answer: 3, chosen: None };
+        let tie = Choice { kind: Kind::TimerOrder, subject: MAIN, site: 0, bound: 10, answer: 3, chosen: None };
         let recorded = recorded(
             Outcome::Failed(error),
             &[
@@ -412,7 +429,7 @@ deadlocked: nothing is ready and no timer is set
             What::CancelDelivered { task, message },
             What::Cancelled { task, message },
             What::GatherFinished { future: gather },
-            What::Chose(Choice { kind: Kind::TaskSetOrder, subject: MAIN, bound: 3, answer: 2, chosen: None }),
+            What::Chose(Choice { kind: Kind::TaskSetOrder, subject: MAIN, site: 0, bound: 3, answer: 2, chosen: None }),
             What::Finished { task: MAIN, value: Value::Text(text) },
             What::ShutdownBegan { left: 1 },
             What::Gathered { future: FutureId(3), by: MAIN, children: 1 },

@@ -29,7 +29,8 @@ mod tests {
     #[test]
     fn ends_in_the_command_to_run_next() {
         let unmet = |key, expected: &str, found: &str| Unmet { key, expected: expected.into(), found: found.into() };
-        let bad = Verdict { unmet: vec![unmet("failed", "1", "2"), unmet("ended", "3s", "2.5s")] };
+        let bad =
+            Verdict { unmet: vec![unmet("failed", "1", "2"), unmet("ended", "3s", "2.5s")], ..Verdict::default() };
         let expected = "\
 retry.toml under wait: 2 expectations not met
   failed: expected 1, but found 2

@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of tasks.
 
+use crate::choice::Question;
 use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
 use crate::program::{Effects, Error, FutureState, Inquiry, Memory, Next, Program, Value, display, resume};
 use crate::time::Time;
@@ -53,6 +54,10 @@ impl Effects for Alone {
     fn now(&self) -> Time {
         Time::ZERO
     }
+    fn ask(&mut self, _: &Question<'_>) -> u64 {
+        0
+    }
+
     fn record(&mut self, what: What) {
         if let What::Printed { text, .. } = what {
             self.printed.push(text);

@@ -69,6 +69,8 @@ pub(super) fn assemble(
         actions: Vec::new(),
         action_ranges: Vec::new(),
         outside_cancels: Vec::new(),
+        failures: Vec::new(),
+        cuts: Vec::new(),
         schedule: scenario.schedule,
         limits: scenario.limits.run,
         parameters: main.lengths(),
@@ -80,7 +82,7 @@ pub(super) fn assemble(
     }
     program.outside_cancels = strikes.outside;
     for (at, body) in bodies.into_iter().enumerate() {
-        match write_body(&cast, at, body, &mut program) {
+        match write_body(&cast, &scenario.tasks, at, body, &mut program) {
             Ok(body) => program.bodies.push(body),
             Err(TooLarge) => {
                 let message = "expected a body of at most 1000000 operations, but found a bigger one";
@@ -310,12 +312,13 @@ fn object(
     }
 }
 
-fn write_body(cast: &Cast, at: usize, body: Resolved, program: &mut Program) -> Result<Body, TooLarge> {
+fn write_body(cast: &Cast, tasks: &[Task], at: usize, body: Resolved, program: &mut Program) -> Result<Body, TooLarge> {
     let number = |key: &String| program.keys.iter().position(|known| known == key);
     let slots = cast.constants[at].iter().enumerate();
     // The name is no key, and main's parameters are none either.
     let keys = slots.filter(|_| at > 0).filter_map(|(slot, key)| Some((number(key)? as u16, Slot(slot as u32))));
     let keys = keys.collect();
     let flat = flatten(&body.nodes, body.locals, &mut program.exprs)?;
-    Ok(Body { keys, points: body.points, ..flat })
+    let name = if at == 0 { "main" } else { &tasks[at - 1].name.source.text };
+    Ok(Body { name: name.to_owned(), keys, points: body.points, ..flat })
 }

@@ -134,7 +134,12 @@ impl<'a, 't> Resolver<'a, 't> {
                     let print = self.text(target, print.as_ref())?;
                     let error = Error { ty: class, message: self.text(target, Some(message))? };
                     for point in points.clone() {
-                        self.strike(fault, target, point, Action { from, print, strike: Strike::Raise(error) })?;
+                        self.strike(
+                            fault,
+                            target,
+                            point,
+                            Action { from, print, strike: Strike::Raise(error), asked: None },
+                        )?;
                     }
                 }
             }
@@ -150,7 +155,7 @@ impl<'a, 't> Resolver<'a, 't> {
                     for victim in victims {
                         let message = self.text(victim, message.as_ref())?;
                         let strike = Strike::Cancel(InstanceId(victim), message);
-                        self.strike(fault, striker, points.start, Action { from, print: None, strike })?;
+                        self.strike(fault, striker, points.start, Action { from, print: None, strike, asked: None })?;
                     }
                 }
             }

@@ -140,17 +140,14 @@ impl Shared {
         Running { shared: self, state: self.state.borrow_mut(), task }
     }
 
-    /// How long a sleep lasts: the only thing that is asked here.
+    /// How long a sleep lasts.
     pub(super) fn length(&self, task: TaskId, min: Nanos, max: Nanos) -> Nanos {
         if min >= max {
             return min;
         }
-        let state = &mut *self.state.borrow_mut();
         let options = Options::Range { min: min.0, max: max.0 };
-        let question = Question { kind: Kind::SleepLength, subject: task, options };
-        let answer = state.choices.answer(&question);
-        state.record(What::Chose(Choice::new(&question, answer)));
-        Nanos(min.0 + answer)
+        let question = Question { kind: Kind::SleepLength, subject: task, site: 0, options };
+        Nanos(min.0 + self.state.borrow_mut().ask(&question))
     }
 
     /// The virtual time.
@@ -260,6 +257,13 @@ impl State {
         Time(u64::try_from(clock().duration_since(start).as_nanos()).unwrap_or(u64::MAX))
     }
 
+    /// Every question of a run goes through here, so that each is recorded.
+    fn ask(&mut self, question: &Question<'_>) -> u64 {
+        let answer = self.choices.answer(question);
+        self.record(What::Chose(Choice::new(question, answer)));
+        answer
+    }
+
     fn record(&mut self, what: What) {
         if self.outcome.is_some() {
             return;
@@ -347,6 +351,10 @@ impl Effects for Running<'_> {
 
     fn record(&mut self, what: What) {
         self.state.record(what);
+    }
+
+    fn ask(&mut self, question: &Question<'_>) -> u64 {
+        self.state.ask(question)
     }
 
     fn spawn(&mut self, instance: InstanceId) -> FutureId {

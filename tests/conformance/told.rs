@@ -161,6 +161,7 @@ impl Teller<'_> {
                 (nobody, "gather_cancel_refused", vec![json!(future.0), requester(by), json!(since)])
             }
             What::CancelDelivered { task, message: given } => (json!(task.0), "cancel_delivered", vec![message(given)]),
+            What::Cut { .. } => unreachable!("nothing is injected here"),
             What::Struck { task, instance, point } => {
                 let point = &self.program.body(instance).points[usize::from(point)];
                 (json!(task.0), "struck", vec![json!(point)])
@@ -219,5 +220,6 @@ fn requester(by: Requester) -> Json {
         Requester::Task(task) => json!(task.0),
         Requester::Outside => json!("outside"),
         Requester::Shutdown => json!("shutdown"),
+        Requester::Harness => unreachable!("nothing is injected here"),
     }
 }

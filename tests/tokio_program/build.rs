@@ -31,6 +31,8 @@ pub fn program() -> Build {
         actions: Vec::new(),
         action_ranges: Vec::new(),
         outside_cancels: Vec::new(),
+        failures: Vec::new(),
+        cuts: Vec::new(),
         schedule: Schedule::default(),
         limits: Limits { steps: 10_000, ..Limits::default() },
         parameters: Vec::new(),

@@ -1,0 +1,181 @@
+//! Cuts: the cancellations that the harness puts into a run, at places that were drawn before it began.
+//!
+//! A cut comes just before the n-th handle of the run. What the loop waits for when nothing is ready counts as a handle
+//! too, so a task can also be cancelled while everybody sleeps, and not only in the turn in which somebody wakes.
+//!
+//! Knows nothing of who draws the places, or of which are worth trying.
+
+use std::hash::{Hash, Hasher};
+
+use super::EventLoop;
+use super::task::{Own, WaitsFor};
+use crate::choice::{Choices, Cut, Kind, Options, Question};
+use crate::id::{InstanceId, TaskId};
+use crate::machine::{Opening, Openings};
+use crate::program::Program;
+use crate::trace::{Phase, Requester, What};
+
+/// What has been drawn, and how far the run has come.
+#[derive(Clone, Debug)]
+pub(super) struct Cutting {
+    /// How many handles have run.
+    handles: u64,
+    /// Before which handle the next cut comes; never, if there is none.
+    next: u64,
+    /// The cuts that are to come, the next one last; each with the number of its entry in the program.
+    plan: Vec<(Cut, usize)>,
+    /// Those who may be victims of each entry, in creation order.
+    candidates: Vec<Vec<TaskId>>,
+}
+
+impl Default for Cutting {
+    fn default() -> Cutting {
+        Cutting { handles: 0, next: u64::MAX, plan: Vec::new(), candidates: Vec::new() }
+    }
+}
+
+impl Cutting {
+    pub(super) fn reset(&mut self, program: &Program) {
+        self.handles = 0;
+        self.next = u64::MAX;
+        self.plan.clear();
+        self.candidates.resize_with(program.cuts.len(), Vec::new);
+        self.candidates.iter_mut().for_each(Vec::clear);
+    }
+
+    #[inline]
+    pub(super) fn created(&mut self, program: &Program, task: TaskId, instance: InstanceId) {
+        for (cuts, candidates) in program.cuts.iter().zip(&mut self.candidates) {
+            if cuts.victims[instance.index()] {
+                candidates.push(task);
+            }
+        }
+    }
+
+    /// The next handle is about to run: whether there is a cut before it. If there is none, the handle counts as run.
+    #[inline]
+    pub(super) fn next_handle(&mut self) -> bool {
+        let is_now = self.handles == self.next;
+        self.handles += u64::from(!is_now);
+        is_now
+    }
+}
+
+impl EventLoop<'_> {
+    /// Asks for every cut of the run, before anything has run.
+    pub(super) fn plan_cuts<C: Choices + ?Sized>(&mut self, choices: &mut C) {
+        for (at, cuts) in self.program.cuts.iter().enumerate() {
+            let (handles, victims) = (cuts.handles, cuts.tasks);
+            if handles == 0 || victims == 0 {
+                continue;
+            }
+            for left in (1..=cuts.up_to).rev() {
+                let options = Options::Cuts { handles, victims, left };
+                let question = Question { kind: Kind::Cut, subject: TaskId::MAIN, site: at as u16, options };
+                let answer = self.ask(choices, &question);
+                let Some(cut) = Cut::from_answer(answer, victims) else { break };
+                self.cutting.plan.push((cut, at));
+            }
+        }
+        self.cutting.plan.sort_unstable_by(|a, b| b.cmp(a));
+        self.next_cut();
+    }
+
+    fn next_cut(&mut self) {
+        self.cutting.next = self.cutting.plan.last().map_or(u64::MAX, |(cut, _)| cut.handle);
+    }
+
+    /// Makes the cuts whose place this is.
+    #[cold]
+    pub(super) fn cut(&mut self) {
+        let here = self.cutting.next;
+        while let Some((Cut { victim, .. }, at)) = self.cutting.plan.pop_if(|(cut, _)| cut.handle == here) {
+            let Some(&task) = self.cutting.candidates[at].get(victim as usize) else { continue };
+            let Some((phase, instance, site)) = self.situation(task) else { continue };
+            self.recorder.record(What::Cut { task, phase, instance, site });
+            let future = self.tasks[task.index()].future;
+            // Nobody is there to be told that the recursion was too deep.
+            _ = self.cancel(future, Requester::Harness, None);
+        }
+        self.next_cut();
+    }
+
+    /// In which phase a task is, and at which operation of whose code; nothing if it is done.
+    fn situation(&self, task: TaskId) -> Option<(Phase, InstanceId, u32)> {
+        let state = &self.tasks[task.index()];
+        if self.futures[state.future].is_done() {
+            return None;
+        }
+        let (instance, site) = self.memory.site(state.frame);
+        let waits = match state.waits_for {
+            WaitsFor::Nothing => false,
+            WaitsFor::Sleep | WaitsFor::Wait(_) | WaitsFor::Object(_) => state.own == Own::Pending,
+            WaitsFor::Future(future) => !self.futures[future].is_done(),
+        };
+        let phase = if state.cancel_requested || state.must_cancel {
+            Phase::Again
+        } else if !state.started {
+            Phase::NotStarted
+        } else if state.was_cancelled {
+            Phase::Cleanup
+        } else if waits {
+            Phase::Waiting
+        } else {
+            Phase::Woken
+        };
+        Some((phase, instance, site))
+    }
+
+    /// Runs to the end, and lists where there was somebody to be cut: of more than `most` places, the first.
+    pub fn openings<C: Choices + ?Sized>(&mut self, choices: &mut C, most: usize) -> Openings {
+        let mut all = Openings::default();
+        let mut lives: Vec<Life> = Vec::new();
+        let mut here: Vec<Opening> = Vec::new();
+        loop {
+            let (handle, time) = (self.cutting.handles, self.now);
+            lives.resize(self.tasks.len(), Life { begun: handle, visit: 0 });
+            here.clear();
+            for (entry, candidates) in self.cutting.candidates.iter().enumerate() {
+                for (victim, &task) in (0..).zip(candidates) {
+                    let Some((phase, instance, site)) = self.situation(task) else { continue };
+                    let Life { begun, visit } = lives[task.index()];
+                    let (cut, age) = (Cut { handle, victim }, handle - begun);
+                    here.push(Opening { entry, cut, task, phase, instance, site, visit, age, time });
+                }
+            }
+            let Some(footprint) = super::Machine::step(self, choices) else { break };
+            all.add(&here, most);
+            if self.cutting.handles == handle + 2 {
+                // The loop waited first, and woke to run this handle.
+                for opening in &mut here {
+                    opening.cut.handle += 1;
+                    opening.age += 1;
+                    opening.time = self.now;
+                }
+                all.add(&here, most);
+            }
+            if let Some(life) = footprint.task.and_then(|task| lives.get_mut(task.index())) {
+                *life = Life { begun: self.cutting.handles, visit: life.visit + 1 };
+            }
+        }
+        all.handles = self.cutting.handles;
+        all.tasks = self.cutting.candidates.iter().map(|candidates| candidates.len() as u32).collect();
+        all
+    }
+}
+
+/// How often a task has run, and before which handle it did last.
+#[derive(Clone, Copy)]
+struct Life {
+    begun: u64,
+    visit: u32,
+}
+
+/// States are equal if equally much is to come before the next cuts.
+impl Hash for Cutting {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for (cut, at) in &self.plan {
+            (cut.handle - self.handles, cut.victim, at).hash(state);
+        }
+    }
+}
