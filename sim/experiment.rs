@@ -1,6 +1,59 @@
-//! Which experiment is made of a program: so far, what it runs on.
+//! From choices to a judged run: what exploring, replaying and shrinking go round and round; and what programs run on.
 //!
-//! Knows nothing of the machines that the names stand for.
+//! Knows nothing of the machines, the judges or the files behind it.
+
+use crate::choice::Choices;
+use crate::machine::Openings;
+use crate::program::Program;
+use crate::trace::{Fingerprint, Moment, Outcome, Tally, Trace};
+use crate::verdict::Verdict;
+
+/// A program on a runtime, with what is expected of it. Several threads may make runs of one experiment at once; equal
+/// choices give equal runs on all of them.
+pub trait Experiment: Sync {
+    /// What runs.
+    fn program(&self) -> &Program;
+
+    /// The memory for one run after the other.
+    fn begin(&self) -> Box<dyn Run + '_>;
+}
+
+/// One run after the other, in the same memory.
+pub trait Run {
+    /// Makes a run, and forgets the one before.
+    fn run(&mut self, choices: &mut dyn Choices) -> Ran;
+
+    /// What happened in the last run.
+    ///
+    /// # Panics
+    ///
+    /// If there was none.
+    fn trace(&self) -> Trace;
+
+    /// What the last run means.
+    fn verdict(&self) -> Verdict;
+
+    /// Shows every event of the last run.
+    fn each(&self, see: &mut dyn FnMut(Moment));
+
+    /// Makes a run, and lists where it could have been cut: of more than `most` places, the first.
+    fn openings(&mut self, choices: &mut dyn Choices, most: usize) -> Openings;
+}
+
+/// A run in a few numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// Of everything that happened and was asked.
+    pub fingerprint: Fingerprint,
+    /// A hash of everything that happened, whatever was asked.
+    pub order: u64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Where the tasks ended up.
+    pub tally: Tally,
+    /// Whether nothing is wrong with it.
+    pub is_good: bool,
+}
 
 /// Where a program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -15,6 +15,8 @@ use crate::time::Time;
 pub struct Trace {
     /// What happened, in order.
     pub events: Vec<Event>,
+    /// What was asked, in order.
+    pub choices: Vec<Asked>,
     /// How it ended.
     pub outcome: Outcome,
     /// The texts that were put together on the way; the others are the program's.
@@ -250,8 +252,7 @@ impl Phase {
 
 /// An event in sixteen bytes: kind, a small number, a subject, and 64 bits that depend on the kind.
 ///
-/// Turns are events too (nothing else needs to say when it happened), and so are the further parts of a choice;
-/// [`Trace::iter`] takes them in.
+/// Turns are events too (nothing else needs to say when it happened); [`Trace::iter`] takes them in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C)]
 pub struct Event {
@@ -290,13 +291,41 @@ mod kind {
     pub const SHUTDOWN_BEGAN: u8 = 26;
     pub const UNHANDLED_IN_SHUTDOWN: u8 = 27;
     pub const DROPPED: u8 = 28;
-    pub const CHOSE: u8 = 29;
-    pub const CHOSE_WIDE: u8 = 30;
-    pub const WIDE_BOUND: u8 = 31;
-    pub const CHOSEN: u8 = 32;
-    pub const CUT: u8 = 33;
+    pub const CUT: u8 = 29;
     pub const BLOCKED: u8 = 40;
     pub const USED: u8 = 41;
+}
+
+/// A question and its answer in 32 bytes, and before which event it was put. Apart from the events, so that two runs in
+/// which the same happened have the same ones, whatever was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+pub struct Asked {
+    bound: u64,
+    answer: u64,
+    before: u32,
+    subject: u32,
+    chosen: u32,
+    site: u16,
+    kind: u16,
+}
+
+impl Asked {
+    fn new(Choice { kind, subject, site, bound, answer, chosen }: Choice, before: u32) -> Asked {
+        let chosen = chosen.map_or(NOTHING, |future| future.0);
+        Asked { bound, answer, before, subject: subject.0, chosen, site, kind: kind as u16 }
+    }
+
+    fn choice(&self) -> Choice {
+        Choice {
+            kind: Kind::from_number(self.kind as u8).expect("a recorded choice is of a known kind"),
+            subject: TaskId(self.subject),
+            site: self.site,
+            bound: self.bound,
+            answer: self.answer,
+            chosen: (self.chosen != NOTHING).then_some(FutureId(self.chosen)),
+        }
+    }
 }
 
 /// `None` in 32 bits: no id reaches it.
@@ -412,12 +441,14 @@ fn requester_from(event: Event) -> Requester {
 #[derive(Clone, Debug, Default)]
 pub struct Recorder {
     events: Vec<Event>,
+    choices: Vec<Asked>,
 }
 
 impl Recorder {
     /// Forgets everything and keeps the memory.
     pub fn reset(&mut self) {
         self.events.clear();
+        self.choices.clear();
     }
 
     /// From here on it is this turn, at this time.
@@ -509,27 +540,28 @@ impl Recorder {
     }
 
     #[inline(never)]
-    fn record_choice(&mut self, Choice { kind, subject, site, bound, answer, chosen }: Choice) {
-        let small = kind as u32 | u32::from(site) << 8;
-        if let (Ok(bound), Ok(answer)) = (u32::try_from(bound), u32::try_from(answer)) {
-            self.events.push(Event::new(kind::CHOSE, small, subject.0, pair(bound, answer)));
-        } else {
-            self.events.push(Event::new(kind::CHOSE_WIDE, small, subject.0, answer));
-            self.events.push(Event::new(kind::WIDE_BOUND, 0, subject.0, bound));
-        }
-        if let Some(future) = chosen {
-            self.events.push(Event::new(kind::CHOSEN, 0, future.0, 0));
-        }
+    fn record_choice(&mut self, choice: Choice) {
+        self.choices.push(Asked::new(choice, self.events.len() as u32));
     }
 
     /// The trace of a run that ended like this.
     pub fn trace(&self, outcome: Outcome, texts: &Texts) -> Trace {
-        Trace { events: self.events.clone(), outcome, texts: texts.clone() }
+        Trace { events: self.events.clone(), choices: self.choices.clone(), outcome, texts: texts.clone() }
     }
 
     /// What [`Trace::fingerprint`] would say, without making a trace.
     pub fn fingerprint(&self, outcome: Outcome, texts: &Texts) -> Fingerprint {
-        fingerprint(&self.events, outcome, texts)
+        fingerprint(&self.events, &self.choices, outcome, texts)
+    }
+
+    /// A hash of what happened, whatever was asked: distinct orders have distinct ones.
+    pub fn order(&self) -> u64 {
+        twox_hash::XxHash3_64::oneshot(bytemuck::cast_slice(&self.events))
+    }
+
+    /// What happened so far, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Moment> {
+        moments(&self.events, &self.choices)
     }
 }
 
@@ -544,7 +576,7 @@ impl std::fmt::Display for Fingerprint {
     }
 }
 
-fn fingerprint(events: &[Event], outcome: Outcome, texts: &Texts) -> Fingerprint {
+fn fingerprint(events: &[Event], choices: &[Asked], outcome: Outcome, texts: &Texts) -> Fingerprint {
     let (tag, (small, bits)): (u8, _) = match outcome {
         Outcome::Finished(value) => (0, value_bits(value)),
         Outcome::Failed(error) => (1, (0, error_bits(error))),
@@ -553,8 +585,9 @@ fn fingerprint(events: &[Event], outcome: Outcome, texts: &Texts) -> Fingerprint
         Outcome::Livelocked => (4, (0, 0)),
     };
     let (bytes, ends) = texts.bytes();
-    let mut parts = [0; 5];
+    let mut parts = [0; 6];
     parts[0] = twox_hash::XxHash3_64::oneshot(bytemuck::cast_slice(events));
+    parts[5] = twox_hash::XxHash3_64::oneshot(bytemuck::cast_slice(choices));
     parts[1] = u64::from(tag) | u64::from(small) << 8;
     parts[2] = bits;
     if !ends.is_empty() {
@@ -567,45 +600,17 @@ fn fingerprint(events: &[Event], outcome: Outcome, texts: &Texts) -> Fingerprint
 impl Trace {
     /// The events in order, each with its turn and time.
     pub fn iter(&self) -> impl Iterator<Item = Moment> {
-        let mut turn = 0;
-        let mut time = Time::ZERO;
-        let mut events = self.events.iter().copied().peekable();
-        std::iter::from_fn(move || {
-            loop {
-                let event = events.next()?;
-                if event.kind() == kind::TURN {
-                    turn = event.subject();
-                    time = Time(event.payload);
-                    continue;
-                }
-                let mut what = if event.kind() == kind::CHOSE_WIDE {
-                    let bound = events.next()?.payload;
-                    What::Chose(choice_from(event, bound, event.payload))
-                } else {
-                    decode(event)
-                };
-                if let What::Chose(choice) = &mut what {
-                    choice.chosen =
-                        events.next_if(|next| next.kind() == kind::CHOSEN).map(|next| FutureId(next.subject()));
-                }
-                return Some(Moment { turn, time, what });
-            }
-        })
+        moments(&self.events, &self.choices)
     }
 
     /// The choices of the run, which [`Replay`](crate::choice::Replay) repeats.
     pub fn log(&self) -> Log {
-        self.iter()
-            .filter_map(|moment| match moment.what {
-                What::Chose(choice) => Some(choice),
-                _ => None,
-            })
-            .collect()
+        self.choices.iter().map(|asked| asked.choice()).collect()
     }
 
     /// A hash of everything that happened and was asked.
     pub fn fingerprint(&self) -> Fingerprint {
-        fingerprint(&self.events, self.outcome, &self.texts)
+        fingerprint(&self.events, &self.choices, self.outcome, &self.texts)
     }
 
     /// A text of the program or of this run.
@@ -663,10 +668,26 @@ impl Counting {
     }
 }
 
-fn choice_from(event: Event, bound: u64, answer: u64) -> Choice {
-    let kind = Kind::from_number(event.small() as u8).expect("a recorded choice is of a known kind");
-    let site = (event.small() >> 8) as u16;
-    Choice { kind, subject: TaskId(event.subject()), site, bound, answer, chosen: None }
+/// Events and choices, each in its place.
+fn moments<'a>(events: &'a [Event], choices: &'a [Asked]) -> impl Iterator<Item = Moment> + 'a {
+    let mut turn = 0;
+    let mut time = Time::ZERO;
+    let mut events = (0..).zip(events.iter().copied()).peekable();
+    let mut choices = choices.iter().peekable();
+    std::iter::from_fn(move || {
+        loop {
+            let at = events.peek().map_or(u32::MAX, |(at, _)| *at);
+            if let Some(asked) = choices.next_if(|asked| asked.before <= at) {
+                return Some(Moment { turn, time, what: What::Chose(asked.choice()) });
+            }
+            let (_, event) = events.next()?;
+            if event.kind() != kind::TURN {
+                return Some(Moment { turn, time, what: decode(event) });
+            }
+            turn = event.subject();
+            time = Time(event.payload);
+        }
+    })
 }
 
 fn decode(event: Event) -> What {
@@ -733,7 +754,6 @@ fn decode(event: Event) -> What {
             let operation = Operation::ALL[event.small() as usize];
             What::Used { task, operation, object: ObjectId(event.high()), count: event.low() }
         }
-        kind::CHOSE => What::Chose(choice_from(event, u64::from(event.high()), u64::from(event.low()))),
         other => unreachable!("no event has kind {other}"),
     }
 }

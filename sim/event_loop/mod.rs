@@ -50,7 +50,7 @@ use crate::id::{FutureId, InstanceId, TaskId};
 use crate::machine::{Footprint, Machine};
 use crate::program::{Memory, Messages, Program};
 use crate::time::Time;
-use crate::trace::{Fingerprint, Outcome, Recorder, Requester, Trace, What};
+use crate::trace::{Counting, Fingerprint, Moment, Outcome, Recorder, Requester, Tally, Trace, What};
 
 /// One run of a program on asyncio's event loop.
 ///
@@ -194,6 +194,18 @@ impl<'p> EventLoop<'p> {
         }
         let main = self.create_task(InstanceId::MAIN, TaskId::MAIN);
         self.futures.add_callback(main, Callback::Stop);
+    }
+
+    /// What happened so far, in order.
+    pub fn moments(&self) -> impl Iterator<Item = Moment> {
+        self.recorder.iter()
+    }
+
+    /// A hash of what happened, whatever was asked, and where the tasks ended up.
+    pub fn summary(&self) -> (u64, Tally) {
+        let mut counting = Counting::default();
+        self.moments().for_each(|moment| counting.see(moment));
+        (self.recorder.order(), counting.tally())
     }
 
     /// Begins a turn, or ends the run.

@@ -46,6 +46,7 @@ pub(super) fn assemble(
         strikes.fault(fault);
     }
     let strikes = strikes.strikes;
+    let cuts = scenario.victims.iter().map(|victims| victims.cuts(&cast, &mut errors)).collect();
     find_circle(&cast, &bodies, &mut errors);
     check_size(&cast, &bodies, &mut errors);
     check_runtimes(scenario, &main, &bodies, &mut errors);
@@ -70,7 +71,7 @@ pub(super) fn assemble(
         action_ranges: Vec::new(),
         outside_cancels: Vec::new(),
         failures: Vec::new(),
-        cuts: Vec::new(),
+        cuts,
         schedule: scenario.schedule,
         limits: scenario.limits.run,
         parameters: main.lengths(),
@@ -81,6 +82,7 @@ pub(super) fn assemble(
         }
     }
     program.outside_cancels = strikes.outside;
+    program.failures = strikes.failures;
     for (at, body) in bodies.into_iter().enumerate() {
         match write_body(&cast, &scenario.tasks, at, body, &mut program) {
             Ok(body) => program.bodies.push(body),

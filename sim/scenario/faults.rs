@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::diagnostic::Diagnostic;
 use crate::id::{InstanceId, TextId};
-use crate::program::{Action, Error, ErrorType, ErrorTypes, OutsideCancel, Strike, Texts};
+use crate::program::{Action, Error, ErrorType, ErrorTypes, Failure, OutsideCancel, Strike, Texts};
 use crate::time::{Nanos, Time};
 
 use super::cast::Cast;
@@ -23,24 +23,40 @@ const STRIKES_MAX: usize = 1_000_000;
 #[derive(Clone, Debug)]
 pub(super) struct Fault {
     pub(super) span: Span,
-    task: Name,
-    at: Option<Name>,
-    time: Option<Nanos>,
-    kind: Kind,
+    pub(super) task: Name,
+    /// The points; all of them, if none is named.
+    pub(super) at: Vec<Name>,
+    pub(super) time: Option<Nanos>,
+    pub(super) kind: Kind,
 }
 
 #[derive(Clone, Debug)]
-enum Kind {
-    Fail { ty: Option<Name>, message: Template, print: Option<Template> },
+pub(super) enum Kind {
+    Fail { ty: Option<Name>, message: Template, print: Option<Template>, asked: Option<Asked> },
     Cancel { by: Option<Name>, message: Option<Template> },
+}
+
+/// A failure that fires only if the choices want it to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    /// How often, in a million; if it is not given, so that about one of the places is struck.
+    pub(super) per_million: Option<u32>,
+    pub(super) up_to: u32,
 }
 
 /// Reads an entry of `[[fail]]`.
 pub(super) fn read_fail(reader: &mut Reader, value: &Value) -> Option<Fault> {
     let table = reader.table(value)?;
     reader.only_keys(&table, &["task", "at", "time", "print", "raise", "type"]);
+    let failure = read_failure(reader, &table, None);
+    let (task, at, time) = read_place(reader, &table)?;
+    Some(Fault { span: table.span, task, at, time, kind: failure? })
+}
+
+/// What fires.
+pub(super) fn read_failure(reader: &mut Reader, table: &Table, asked: Option<Asked>) -> Option<Kind> {
     let message =
-        reader.required(&table, "raise", "it says what the failure is called: raise = \"Something bad happened\"");
+        reader.required(table, "raise", "it says what the failure is called: raise = \"Something bad happened\"");
     let message = message.and_then(|value| reader.template(value));
     let ty = match table.get("type") {
         Some(value) => read_name(reader, value).map(Some),
@@ -50,9 +66,7 @@ pub(super) fn read_fail(reader: &mut Reader, value: &Value) -> Option<Fault> {
         Some(value) => reader.template(value).map(Some),
         None => Some(None),
     };
-    let (task, at, time) = read_place(reader, &table)?;
-    let kind = Kind::Fail { ty: ty?, message: message?, print: print? };
-    Some(Fault { span: table.span, task, at, time, kind })
+    Some(Kind::Fail { ty: ty?, message: message?, print: print?, asked })
 }
 
 /// Reads an entry of `[[cancel]]`.
@@ -78,7 +92,7 @@ pub(super) fn read_cancel(reader: &mut Reader, value: &Value) -> Option<Fault> {
 }
 
 /// Which task, at which point, not before which time.
-fn read_place(reader: &mut Reader, table: &Table) -> Option<(Name, Option<Name>, Option<Nanos>)> {
+fn read_place(reader: &mut Reader, table: &Table) -> Option<(Name, Vec<Name>, Option<Nanos>)> {
     let task = reader.required(table, "task", "it says whom it strikes");
     let task = task.and_then(|value| read_name(reader, value));
     if table.get("at").is_none() && table.get("time").is_none() {
@@ -89,7 +103,11 @@ fn read_place(reader: &mut Reader, table: &Table) -> Option<(Name, Option<Name>,
     }
     let at = table.get("at").map(|value| read_name(reader, value));
     let time = table.get("time").map(|value| reader.duration(value));
-    Some((task?, at.map_or(Some(None), |at| at.map(Some))?, time.map_or(Some(None), |time| time.map(Some))?))
+    Some((
+        task?,
+        at.map_or(Some(Vec::new()), |at| at.map(|at| vec![at]))?,
+        time.map_or(Some(None), |time| time.map(Some))?,
+    ))
 }
 
 /// The faults of a program, as its tables want them.
@@ -99,6 +117,7 @@ pub(super) struct Strikes {
     at_points: BTreeMap<(InstanceId, u16), Vec<Action>>,
     count: usize,
     pub(super) outside: Vec<OutsideCancel>,
+    pub(super) failures: Vec<Failure>,
 }
 
 /// Resolves the faults of a file against its tasks.
@@ -127,24 +146,20 @@ impl<'a, 't> Resolver<'a, 't> {
         let targets = self.targets(&fault.task)?;
         let from = Time::ZERO + fault.time.unwrap_or_default();
         match &fault.kind {
-            Kind::Fail { ty, message, print } => {
+            Kind::Fail { ty, message, print, asked } => {
                 let class = self.class(ty.as_ref(), message)?;
-                let points = self.points(&targets, &fault.task, fault.at.as_ref())?;
+                let points = self.all_points(&targets, fault)?;
+                let asked = asked.map(|asked| self.asked(asked, targets.len() * points.len()));
                 for target in targets {
                     let print = self.text(target, print.as_ref())?;
                     let error = Error { ty: class, message: self.text(target, Some(message))? };
-                    for point in points.clone() {
-                        self.strike(
-                            fault,
-                            target,
-                            point,
-                            Action { from, print, strike: Strike::Raise(error), asked: None },
-                        )?;
+                    for &point in &points {
+                        self.strike(fault, target, point, Action { from, print, strike: Strike::Raise(error), asked })?;
                     }
                 }
             }
             Kind::Cancel { by, message } => {
-                let Some(at) = &fault.at else {
+                let [at] = &fault.at[..] else {
                     return self.cancel_from_outside(fault, targets, message.as_ref());
                 };
                 let by_name = by.as_ref().unwrap_or(&fault.task);
@@ -195,6 +210,23 @@ impl<'a, 't> Resolver<'a, 't> {
             self.errors.push(unknown(name.span(), "task", name.get_ref(), self.cast.known()));
         }
         found
+    }
+
+    /// A failure that may fire at so many places.
+    fn asked(&mut self, asked: Asked, places: usize) -> u16 {
+        let fair = 1_000_000 / u32::try_from(places).unwrap_or(u32::MAX).clamp(2, 1_000_000);
+        let per_million = asked.per_million.unwrap_or(fair);
+        self.strikes.failures.push(Failure { per_million, up_to: asked.up_to });
+        self.strikes.failures.len() as u16 - 1
+    }
+
+    /// The points that a failure names, or all of them.
+    fn all_points(&mut self, targets: &Range<u32>, fault: &Fault) -> Option<Vec<u16>> {
+        if fault.at.is_empty() {
+            return self.points(targets, &fault.task, None).map(Range::collect);
+        }
+        let found: Vec<_> = fault.at.iter().map(|at| self.points(targets, &fault.task, Some(at))).collect();
+        found.into_iter().map(|points| points.map(|points| points.start)).collect()
     }
 
     /// The point called `at` of these instances, or all of their points.

@@ -12,6 +12,7 @@ use crate::program::{ErrorTypes, Limits, Profile, Schedule};
 use super::constants::Constant;
 use super::expect::{self, Expectations};
 use super::faults;
+use super::inject::{self, Injection};
 use super::objects;
 use super::reader::{Quoted, Reader, Span, Table, Value, describe, unknown};
 use super::resolve::ATTRIBUTES;
@@ -38,9 +39,10 @@ const KEYS: &[&str] = &[
     "task",
     "fail",
     "cancel",
+    "inject",
 ];
 
-/// How many shared variables, `each` keys or exceptions a file may declare.
+/// How many shared variables, `each` keys, exceptions or injections a file may declare.
 const NAMES_MAX: usize = 10_000;
 
 /// A `[[task]]`.
@@ -101,8 +103,18 @@ fn read_tables(reader: &mut Reader, table: &Table, known: Vec<StrategyText>) -> 
         None => Expectations::default(),
     };
     let tasks = read_entries(reader, table, "task", read_task);
-    // In TOML there is no order between the two; cancellations go first, because a failure leaves the point.
+    // In TOML there is no order between them; cancellations go first, because a failure leaves the point, and what may
+    // fire before what does.
     let mut faults = read_entries(reader, table, "cancel", faults::read_cancel);
+    let mut victims = Vec::new();
+    let injections = read_entries(reader, table, "inject", inject::read);
+    check_names(reader, table, "inject", injections.len());
+    for injection in injections {
+        match injection {
+            Injection::Cancel(cancel) => victims.push(cancel),
+            Injection::Fail(fault) => faults.push(fault),
+        }
+    }
     faults.extend(read_entries(reader, table, "fail", faults::read_fail));
     check_count(reader, &tasks, limits.tasks);
     // What stands under one of the other tables is not missing.
@@ -126,6 +138,7 @@ fn read_tables(reader: &mut Reader, table: &Table, known: Vec<StrategyText>) -> 
         expectations,
         tasks,
         faults,
+        victims,
         known,
     })
 }
@@ -225,7 +238,7 @@ fn read_array<'a>(reader: &mut Reader, table: &Table<'a>, key: &str) -> &'a [Val
 
 fn check_names(reader: &mut Reader, table: &Table, key: &str, count: usize) {
     if count > NAMES_MAX {
-        let message = format!("expected at most {NAMES_MAX} names, but found {count}");
+        let message = format!("expected at most {NAMES_MAX} entries, but found {count}");
         reader.errors.push(Diagnostic::at(table.key_span(key), message, "too many"));
     }
 }
@@ -276,7 +289,10 @@ fn read_parameters(
 fn read_schedule(reader: &mut Reader, table: &Table) -> Schedule {
     let mut schedule = Schedule::default();
     let Some(inner) = table.get("schedule").and_then(|value| reader.table(value)) else { return schedule };
-    reader.only_keys(&inner, &["timers", "sets"]);
+    reader.only_keys(&inner, &["order", "timers", "sets"]);
+    let orders = [("asyncio", false), ("any", true)];
+    let order = inner.get("order").and_then(|value| reader.word(value, "order", &orders));
+    schedule.ready_any_order = order.unwrap_or(schedule.ready_any_order);
     let mut read = |key: &str, fixed: &'static str, any: &mut bool| {
         let words = [("any", true), (fixed, false)];
         let word = inner.get(key).and_then(|value| reader.word(value, "order", &words));

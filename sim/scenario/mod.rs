@@ -16,6 +16,7 @@ mod expression;
 mod faults;
 mod file;
 mod flatten;
+mod inject;
 mod objects;
 mod reader;
 mod resolve;
@@ -37,6 +38,7 @@ use constants::Constant;
 use expect::Expectations;
 use faults::Fault;
 use file::{Bounds, Task};
+use inject::Victims;
 use reader::Span;
 use steps::{Name, Step};
 
@@ -91,6 +93,7 @@ pub struct Scenario {
     expectations: Expectations,
     tasks: Vec<Task>,
     faults: Vec<Fault>,
+    victims: Vec<Victims>,
     known: Vec<StrategyText>,
 }
 

@@ -4,6 +4,10 @@
 //!
 //! Knows nothing of command lines.
 
+mod asyncio;
+
+pub use asyncio::Asyncio;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -97,6 +101,17 @@ impl File {
         }
     }
 
+    /// What runs, ready for the choices to cut.
+    ///
+    /// # Errors
+    ///
+    /// If the file does not fit the strategy.
+    pub fn program(&self, strategy: Option<&str>, profile: Option<Profile>) -> Result<Arc<Program>, Rejected> {
+        let mut program = self.scenario.program(strategy, profile).map_err(|errors| self.rejected(errors))?;
+        asyncio::measure(&mut program);
+        Ok(Arc::new(program))
+    }
+
     /// One run of it.
     ///
     /// # Errors
@@ -104,7 +119,7 @@ impl File {
     /// If the file does not fit the strategy, or this build does not have the runtime.
     pub fn run(&self, run: &Run) -> Result<Judged, Refused> {
         let strategy = run.strategy.as_deref();
-        let program = Arc::new(self.scenario.program(strategy, run.profile).map_err(|errors| self.rejected(errors))?);
+        let program = self.program(strategy, run.profile)?;
         let trace = trace(&program, run.runtime, run.seed)?;
         let verdict = if self.speaks_of(strategy) {
             let expectation = self.scenario.expectation(strategy, run.runtime != Runtime::Asyncio);

@@ -1,0 +1,83 @@
+//! A program on the simulated event loop, with its judge: the experiment behind `explore`, `replay` and `shrink`.
+//!
+//! Knows nothing of which choices are tried.
+
+use std::sync::Arc;
+
+use crate::choice::{Choices, Ordinary};
+use crate::event_loop::EventLoop;
+use crate::experiment::{Experiment, Ran, Run};
+use crate::judge::judge;
+use crate::machine::{Machine, Openings};
+use crate::program::Program;
+use crate::trace::{Moment, Trace};
+use crate::verdict::{Expectation, Verdict};
+
+/// A program, and what is expected of it.
+#[derive(Clone, Debug)]
+pub struct Asyncio {
+    program: Arc<Program>,
+    expectation: Expectation,
+}
+
+impl Asyncio {
+    /// An experiment with this program. How long its runs are, for the cuts, must have been measured.
+    pub fn new(program: Arc<Program>, expectation: Expectation) -> Asyncio {
+        Asyncio { program, expectation }
+    }
+}
+
+/// Writes into the program how many handles its ordinary run has, and how many victims, so that cuts can be drawn. Other
+/// orders may take a little longer, so there is a quarter more room.
+pub(super) fn measure(program: &mut Program) {
+    if program.cuts.is_empty() {
+        return;
+    }
+    let openings = EventLoop::new(program).openings(&mut Ordinary, 0);
+    for (cuts, tasks) in program.cuts.iter_mut().zip(openings.tasks) {
+        cuts.handles = openings.handles + openings.handles / 4 + 1;
+        cuts.tasks = tasks;
+    }
+}
+
+impl Experiment for Asyncio {
+    fn program(&self) -> &Program {
+        &self.program
+    }
+
+    fn begin(&self) -> Box<dyn Run + '_> {
+        Box::new(Runs { experiment: self, event_loop: EventLoop::new(&self.program) })
+    }
+}
+
+struct Runs<'a> {
+    experiment: &'a Asyncio,
+    event_loop: EventLoop<'a>,
+}
+
+impl Run for Runs<'_> {
+    fn run(&mut self, choices: &mut dyn Choices) -> Ran {
+        self.event_loop.reset();
+        let outcome = self.event_loop.run(choices);
+        let fingerprint = self.event_loop.fingerprint();
+        let (order, tally) = self.event_loop.summary();
+        Ran { fingerprint, order, outcome, tally, is_good: self.verdict().is_good() }
+    }
+
+    fn trace(&self) -> Trace {
+        self.event_loop.trace()
+    }
+
+    fn verdict(&self) -> Verdict {
+        judge(&self.experiment.expectation, &self.experiment.program, &self.trace())
+    }
+
+    fn each(&self, see: &mut dyn FnMut(Moment)) {
+        self.event_loop.moments().for_each(see);
+    }
+
+    fn openings(&mut self, choices: &mut dyn Choices, most: usize) -> Openings {
+        self.event_loop.reset();
+        self.event_loop.openings(choices, most)
+    }
+}
