@@ -24,6 +24,8 @@ pub struct Sketch {
     faults: Vec<Fault>,
     /// What its tasks synchronise by: few kinds, so that they meet.
     families: Vec<Family>,
+    /// Whether it uses what only newer versions have: then the older ones are not compared.
+    has_timeouts: bool,
 }
 
 /// Random small scenarios: a few tasks that sleep, fail, wait for each other and cancel each other.
@@ -38,14 +40,14 @@ pub struct Sketch {
 /// ```
 pub fn scenarios() -> impl Strategy<Value = Sketch> {
     let faults = prop_oneof![2 => Just(Vec::new()), 3 => vec(fault(), 0..3)];
-    let families = vec(select(FAMILIES), 0..=2);
+    let families = (vec(select(FAMILIES), 0..=2), prop_oneof![2 => Just(false), 1 => Just(true)]);
     (vec(group(), 1..=4), opening(), vec(step(Where::Main, 2), 0..9), any::<bool>(), faults, families).prop_map(
-        |(groups, mut main, steps, stays, faults, families)| {
+        |(groups, mut main, steps, stays, faults, (families, has_timeouts))| {
             main.extend(steps);
             if stays {
                 main.push(Step::Sleep("5s"));
             }
-            Sketch { groups, main, faults, families }
+            Sketch { groups, main, faults, families, has_timeouts }
         },
     )
 }
@@ -122,6 +124,11 @@ enum Step {
     Word(&'static str),
     /// Uses an object of one of the sketch's families.
     Use(Pick),
+    WaitFor(Pick, &'static str, Keep),
+    Shield(Pick, bool),
+    Uncancel(Pick),
+    /// Sets a timeout around it anew, if there is one.
+    Reschedule(Pick, &'static str),
     Block(Frame, Vec<Step>),
 }
 
@@ -150,6 +157,8 @@ enum Frame {
     While,
     /// `async with` an object of one of the sketch's families.
     With(Pick),
+    /// `async with asyncio.timeout(…)`
+    Timeout(&'static str),
 }
 
 /// Something to synchronise by, and what to do with it.
@@ -217,6 +226,7 @@ const FAMILIES: &[Family] = &[
     Family { name: "ready", make: "Event()", uses: READY, is_held: false },
     Family { name: "changed", make: "Condition()", uses: CHANGED, is_held: true },
     Family { name: "changed", make: "Condition()", uses: CHANGED, is_held: true },
+    Family { name: "answer", make: "Future()", uses: ANSWER, is_held: false },
     Family { name: "jobs", make: "Queue()", uses: JOBS, is_held: false },
     Family { name: "jobs", make: "Queue(maxsize=1)", uses: JOBS, is_held: false },
 ];
@@ -255,6 +265,18 @@ const CHANGED: &[&str] = &[
     "{ wait = \"changed\" },",
     "{ release = \"changed\" },",
 ];
+const ANSWER: &[&str] = &[
+    "{ await = \"answer\" },",
+    "{ await = \"answer\" },",
+    "{ set_result = \"answer\", to = \"'text'\" },",
+    "{ set_exception = \"answer\", message = \"no\", type = \"KeyError\" },",
+    "{ cancel = \"answer\", message = \"gone\" },",
+    "{ wait_for = \"answer\", timeout = \"1s\" },",
+    "{ wait = [\"answer\"], timeout = \"1s\" },",
+    "{ gather = [\"answer\"] },",
+    "{ shield = \"answer\" },",
+    "{ print = \"done: {answer.done} {answer.cancelled}\" },",
+];
 const JOBS: &[&str] = &[
     "{ get = \"jobs\", as = \"item\" },",
     "{ get = \"jobs\" },",
@@ -266,6 +288,7 @@ const JOBS: &[&str] = &[
     "{ join = \"jobs\" },",
     "{ print = \"{jobs.qsize} {jobs.empty} {jobs.full}\" },",
 ];
+const TIMEOUTS: &[&str] = &["1s", "1s", "1s", "2s", "500ms", "0", "None"];
 const RETURN_WHEN: &[&str] = &["ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION"];
 
 /// Main and the tasks have the same steps, but not as often: main is who arranges, a task is who works.
@@ -320,6 +343,11 @@ fn step(place: Where, depth: u32) -> BoxedStrategy<Step> {
         1 => any::<Pick>().prop_map(Step::Assert),
         2 => select(&["break", "continue", "raise"][..]).prop_map(Step::Word),
         16 => any::<Pick>().prop_map(Step::Use),
+        6 => (any::<Pick>(), select(TIMEOUTS), any::<Keep>())
+            .prop_map(|(what, timeout, keep)| Step::WaitFor(what, timeout, keep)),
+        3 => (any::<Pick>(), any::<bool>()).prop_map(|(what, is_awaited)| Step::Shield(what, is_awaited)),
+        2 => any::<Pick>().prop_map(Step::Uncancel),
+        2 => (any::<Pick>(), select(TIMEOUTS)).prop_map(|(which, length)| Step::Reschedule(which, length)),
     ];
     if depth == 0 {
         return simple.boxed();
@@ -366,6 +394,7 @@ fn frame(place: Where, depth: u32) -> BoxedStrategy<Frame> {
         2 => any::<Pick>().prop_map(Frame::Each),
         1 => Just(Frame::While),
         5 => any::<Pick>().prop_map(Frame::With),
+        4 => select(TIMEOUTS).prop_map(Frame::Timeout),
     ]
     .boxed()
 }

@@ -128,6 +128,12 @@ pub enum What {
     UnhandledInShutdown { task: TaskId, error: Error },
     /// The loop was closed and the task never ended.
     Dropped { task: TaskId },
+    /// The task waits inside `wait_for`: until `until` at the latest, or until what it has cancelled is done.
+    WaitingFor { task: TaskId, future: FutureId, until: Option<Time> },
+    /// A future was made that shields `inner`.
+    Shielded { future: FutureId, by: TaskId, inner: FutureId },
+    /// The task has entered a timeout, or set it anew; nothing is for ever.
+    TimeoutSet { task: TaskId, until: Option<Time> },
     /// The task uses an object and has to wait, maybe once more.
     Blocked { task: TaskId, operation: Operation, object: ObjectId },
     /// The task has used an object. `count` is what it says then: of a lock and an event 1 if it is locked or set, of a
@@ -176,11 +182,14 @@ impl What {
             | What::WaitReturned { task, .. }
             | What::UnhandledInShutdown { task, .. }
             | What::Blocked { task, .. }
+            | What::WaitingFor { task, .. }
+            | What::TimeoutSet { task, .. }
             | What::Used { task, .. }
             | What::Dropped { task } => Subject::Task(task),
             What::GatherCancelRequested { future, .. }
             | What::GatherCancelRefused { future, .. }
             | What::Gathered { future, .. }
+            | What::Shielded { future, .. }
             | What::GatherFinished { future }
             | What::GatherFailed { future, .. } => Subject::Gather(future),
             What::ShutdownBegan { .. } => Subject::EventLoop,
@@ -203,6 +212,8 @@ pub enum Wake {
     Future(FutureId),
     /// The object that it waits for lets it look again.
     Object(ObjectId),
+    /// What it waits for inside asyncio's library is there.
+    Library,
 }
 
 /// Who asks for a cancellation.
@@ -214,6 +225,8 @@ pub enum Requester {
     Outside,
     /// `run()`, after main has ended.
     Shutdown,
+    /// A timeout of the task itself.
+    Timeout,
     /// The harness, which cuts where it likes.
     Harness,
 }
@@ -294,6 +307,9 @@ mod kind {
     pub const CUT: u8 = 29;
     pub const BLOCKED: u8 = 40;
     pub const USED: u8 = 41;
+    pub const WAITING_FOR: u8 = 42;
+    pub const SHIELDED: u8 = 43;
+    pub const TIMEOUT_SET: u8 = 44;
 }
 
 /// A question and its answer in 32 bytes, and before which event it was put. Apart from the events, so that two runs in
@@ -397,6 +413,7 @@ fn value_bits(value: Value) -> (u32, u64) {
         Value::Handle(future) => (5, u64::from(future.0)),
         Value::Coroutine(instance) => (6, u64::from(instance.0)),
         Value::Call(instance) => (7, u64::from(instance.0)),
+        Value::Timeout(timeout) => (10, u64::from(timeout)),
         Value::List(list) => (8, u64::from(list.0)),
         Value::Error(error) => (9, error_bits(error)),
     }
@@ -414,6 +431,7 @@ fn value_from(event: Event) -> Value {
         7 => Value::Call(InstanceId(id)),
         8 => Value::List(ListId(id)),
         9 => Value::Error(error_from(event)),
+        10 => Value::Timeout(id),
         _ => Value::None,
     }
 }
@@ -425,6 +443,7 @@ fn requester_bits(by: Requester) -> (u32, u32) {
         Requester::Outside => (1, 0),
         Requester::Shutdown => (2, 0),
         Requester::Harness => (3, 0),
+        Requester::Timeout => (4, 0),
     }
 }
 
@@ -433,7 +452,8 @@ fn requester_from(event: Event) -> Requester {
         0 => Requester::Task(TaskId(event.high())),
         1 => Requester::Outside,
         2 => Requester::Shutdown,
-        _ => Requester::Harness,
+        3 => Requester::Harness,
+        _ => Requester::Timeout,
     }
 }
 
@@ -481,6 +501,7 @@ impl Recorder {
                     Wake::Timer => (1, 0),
                     Wake::Future(future) => (2, u64::from(future.0)),
                     Wake::Object(object) => (3, u64::from(object.0)),
+                    Wake::Library => (4, 0),
                 };
                 Event::new(kind::RESUMED, tag, task.0, bits)
             }
@@ -528,6 +549,14 @@ impl Recorder {
                 Event::new(kind::UNHANDLED_IN_SHUTDOWN, 0, task.0, error_bits(error))
             }
             What::Dropped { task } => Event::new(kind::DROPPED, 0, task.0, 0),
+            What::WaitingFor { task, future, until } => {
+                // The small field has 24 bits.
+                Event::new(kind::WAITING_FOR, future.0.min(0xff_ffff), task.0, until.map_or(u64::MAX, |until| until.0))
+            }
+            What::Shielded { future, by, inner } => Event::new(kind::SHIELDED, 0, future.0, pair(by.0, inner.0)),
+            What::TimeoutSet { task, until } => {
+                Event::new(kind::TIMEOUT_SET, 0, task.0, until.map_or(u64::MAX, |until| until.0))
+            }
             What::Blocked { task, operation, object } => {
                 Event::new(kind::BLOCKED, operation as u32, task.0, u64::from(object.0))
             }
@@ -712,7 +741,8 @@ fn decode(event: Event) -> What {
                 0 => Wake::Yield,
                 1 => Wake::Timer,
                 2 => Wake::Future(FutureId(event.low())),
-                _ => Wake::Object(ObjectId(event.low())),
+                3 => Wake::Object(ObjectId(event.low())),
+                _ => Wake::Library,
             };
             What::Resumed { task, by }
         }
@@ -746,6 +776,14 @@ fn decode(event: Event) -> What {
         kind::SHUTDOWN_BEGAN => What::ShutdownBegan { left: event.subject() },
         kind::UNHANDLED_IN_SHUTDOWN => What::UnhandledInShutdown { task, error: error_from(event) },
         kind::DROPPED => What::Dropped { task },
+        kind::WAITING_FOR => {
+            let until = (event.payload != u64::MAX).then_some(Time(event.payload));
+            What::WaitingFor { task, future: FutureId(event.small()), until }
+        }
+        kind::SHIELDED => What::Shielded { future, by, inner: FutureId(event.low()) },
+        kind::TIMEOUT_SET => {
+            What::TimeoutSet { task, until: (event.payload != u64::MAX).then_some(Time(event.payload)) }
+        }
         kind::BLOCKED => {
             let operation = Operation::ALL[event.small() as usize];
             What::Blocked { task, operation, object: ObjectId(event.low()) }
@@ -804,6 +842,13 @@ mod tests {
             What::UnhandledInShutdown { task, error },
             What::Dropped { task },
             What::Resumed { task, by: Wake::Object(ObjectId(2)) },
+            What::Resumed { task, by: Wake::Library },
+            What::WaitingFor { task, future, until: Some(Time(8)) },
+            What::WaitingFor { task, future, until: None },
+            What::Shielded { future, by: TaskId(1), inner: FutureId(2) },
+            What::TimeoutSet { task, until: Some(Time(8)) },
+            What::TimeoutSet { task, until: None },
+            What::CancelRequested { task, by: Requester::Timeout, message: None },
             What::Blocked { task, operation: Operation::Join, object: ObjectId(1) },
             What::Used { task, operation: Operation::Acquire, object: ObjectId(1), count: 7 },
             What::Chose(Choice { bound: 10, answer: 9, chosen: Some(future), ..choice }),

@@ -14,7 +14,7 @@ impl EventLoop<'_> {
     pub(super) fn wait_for_notify(&mut self, task: TaskId, used: Use) -> Progress {
         let lock = self.part(used.object);
         if self.object(lock).value == 0 {
-            return Some(Err(self.refuse(ErrorType::RUNTIME_ERROR, "cannot wait on un-acquired lock")));
+            return Some(Err(self.python_error(ErrorType::RUNTIME_ERROR, "cannot wait on un-acquired lock")));
         }
         _ = self.release_lock(lock);
         let waiter = self.block(task, used);
@@ -69,7 +69,7 @@ impl EventLoop<'_> {
 
     pub(super) fn notify(&mut self, condition: ObjectId, count: i64) -> Result<Value, Error> {
         if self.object(self.part(condition)).value == 0 {
-            return Err(self.refuse(ErrorType::RUNTIME_ERROR, "cannot notify on un-acquired lock"));
+            return Err(self.python_error(ErrorType::RUNTIME_ERROR, "cannot notify on un-acquired lock"));
         }
         let mut left = count;
         for at in 0..self.object(condition).waiters.len() {

@@ -54,7 +54,7 @@ impl EventLoop<'_> {
 
     pub(super) fn release_lock(&mut self, lock: ObjectId) -> Result<Value, Error> {
         if self.object(lock).value == 0 {
-            return Err(self.refuse(ErrorType::RUNTIME_ERROR, "Lock is not acquired."));
+            return Err(self.python_error(ErrorType::RUNTIME_ERROR, "Lock is not acquired."));
         }
         self.object_mut(lock).value = 0;
         self.wake_first_of_lock(lock);

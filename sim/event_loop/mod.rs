@@ -23,25 +23,31 @@ mod cut;
 mod event;
 mod future;
 mod gather;
+mod library;
 mod lock;
 mod object;
 mod queue;
 mod running;
 mod semaphore;
+mod shield;
 mod shutdown;
 mod task;
+mod timeout;
 mod timers;
 mod wait;
+mod wait_for;
 
 use std::hash::{Hash as _, Hasher};
 
 use cut::Cutting;
 use future::{Callback, Future, Futures, Owner};
 use gather::Gather;
-use object::Object;
+use object::{Object, Waiter};
 use running::Running;
+use shield::Shield;
 use shutdown::Phase;
 use task::Task;
+use timeout::Deadline;
 use timers::Timers;
 use wait::Wait;
 
@@ -91,6 +97,8 @@ pub struct EventLoop<'p> {
     gathers: Vec<Gather>,
     waits: Vec<Wait>,
     objects: Vec<Object>,
+    deadlines: Vec<Deadline>,
+    shields: Vec<Shield>,
     memory: Memory,
     phase: Phase,
     /// Whether the loop stops at the end of this turn.
@@ -112,6 +120,12 @@ enum Handle {
     GatherChild { gather: u32, child: FutureId },
     /// A `wait` counts one of its futures.
     WaitChild { wait: u32, child: FutureId },
+    /// A waiter inside asyncio's library is done, unless it is already.
+    Release(Waiter),
+    /// What is shielded is done.
+    ShieldInner(u32),
+    /// A shield is done.
+    ShieldOuter(u32),
     /// `run_until_complete` is told that its future is done.
     Stop,
     /// The task that does nothing in one of `run()`'s last rounds.
@@ -123,6 +137,8 @@ enum Handle {
 enum Timer {
     /// The sleep, or the timeout of the wait, that a task began as its `serial`-th; older ones are cancelled.
     Own { task: TaskId, serial: u32 },
+    /// A deadline of the library's, unless it has been set anew since.
+    Deadline { deadline: u32, serial: u32 },
     /// A cancellation from outside: an index into the program's.
     OutsideCancel(u32),
 }
@@ -156,6 +172,8 @@ impl<'p> EventLoop<'p> {
             gathers: Vec::new(),
             waits: Vec::new(),
             objects: object::make_all(program),
+            deadlines: Vec::new(),
+            shields: Vec::new(),
             memory: Memory::default(),
             phase: Phase::Main,
             stopping: false,
@@ -184,6 +202,8 @@ impl<'p> EventLoop<'p> {
         self.gathers.clear();
         self.waits.clear();
         self.reset_objects();
+        self.deadlines.clear();
+        self.shields.clear();
         self.memory.reset(self.program);
         self.phase = Phase::Main;
         self.stopping = false;
@@ -194,6 +214,9 @@ impl<'p> EventLoop<'p> {
         }
         let main = self.create_task(InstanceId::MAIN, TaskId::MAIN);
         self.futures.add_callback(main, Callback::Stop);
+        for _ in self.program.bare_futures() {
+            self.futures.add(Owner::Nobody);
+        }
     }
 
     /// What happened so far, in order.
@@ -262,6 +285,7 @@ impl<'p> EventLoop<'p> {
     fn is_cancelled(&self, timer: Timer) -> bool {
         match timer {
             Timer::Own { task, serial } => self.tasks[task.index()].own_serial != serial,
+            Timer::Deadline { deadline, serial } => self.is_deadline_off(deadline, serial),
             Timer::OutsideCancel(_) => false,
         }
     }
@@ -294,6 +318,7 @@ impl<'p> EventLoop<'p> {
     fn whose(&self, timer: Timer) -> FutureId {
         let task = match timer {
             Timer::Own { task, .. } => task,
+            Timer::Deadline { deadline, .. } => self.whose_deadline(deadline),
             Timer::OutsideCancel(at) => {
                 let victim = self.program.outside_cancels[at as usize].victim;
                 return self.memory.newest(victim).unwrap_or(self.tasks[0].future);
@@ -344,6 +369,8 @@ impl<'p> EventLoop<'p> {
             Handle::Fire(timer) => self.whose(timer),
             Handle::GatherChild { gather, .. } => self.gathers[gather as usize].future,
             Handle::WaitChild { wait, .. } => self.tasks[self.waits[wait as usize].task.index()].future,
+            Handle::Release(waiter) => self.tasks[waiter.task.index()].future,
+            Handle::ShieldInner(shield) | Handle::ShieldOuter(shield) => self.shields[shield as usize].outer,
             Handle::Stop | Handle::ShutdownRound => self.tasks[0].future,
         }
     }
@@ -368,6 +395,7 @@ impl<'p> EventLoop<'p> {
             }
             Handle::Fire(timer) if self.is_cancelled(timer) => {}
             Handle::Fire(Timer::Own { task, .. }) => self.own_timer_fired(task),
+            Handle::Fire(Timer::Deadline { deadline, .. }) => self.deadline_passed(deadline),
             Handle::Fire(Timer::OutsideCancel(at)) => {
                 let cancel = self.program.outside_cancels[at as usize];
                 if let Some(victim) = self.memory.newest(cancel.victim) {
@@ -379,6 +407,9 @@ impl<'p> EventLoop<'p> {
             }
             Handle::GatherChild { gather, child } => self.count_gather_child(gather, child),
             Handle::WaitChild { wait, child } => self.count_wait_child(wait, child),
+            Handle::Release(waiter) => _ = self.wake(waiter),
+            Handle::ShieldInner(shield) => self.shield_inner_done(shield),
+            Handle::ShieldOuter(shield) => self.shield_outer_done(shield),
             Handle::Stop => self.stopping = true,
             Handle::ShutdownRound => self.ready.push(Handle::Stop),
         }
@@ -411,6 +442,9 @@ fn handle_for(callback: Callback, future: FutureId) -> Handle {
         Callback::Wake(task) => Handle::Wakeup(task),
         Callback::Gather(gather) => Handle::GatherChild { gather, child: future },
         Callback::Wait(wait) => Handle::WaitChild { wait, child: future },
+        Callback::Release(waiter) => Handle::Release(waiter),
+        Callback::ShieldInner(shield) => Handle::ShieldInner(shield),
+        Callback::ShieldOuter(shield) => Handle::ShieldOuter(shield),
         Callback::Stop => Handle::Stop,
     }
 }
@@ -460,6 +494,7 @@ impl Machine for EventLoop<'_> {
         let mut hasher = KeyHasher(twox_hash::XxHash3_128::new());
         (self.outcome, self.now, &self.batch[self.batch_next..], &self.ready, self.stopping).hash(&mut hasher);
         (self.timers.in_order(), &self.tasks, &self.gathers, &self.waits, &self.objects, self.phase).hash(&mut hasher);
+        (&self.deadlines, &self.shields).hash(&mut hasher);
         self.cutting.hash(&mut hasher);
         self.futures.hash_state(&mut hasher);
         self.memory.hash(&mut hasher);

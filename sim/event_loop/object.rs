@@ -7,10 +7,11 @@
 
 use std::collections::VecDeque;
 
-use super::task::{Call, Own, Progress, WaitsFor};
+use super::library::Call;
+use super::task::{Own, Progress, WaitsFor};
 use super::{EventLoop, Handle};
 use crate::id::{ObjectId, TaskId};
-use crate::program::{Error, ErrorType, Inquiry, Make, Operation, Program, Value};
+use crate::program::{Error, Inquiry, Make, Operation, Program, Value};
 use crate::trace::What;
 
 /// A lock, event, semaphore, condition or queue.
@@ -36,8 +37,8 @@ pub(super) struct Object {
 /// cancelled any more, wherever it still stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Waiter {
-    task: TaskId,
-    serial: u32,
+    pub(super) task: TaskId,
+    pub(super) serial: u32,
 }
 
 /// A step that uses an object and is not over.
@@ -141,6 +142,7 @@ impl EventLoop<'_> {
             (Operation::GetNowait, _) => Some(self.get_nowait(object)),
             (Operation::TaskDone, _) => Some(self.task_done(object)),
             (Operation::Join, _) => self.join_queue(task, used),
+            (Operation::SetResult | Operation::SetException, _) => unreachable!("a future is settled, not used"),
         };
         if let Some(Err(error)) = progress {
             // What does not have to wait for its error has made it itself.
@@ -261,12 +263,6 @@ impl EventLoop<'_> {
     /// Wakes the first of an object's waiters that is pending, if there is one, and leaves all where they are.
     pub(super) fn wake_first_pending(&mut self, object: ObjectId) -> bool {
         (0..self.object(object).waiters.len()).any(|at| self.wake(self.object(object).waiters[at]))
-    }
-
-    /// An error of Python's own.
-    pub(super) fn refuse(&mut self, ty: ErrorType, message: &str) -> Error {
-        let message = (!message.is_empty()).then(|| self.memory.texts().intern(message));
-        Error { ty, message }
     }
 }
 

@@ -38,7 +38,7 @@ impl EventLoop<'_> {
 
     pub(super) fn put_nowait(&mut self, queue: ObjectId, item: Value) -> Result<Value, Error> {
         if self.is_full(queue) {
-            return Err(self.refuse(ErrorType::QUEUE_FULL, ""));
+            return Err(self.python_error(ErrorType::QUEUE_FULL, ""));
         }
         let state = self.object_mut(queue);
         state.items.push_back(item);
@@ -69,7 +69,7 @@ impl EventLoop<'_> {
 
     pub(super) fn get_nowait(&mut self, queue: ObjectId) -> Result<Value, Error> {
         let Some(item) = self.object_mut(queue).items.pop_front() else {
-            return Err(self.refuse(ErrorType::QUEUE_EMPTY, ""));
+            return Err(self.python_error(ErrorType::QUEUE_EMPTY, ""));
         };
         self.wake_next(queue, |object| &mut object.putters);
         Ok(item)
@@ -77,7 +77,7 @@ impl EventLoop<'_> {
 
     pub(super) fn task_done(&mut self, queue: ObjectId) -> Result<Value, Error> {
         let Some(left) = self.object(queue).value.checked_sub(1) else {
-            return Err(self.refuse(ErrorType::VALUE_ERROR, "task_done() called too many times"));
+            return Err(self.python_error(ErrorType::VALUE_ERROR, "task_done() called too many times"));
         };
         self.object_mut(queue).value = left;
         if left == 0 {

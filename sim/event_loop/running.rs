@@ -105,8 +105,19 @@ impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
     fn instance_of(&self, future: FutureId) -> Option<InstanceId> {
         match self.event_loop.futures[future].owner {
             Owner::Task(task) => Some(self.event_loop.tasks[task.index()].instance),
-            Owner::Gather(_) => None,
+            _ => None,
         }
+    }
+
+    fn cancelling(&self, future: FutureId) -> Option<u32> {
+        match self.event_loop.futures[future].owner {
+            Owner::Task(task) => Some(self.event_loop.tasks[task.index()].cancels),
+            _ => None,
+        }
+    }
+
+    fn expired(&self, timeout: u32) -> bool {
+        self.event_loop.is_expired(timeout)
     }
 
     fn inquire(&self, object: ObjectId, inquiry: Inquiry) -> Value {

@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of what a step computes: frames do that.
 
-use super::object::Use;
+use super::library::Call;
 use super::{Callback, EventLoop, Future, Handle, Owner, Running, Timer, future};
 use crate::choice::{Choices, Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, ObjectId, TaskId, TextId};
@@ -27,20 +27,14 @@ pub(super) struct Task {
     pub(super) must_cancel: bool,
     /// Whether somebody has asked for a cancellation that the task has not seen yet.
     pub(super) cancel_requested: bool,
+    /// How many cancellations it was asked for and has not taken back: `cancelling()`.
+    pub(super) cancels: u32,
     /// The coroutine of asyncio's own that the innermost coroutine awaits.
     pub(super) call: Call,
     pub(super) started: bool,
     /// Whether a cancellation has been raised in it.
     pub(super) was_cancelled: bool,
     itself: AwaitOfItself,
-}
-
-/// A coroutine of asyncio's own, where it has stopped to wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Call {
-    None,
-    /// Of a lock, a queue, and the like.
-    Use(Use),
 }
 
 /// What a coroutine of asyncio's own has come to; nothing while it waits.
@@ -67,6 +61,8 @@ pub(super) enum WaitsFor {
     Wait(u32),
     /// Its waiter in the queue of an object.
     Object(ObjectId),
+    /// A waiter inside asyncio's library.
+    Library,
     /// A task or a gather.
     Future(FutureId),
 }
@@ -93,6 +89,7 @@ impl EventLoop<'_> {
             own_serial: 0,
             must_cancel: false,
             cancel_requested: false,
+            cancels: 0,
             call: Call::None,
             started: false,
             was_cancelled: false,
@@ -142,6 +139,7 @@ impl EventLoop<'_> {
             _ if is_cancelled => {}
             WaitsFor::Sleep => self.recorder.record(What::Resumed { task, by: Wake::Timer }),
             WaitsFor::Future(future) => self.recorder.record(What::Resumed { task, by: Wake::Future(future) }),
+            WaitsFor::Library => self.recorder.record(What::Resumed { task, by: Wake::Library }),
             WaitsFor::Object(object) => self.recorder.record(What::Resumed { task, by: Wake::Object(object) }),
             // `WaitReturned` tells it.
             WaitsFor::Wait(_) => {}
@@ -173,15 +171,6 @@ impl EventLoop<'_> {
         }
     }
 
-    /// What the task's call waited for is there, or will not be.
-    #[cold]
-    fn go_on_with_call(&mut self, task: TaskId, input: Result<Value, Error>) -> Progress {
-        match std::mem::replace(&mut self.tasks[task.index()].call, Call::None) {
-            Call::None => Some(input),
-            Call::Use(used) => self.go_on_using(task, used, input),
-        }
-    }
-
     /// Goes on with a task whose innermost coroutine is another one now. Apart from the common case, which is that
     /// there is but one.
     #[cold]
@@ -206,7 +195,7 @@ impl EventLoop<'_> {
             Next::Sleep { min, max } => self.sleep(task, min, max, choices),
             Next::Await(future) => return self.await_future(task, future),
             Next::Wait { over, timeout, return_when } => self.begin_wait(task, over, timeout, return_when),
-            Next::Use { operation, object, value } => return self.use_object(task, operation, object, value),
+            Next::Library(call) => return self.call_library(task, call),
             Next::Call(instance) => {
                 self.tasks[task.index()].frame = self.memory.open(self.program, instance, Some(frame));
                 self.recorder.record(What::Called { task, instance });

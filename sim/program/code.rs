@@ -230,6 +230,59 @@ pub enum Op {
         /// Where the result goes.
         into: Option<Local>,
     },
+    /// `future.set_exception(TYPE(…))`
+    SetException {
+        /// The future: the slot holds its number among the objects.
+        object: Slot,
+        /// The class.
+        ty: ErrorType,
+        /// Its argument.
+        message: Option<Text>,
+    },
+    /// `await asyncio.wait_for(…)`, where that is a coroutine of its own.
+    WaitFor {
+        /// A handle, or a coroutine, which becomes a task.
+        what: ExprId,
+        /// How long, in nanoseconds.
+        timeout: Slot,
+        /// Where the result goes.
+        into: Option<Local>,
+    },
+    /// `asyncio.shield(…)`
+    Shield {
+        /// A handle, or a coroutine, which becomes a task.
+        what: ExprId,
+        /// Where the future goes.
+        into: Option<Local>,
+    },
+    /// `task.uncancel()`
+    Uncancel {
+        /// The task.
+        what: ExprId,
+        /// Where what is left goes.
+        into: Option<Local>,
+    },
+    /// Enters `asyncio.timeout(…)`.
+    EnterTimeout {
+        /// How long, in nanoseconds; nothing is for ever.
+        length: Option<Slot>,
+        /// Where the timeout goes.
+        into: Local,
+    },
+    /// `timeout.reschedule(…)`
+    Reschedule {
+        /// The timeout.
+        what: ExprId,
+        /// How long from now on, in nanoseconds.
+        length: Option<Slot>,
+    },
+    /// Leaves what was entered.
+    Leave {
+        /// What was entered.
+        manager: Local,
+        /// The error with which its block has ended.
+        error: Option<Local>,
+    },
 }
 
 /// What happens at a point.

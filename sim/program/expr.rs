@@ -88,6 +88,10 @@ pub enum Attribute {
     Result,
     /// `t.exception()`, which raises if the task was cancelled
     Exception,
+    /// `t.cancelling()`
+    Cancelling,
+    /// `timeout.expired()`
+    Expired,
     /// The task's name
     Name,
     /// The class of an error

@@ -14,8 +14,8 @@ use crate::trace::What;
 use super::memory::Frame;
 use super::show::{DEEPEST_LIST, Lookup, display, text_of};
 use super::{
-    Attribute, Body, Comparison, Error, ErrorType, Expr, ExprId, FrameId, Inquiry, Local, Memory, Op, Operation, Piece,
-    Place, Program, ReturnWhen, Slot, Strike, Text, Value,
+    Attribute, Body, Comparison, Error, ErrorType, Expr, ExprId, FrameId, Inquiry, Library, Local, Memory, Op,
+    Operation, Piece, Place, Program, ReturnWhen, Slot, Strike, Text, Value,
 };
 
 /// What a frame does next, as far as its machine is concerned.
@@ -42,15 +42,8 @@ pub enum Next {
     },
     /// It runs a coroutine in place, and is resumed with what that returns.
     Call(InstanceId),
-    /// It uses an object, and is resumed with what that gives it.
-    Use {
-        /// What it does.
-        operation: Operation,
-        /// With what.
-        object: ObjectId,
-        /// What is put, or how many are notified.
-        value: Value,
-    },
+    /// It calls asyncio's library, and is resumed with what that gives.
+    Library(Library),
     /// It returned.
     Returned(Value),
     /// It raised.
@@ -134,6 +127,10 @@ pub trait Effects {
     fn instance_of(&self, future: FutureId) -> Option<InstanceId>;
     /// What an object says of itself.
     fn inquire(&self, object: ObjectId, inquiry: Inquiry) -> Value;
+    /// `task.cancelling()`; nothing for what is no task.
+    fn cancelling(&self, future: FutureId) -> Option<u32>;
+    /// `timeout.expired()`
+    fn expired(&self, timeout: u32) -> bool;
 }
 
 /// What a machine's values name is in its memory.
@@ -303,7 +300,12 @@ impl<R: Effects> Run<'_, R> {
     /// Takes what the frame is resumed with to the operation that waited for it.
     fn bind_input(&mut self, op: &Op, value: Value) {
         match *op {
-            Op::Await { into: Some(local), .. } | Op::Use { into: Some(local), .. } => self.bind(local, value),
+            Op::Await { into: Some(local), .. }
+            | Op::Use { into: Some(local), .. }
+            | Op::WaitFor { into: Some(local), .. }
+            | Op::Shield { into: Some(local), .. }
+            | Op::Uncancel { into: Some(local), .. }
+            | Op::EnterTimeout { into: local, .. } => self.bind(local, value),
             Op::Wait { done, pending, .. } => {
                 let Value::List(ListId(id)) = value else { unreachable!("a wait gives lists") };
                 if let Some(local) = done {
@@ -451,10 +453,54 @@ impl<R: Effects> Run<'_, R> {
             Op::Use { operation, object, value, .. } => {
                 let value = value.map_or(Ok(Value::None), |value| self.eval(value))?;
                 let object = object_in(self.consts, object);
-                return Ok(Flow::Out(Next::Use { operation, object, value }));
+                return self.library(match operation {
+                    Operation::SetResult => Library::Settle(self.program.bare_future(object), Ok(value)),
+                    _ => Library::Use { operation, object, value },
+                });
+            }
+            Op::SetException { object, ty, message } => {
+                let message = message.map(|text| self.text(text)).transpose()?;
+                let future = self.program.bare_future(object_in(self.consts, object));
+                return self.library(Library::Settle(future, Err(Error { ty, message })));
+            }
+            Op::WaitFor { what, timeout, .. } => {
+                let what = self.eval(what)?;
+                let future = self.start(what)?;
+                return self.library(Library::WaitFor { future, timeout: nanos(self.consts, timeout) });
+            }
+            Op::Shield { what, .. } => {
+                let what = self.eval(what)?;
+                let future = self.start(what)?;
+                return self.library(Library::Shield(future));
+            }
+            Op::Uncancel { what, .. } => {
+                let Value::Handle(future) = self.eval(what)? else {
+                    return Err(self.error(ErrorType::ATTRIBUTE_ERROR, "this has no attribute 'uncancel'"));
+                };
+                return self.library(Library::Uncancel(future));
+            }
+            Op::EnterTimeout { length, .. } => {
+                return self.library(Library::EnterTimeout(length.map(|length| nanos(self.consts, length))));
+            }
+            Op::Reschedule { what, length } => {
+                let Value::Timeout(timeout) = self.eval(what)? else {
+                    return Err(self.error(ErrorType::ATTRIBUTE_ERROR, "this has no attribute 'reschedule'"));
+                };
+                return self.library(Library::Reschedule(timeout, length.map(|length| nanos(self.consts, length))));
+            }
+            Op::Leave { manager, error } => {
+                let error = error.map(|local| match self.local(local) {
+                    Value::Error(error) => error,
+                    other => unreachable!("a guard keeps errors, not {other:?}"),
+                });
+                return self.library(Library::Leave(self.local(manager), error));
             }
         }
         Ok(Flow::On)
+    }
+
+    fn library(&mut self, call: Library) -> Result<Flow, Error> {
+        Ok(Flow::Out(Next::Library(call)))
     }
 
     /// Lets strike what the scenario has in store for this point.
@@ -811,6 +857,12 @@ impl<R: Effects> Run<'_, R> {
             (Attribute::Exception, Value::Handle(future), _) => {
                 return self.rt.exception(future).map_err(|error| self.raised(error));
             }
+            (Attribute::Cancelling, Value::Handle(future), _) => {
+                if let Some(count) = self.rt.cancelling(future) {
+                    return Ok(Value::Int(i64::from(count)));
+                }
+            }
+            (Attribute::Expired, Value::Timeout(timeout), _) => return Ok(Value::Bool(self.rt.expired(timeout))),
             (Attribute::Type, Value::Error(error), _) => {
                 let name = self.program.error_types.name(error.ty);
                 return Ok(Value::Text(self.rt.memory().texts.intern(name)));

@@ -10,6 +10,7 @@
 mod code;
 mod expr;
 mod frame;
+mod library;
 mod memory;
 mod object;
 mod pattern;
@@ -23,15 +24,16 @@ mod value;
 pub use code::{Action, Body, Cuts, Failure, Guard, Local, Op, OutsideCancel, Place, ReturnWhen, Slot, Strike, Text};
 pub use expr::{Attribute, Comparison, Expr, ExprId};
 pub use frame::{Effects, FutureState, Next, resume};
+pub use library::Library;
 pub use memory::{FrameId, Memory};
 pub use object::{Inquiry, Make, Object, Operation};
 pub use pattern::Pattern;
-pub use profile::{GatherDone, Messages, Profile, Semaphores};
+pub use profile::{GatherDone, Messages, Profile, Semaphores, WaitFor};
 pub use show::{Lookup, display, push_printable, quote, repr};
 pub use text::{Padding, Piece, Side, Texts};
 pub use value::{Error, ErrorType, ErrorTypes, Value};
 
-use crate::id::{InstanceId, TextId};
+use crate::id::{FutureId, InstanceId, ObjectId, TextId};
 use crate::time::Nanos;
 
 /// A whole scenario under one strategy, ready to run on any machine.
@@ -148,6 +150,17 @@ impl Program {
     /// The constant in `slot` of an instance.
     pub fn constant(&self, id: InstanceId, slot: Slot) -> Value {
         self.consts[(self.instances[id.index()].consts + slot.0) as usize]
+    }
+
+    /// The declared futures, in creation order: main's future is number 0, and these follow.
+    pub fn bare_futures(&self) -> impl Iterator<Item = &Object> {
+        self.objects.iter().filter(|object| object.make == Make::Future)
+    }
+
+    /// The future that an object is.
+    pub fn bare_future(&self, object: ObjectId) -> FutureId {
+        let before = self.objects[..object.index()].iter().filter(|other| other.make == Make::Future);
+        FutureId(1 + before.count() as u32)
     }
 
     /// What an instance is called.

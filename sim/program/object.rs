@@ -24,6 +24,8 @@ pub enum Make {
     Condition,
     /// `Queue(maxsize=n)`; 0 is no limit.
     Queue(u32),
+    /// `loop.create_future()`: it can be awaited, cancelled and asked like a task.
+    Future,
 }
 
 impl Make {
@@ -35,6 +37,7 @@ impl Make {
             Make::Semaphore(_) => "Semaphore",
             Make::Condition => "Condition",
             Make::Queue(_) => "Queue",
+            Make::Future => "Future",
         }
     }
 
@@ -45,6 +48,7 @@ impl Make {
             Make::Lock | Make::Semaphore(_) => &[Acquire, Release],
             Make::Event => &[Wait, Set, Clear],
             Make::Condition => &[Acquire, Release, Wait, Notify, NotifyAll],
+            Make::Future => &[SetResult, SetException],
             Make::Queue(_) => &[Put, PutNowait, Get, GetNowait, TaskDone, Join],
         }
     }
@@ -54,6 +58,7 @@ impl Make {
         match self {
             Make::Lock | Make::Semaphore(_) | Make::Condition => &[("locked", Inquiry::Locked)],
             Make::Event => &[("is_set", Inquiry::IsSet)],
+            Make::Future => &[],
             Make::Queue(_) => &[("qsize", Inquiry::Size), ("empty", Inquiry::Empty), ("full", Inquiry::Full)],
         }
     }
@@ -108,6 +113,10 @@ operations! {
     TaskDone = "task_done";
     /// `await queue.join()`
     Join = "join";
+    /// `future.set_result(value)`
+    SetResult = "set_result";
+    /// `future.set_exception(error)`
+    SetException = "set_exception";
 }
 
 /// What an expression asks of an object.

@@ -23,6 +23,13 @@ pub struct Profile {
     pub gather_done: GatherDone,
     /// Whether `wait` makes tasks out of coroutines; from 3.11 on it raises `TypeError`.
     pub wait_takes_coroutines: bool,
+    /// Which of its three ways `wait_for` goes.
+    pub wait_for: WaitFor,
+    /// Whether there are `asyncio.timeout`, `Task.uncancel` and `Task.cancelling`; and asyncio's `TimeoutError` is
+    /// Python's own then.
+    pub has_timeouts: bool,
+    /// Whether `uncancel` takes back a cancellation that nothing was told of yet, when it was the last one.
+    pub uncancel_takes_back: bool,
     /// Which of its four ways a semaphore goes.
     pub semaphores: Semaphores,
     /// Whether an error that leaves `Condition.wait` notifies another waiter in place of the one that it hits, and is
@@ -53,6 +60,17 @@ pub enum GatherDone {
     Inline,
 }
 
+/// How `wait_for` waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitFor {
+    /// For a task of its own, which it cancels and waits for; once it has timed out nothing that the task comes to counts.
+    TimeoutWins,
+    /// The same, but what the task comes to in spite of its cancellation counts.
+    ResultWins,
+    /// In place, within a `timeout`.
+    InPlace,
+}
+
 /// How `Semaphore.acquire` waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Semaphores {
@@ -74,6 +92,7 @@ impl Profile {
             name: "3.8",
             checked_against: "3.8.18",
             messages: Messages::None,
+            wait_for: WaitFor::TimeoutWins,
             semaphores: Semaphores::Barging,
             shutdown_rounds: 1,
             ..Profile::BEFORE_3_11
@@ -90,11 +109,13 @@ impl Profile {
             checked_against: "3.11.7",
             messages: Messages::FirstTaker,
             wait_takes_coroutines: false,
+            has_timeouts: true,
             ..Profile::BEFORE_3_11
         },
         Profile {
             name: "3.12",
             checked_against: "3.12.1",
+            uncancel_takes_back: false,
             semaphores: Semaphores::HandedOver,
             conditions_pass_notify_on: false,
             ..Profile::NEWEST
@@ -109,6 +130,9 @@ impl Profile {
         messages: Messages::FirstTaker,
         gather_done: GatherDone::Inline,
         wait_takes_coroutines: false,
+        wait_for: WaitFor::InPlace,
+        has_timeouts: true,
+        uncancel_takes_back: true,
         semaphores: Semaphores::HandedOverToAll,
         conditions_pass_notify_on: true,
         shutdown_rounds: 2,
@@ -120,6 +144,9 @@ impl Profile {
         messages: Messages::DroppedAtTask,
         gather_done: GatherDone::Queued,
         wait_takes_coroutines: true,
+        wait_for: WaitFor::ResultWins,
+        has_timeouts: false,
+        uncancel_takes_back: false,
         semaphores: Semaphores::HandedOver,
         conditions_pass_notify_on: false,
         shutdown_rounds: 2,

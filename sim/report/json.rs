@@ -113,6 +113,9 @@ enum Event<'a> {
     ShutdownBegan { left: u32 },
     UnhandledInShutdown { error: Error<'a> },
     Dropped,
+    Shielded { by: String, inner: Named },
+    WaitingFor { on: Named, until_ns: Option<u64> },
+    TimeoutSet { until_ns: Option<u64> },
     Blocked { object: String, operation: &'static str },
     Used { object: String, operation: &'static str, count: u32 },
     Chose { kind: &'static str, bound: u64, answer: u64, chosen: Option<String> },
@@ -124,6 +127,7 @@ enum After {
     Yield,
     Timer,
     Object(String),
+    Library,
     #[serde(untagged)]
     Future(Named),
 }
@@ -134,6 +138,7 @@ enum By {
     Task(String),
     Outside,
     Shutdown,
+    Timeout,
     Harness,
 }
 
@@ -202,6 +207,11 @@ fn event<'a>(names: &Names<'a>, what: What) -> Event<'a> {
         What::ShutdownBegan { left } => Event::ShutdownBegan { left },
         What::UnhandledInShutdown { error, .. } => Event::UnhandledInShutdown { error: self::error(names, error) },
         What::Dropped { .. } => Event::Dropped,
+        What::Shielded { by, inner, .. } => Event::Shielded { by: names.maker(by), inner: names.future(inner) },
+        What::WaitingFor { future, until, .. } => {
+            Event::WaitingFor { on: names.future(future), until_ns: until.map(|until| until.0) }
+        }
+        What::TimeoutSet { until, .. } => Event::TimeoutSet { until_ns: until.map(|until| until.0) },
         What::Blocked { operation, object, .. } => {
             Event::Blocked { object: names.object(object), operation: operation.method() }
         }
@@ -220,6 +230,7 @@ fn after(names: &Names<'_>, by: Wake) -> After {
         Wake::Yield => After::Yield,
         Wake::Timer => After::Timer,
         Wake::Future(future) => After::Future(names.future(future)),
+        Wake::Library => After::Library,
         Wake::Object(object) => After::Object(names.object(object)),
     }
 }
@@ -229,6 +240,7 @@ fn requester(names: &Names<'_>, by: Requester) -> By {
         Requester::Task(task) => By::Task(names.task(task)),
         Requester::Outside => By::Outside,
         Requester::Shutdown => By::Shutdown,
+        Requester::Timeout => By::Timeout,
         Requester::Harness => By::Harness,
     }
 }

@@ -24,6 +24,7 @@ pub(super) struct Names<'a> {
     /// How many tasks each instance has had.
     counts: Vec<u32>,
     gathers: u32,
+    shields: u32,
 }
 
 /// What there is to know of a task.
@@ -57,6 +58,10 @@ enum Future {
     Task(TaskId),
     /// Its number, from 1, and how many children it was made for.
     Gather(u32, u32),
+    /// A shield's number, from 1.
+    Shield(u32),
+    /// One that the file declares, by its number among the objects.
+    Declared(u32),
 }
 
 /// A task by its name, or a gather by its number.
@@ -65,13 +70,16 @@ enum Future {
 pub(super) enum Named {
     Task(String),
     Gather(u32),
+    Shield(u32),
+    Future(String),
 }
 
 impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Named::Task(name) => f.write_str(name),
+            Named::Task(name) | Named::Future(name) => f.write_str(name),
             Named::Gather(number) => write!(f, "gather {number}"),
+            Named::Shield(number) => write!(f, "shield {number}"),
         }
     }
 }
@@ -81,7 +89,10 @@ impl<'a> Names<'a> {
         let mut counts = vec![0; program.instances.len()];
         counts[InstanceId::MAIN.index()] = 1;
         let main = Task { instance: InstanceId::MAIN, ordinal: 1, doing: Some(Doing::Starting) };
-        Names { program, trace, tasks: vec![main], futures: vec![Future::Task(TaskId::MAIN)], counts, gathers: 0 }
+        let declared = (0..).zip(&program.objects).filter(|(_, object)| object.make == Make::Future);
+        let declared = declared.map(|(at, _)| Future::Declared(at));
+        let futures = std::iter::once(Future::Task(TaskId::MAIN)).chain(declared).collect();
+        Names { program, trace, tasks: vec![main], futures, counts, gathers: 0, shields: 0 }
     }
 
     /// Takes one more event in.
@@ -98,6 +109,11 @@ impl<'a> Names<'a> {
                 self.gathers += 1;
                 self.futures.push(Future::Gather(self.gathers, children));
             }
+            What::Shielded { future, .. } => {
+                debug_assert_eq!(future.index(), self.futures.len(), "futures are numbered in creation order");
+                self.shields += 1;
+                self.futures.push(Future::Shield(self.shields));
+            }
             What::Started { task }
             | What::Yielded { task }
             | What::Resumed { task, .. }
@@ -105,6 +121,7 @@ impl<'a> Names<'a> {
             | What::CancelDelivered { task, .. } => self.set(task, Some(Doing::Running)),
             What::Awaited { task, future } => self.set(task, Some(Doing::Awaiting(future))),
             What::Waited { task, count, .. } => self.set(task, Some(Doing::Waiting(count))),
+            What::WaitingFor { task, future, .. } => self.set(task, Some(Doing::Awaiting(future))),
             What::Blocked { task, operation, object } => self.set(task, Some(Doing::Blocked(operation, object))),
             What::Finished { task, .. }
             | What::Failed { task, .. }
@@ -152,6 +169,8 @@ impl<'a> Names<'a> {
         match self.futures.get(future.index()) {
             Some(&Future::Task(task)) => Named::Task(self.task(task)),
             Some(&Future::Gather(number, _)) => Named::Gather(number),
+            Some(&Future::Shield(number)) => Named::Shield(number),
+            Some(&Future::Declared(at)) => Named::Future(self.object(ObjectId(at))),
             None => Named::Task(format!("future {}", future.0)),
         }
     }

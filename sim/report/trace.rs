@@ -76,11 +76,15 @@ fn sentence(names: &Names<'_>, what: What) -> String {
         What::Resumed { by: Wake::Yield, .. } => "resumed: it had yielded".to_owned(),
         What::Resumed { by: Wake::Timer, .. } => "resumed: its sleep is over".to_owned(),
         What::Resumed { by: Wake::Future(future), .. } => format!("resumed: {} is done", names.future(future)),
+        What::Resumed { by: Wake::Library, .. } => "resumed".to_owned(),
         What::Resumed { by: Wake::Object(object), .. } => format!("resumed: {} wakes it", names.object(object)),
         What::CancelRequested { by, message, .. } | What::GatherCancelRequested { by, message, .. } => {
             format!("cancel() by {}: accepted{}", requester(names, by), with_message(names, message))
         }
         What::CancelRefused { by, since, .. } => {
+            format!("cancel() by {}: refused, {}", requester(names, by), done_since(since))
+        }
+        What::GatherCancelRefused { future, by, since } if names.children(future).is_none() => {
             format!("cancel() by {}: refused, {}", requester(names, by), done_since(since))
         }
         What::GatherCancelRefused { by, since, .. } => {
@@ -101,7 +105,19 @@ fn sentence(names: &Names<'_>, what: What) -> String {
         What::Gathered { by, children, .. } => {
             format!("created by {}: {}", names.maker(by), counted_children(children))
         }
+        What::GatherFinished { future } if names.children(future).is_none() => "is done: it has a result".to_owned(),
         What::GatherFinished { .. } => "is done: it has every result".to_owned(),
+        What::Shielded { by, inner, .. } => {
+            format!("created by {}: it shields {}", names.maker(by), names.future(inner))
+        }
+        What::WaitingFor { future, until: Some(until), .. } => {
+            format!("awaits wait_for() on {}, until {until} at the latest", names.future(future))
+        }
+        What::WaitingFor { future, until: None, .. } => {
+            format!("wait_for() has cancelled {} and waits for it", names.future(future))
+        }
+        What::TimeoutSet { until: Some(until), .. } => format!("timeout set to {until}"),
+        What::TimeoutSet { until: None, .. } => "timeout set to never".to_owned(),
         What::WaitReturned { done, pending, timed_out, .. } => {
             let why = if timed_out { "timed out" } else { "returned" };
             format!("resumed: wait() {why} with {done} done, {pending} pending")
@@ -133,7 +149,9 @@ fn object_state(make: Make, operation: Operation, count: u32) -> String {
         (Make::Condition, Operation::Notify | Operation::NotifyAll) => {
             format!("{} not notified", counted(count, "waiter", "waiters"))
         }
-        (Make::Lock | Make::Condition, _) => if count > 0 { "it is locked" } else { "it is free" }.to_owned(),
+        (Make::Lock | Make::Condition | Make::Future, _) => {
+            if count > 0 { "it is locked" } else { "it is free" }.to_owned()
+        }
     }
 }
 
@@ -166,6 +184,7 @@ fn requester(names: &Names<'_>, by: Requester) -> String {
         Requester::Task(task) => names.task(task),
         Requester::Outside => "the scenario".to_owned(),
         Requester::Shutdown => "run()".to_owned(),
+        Requester::Timeout => "its timeout".to_owned(),
         Requester::Harness => "Atropos".to_owned(),
     }
 }

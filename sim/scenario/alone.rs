@@ -88,6 +88,12 @@ impl Effects for Alone {
     fn instance_of(&self, _: FutureId) -> Option<InstanceId> {
         Some(InstanceId::MAIN)
     }
+    fn cancelling(&self, _: FutureId) -> Option<u32> {
+        unreachable!("alone")
+    }
+    fn expired(&self, _: u32) -> bool {
+        unreachable!("alone")
+    }
     fn inquire(&self, _: ObjectId, _: Inquiry) -> Value {
         unreachable!("alone")
     }

@@ -66,7 +66,7 @@ pub(super) fn assemble(
         keys: keys.clone(),
         shared: scenario.shared.clone(),
         objects: scenario.objects.clone(),
-        is_asyncio_only: bodies.iter().any(|body| body.asyncio_only.is_some()),
+        is_asyncio_only: !scenario.objects.is_empty() || bodies.iter().any(|body| body.asyncio_only.is_some()),
         actions: Vec::new(),
         action_ranges: Vec::new(),
         outside_cancels: Vec::new(),
@@ -204,6 +204,11 @@ fn check_size(cast: &Cast, bodies: &[Resolved], errors: &mut Vec<Diagnostic>) {
 /// What only asyncio has cannot run on anything else.
 fn check_runtimes(scenario: &Scenario, main: &Main, bodies: &[Resolved], errors: &mut Vec<Diagnostic>) {
     let Some(runtime) = scenario.runtimes.iter().find(|runtime| **runtime != Runtime::Asyncio) else { return };
+    if !scenario.objects.is_empty() && bodies.iter().all(|body| body.asyncio_only.is_none()) {
+        let message =
+            format!("expected a file that {} can run, but found objects that only asyncio has", runtime.name());
+        errors.push(Diagnostic::whole(message).help("leave them out of [objects]"));
+    }
     for (at, body) in bodies.iter().enumerate() {
         let Some(span) = &body.asyncio_only else { continue };
         let message = format!("expected steps that {} has, but found one that only asyncio has", runtime.name());

@@ -7,7 +7,7 @@
 //!
 //! Knows nothing of names, texts or TOML.
 
-use crate::program::{Body, ErrorType, Expr, ExprId, Guard, Local, Op, Place, Value};
+use crate::program::{Body, ErrorType, Expr, ExprId, Guard, Local, Op, Place, Slot, Value};
 
 /// A tree of resolved steps.
 #[derive(Clone, Debug)]
@@ -35,6 +35,22 @@ pub(super) enum Node {
         body: Vec<Node>,
     },
     Try(Box<TryNode>),
+    Managed(Box<Managed>),
+}
+
+/// A block inside something that is entered and left: a timeout.
+#[derive(Clone, Debug)]
+pub(super) struct Managed {
+    pub(super) enter: Enter,
+    /// The name that the scenario gives it.
+    pub(super) name: Option<Local>,
+    pub(super) body: Vec<Node>,
+}
+
+/// What is entered.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Enter {
+    Timeout(Option<Slot>),
 }
 
 #[derive(Clone, Debug)]
@@ -113,6 +129,8 @@ enum Exit<'n> {
     /// Python unbinds the name of an `except` clause at its end.
     Unbind(Local),
     Finally(&'n [Node], Scope),
+    /// What was entered has to be left, under what surrounds it.
+    Manager(Local, Scope),
 }
 
 /// What surrounds an operation.
@@ -263,6 +281,7 @@ impl<'n> Flat<'n, '_> {
                 self.repeat(next, done, body)
             }
             Node::Try(block) => self.try_block(block),
+            Node::Managed(managed) => self.managed(managed),
         }
     }
 
@@ -304,6 +323,31 @@ impl<'n> Flat<'n, '_> {
             self.emit(Op::Reraise(error))?;
         }
         self.scope = outside;
+        self.place(end);
+        Ok(())
+    }
+
+    fn managed(&mut self, managed: &'n Managed) -> Done {
+        let outside = self.scope;
+        let end = self.label();
+        let manager = self.hidden("manager")?;
+        match managed.enter {
+            Enter::Timeout(length) => self.emit(Op::EnterTimeout { length, into: manager })?,
+        }
+        if let Some(name) = managed.name {
+            self.set(name, Expr::Local(manager))?;
+        }
+        self.exits.push(Exit::Manager(manager, outside));
+        let handler = self.enter("manager error")?;
+        self.block(&managed.body)?;
+        self.pass(self.exits.len() - 1)?;
+        self.scope = outside;
+        self.emit(Op::Jump(end))?;
+        self.exits.pop();
+        let error = self.place_handler(handler);
+        self.emit(Op::Leave { manager, error: Some(error) })?;
+        // It has been made another error there, or goes on as it is.
+        self.emit(Op::Reraise(error))?;
         self.place(end);
         Ok(())
     }
@@ -358,6 +402,10 @@ impl<'n> Flat<'n, '_> {
                     self.scope = outside;
                     self.block(nodes)?;
                 }
+                Some(Exit::Manager(manager, outside)) => {
+                    self.scope = outside;
+                    self.emit(Op::Leave { manager, error: None })?;
+                }
                 Some(Exit::Unbind(name)) => self.set(name, Expr::Literal(Value::Unbound))?,
                 Some(Exit::Loop { .. }) | None => {}
             }
@@ -367,7 +415,7 @@ impl<'n> Flat<'n, '_> {
     }
 
     fn leave_by_return(&mut self, value: ExprId) -> Done {
-        if !self.exits.iter().any(|exit| matches!(exit, Exit::Finally(..))) {
+        if !self.exits.iter().any(|exit| matches!(exit, Exit::Finally(..) | Exit::Manager(..))) {
             return self.emit(Op::Return(value));
         }
         // What is returned is known before the `finally` runs, and may not be changed by it.

@@ -15,6 +15,7 @@ const CLASSES: &[(&str, Argument)] = &[
     ("Lock", None),
     ("Event", None),
     ("Condition", None),
+    ("Future", None),
     ("Semaphore", Some(("value", 1, Make::Semaphore))),
     ("Queue", Some(("maxsize", 0, Make::Queue))),
 ];
@@ -74,6 +75,7 @@ fn parse(text: &Quoted) -> Result<Make, Diagnostic> {
         }
         ("Lock", None) => Ok(Make::Lock),
         ("Event", None) => Ok(Make::Event),
+        ("Future", None) => Ok(Make::Future),
         (_, None) => Ok(Make::Condition),
     }
 }

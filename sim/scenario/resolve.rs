@@ -10,16 +10,16 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 
 use crate::diagnostic::Diagnostic;
-use crate::id::{InstanceId, ObjectId, TextId};
+use crate::id::{FutureId, InstanceId, ObjectId, TextId};
 use crate::program::{
-    self, Attribute, ErrorType, ErrorTypes, Expr, ExprId, Local, Make, Object, Op, Operation, Place, Profile, Slot,
-    Text, Texts, Value,
+    self, Attribute, Comparison, ErrorType, ErrorTypes, Expr, ExprId, Local, Make, Object, Op, Operation, Place,
+    Profile, Slot, Text, Texts, Value, WaitFor,
 };
 
 use super::cast::Cast;
 use super::constants::is_constant;
 use super::expression::{Expression, Iterable, Kind, Operator};
-use super::flatten::{ClauseNode, Node, TryNode};
+use super::flatten::{ClauseNode, Enter, Managed, Node, TryNode};
 use super::reader::{Quoted, Span, unknown};
 use super::steps::{Name, Operand, Step, Subject, Try, Verb, Wait};
 use super::template::{Piece, Template};
@@ -30,6 +30,8 @@ pub(super) const ATTRIBUTES: &[(&str, Attribute)] = &[
     ("cancelled", Attribute::Cancelled),
     ("result", Attribute::Result),
     ("exception", Attribute::Exception),
+    ("cancelling", Attribute::Cancelling),
+    ("expired", Attribute::Expired),
     ("name", Attribute::Name),
     ("type", Attribute::Type),
 ];
@@ -306,6 +308,17 @@ impl<'a> Resolver<'a, '_> {
             }
             Verb::Try(block) => Some(self.try_block(&step.span, block)),
             Verb::With { object, body } => self.with(object, body),
+            Verb::Timeout { length, into, body } => {
+                self.needs_timeouts(&step.span, "asyncio.timeout");
+                let slot = match length {
+                    Some(length) => Some(self.length(length, Fill::Least)?),
+                    None => None,
+                };
+                let name = self.bind_optional(into);
+                let body = self.steps(body);
+                Some(Node::Managed(Box::new(Managed { enter: Enter::Timeout(slot), name, body })))
+            }
+            Verb::WaitFor { what, timeout, into } => self.wait_for(&step.span, what, timeout, into),
             _ => self.op(step).map(Node::Op),
         }
     }
@@ -353,6 +366,45 @@ impl<'a> Resolver<'a, '_> {
         self.unsure -= 1;
         let finally = block.finally.as_ref().map(|steps| self.steps(steps));
         Node::Try(Box::new(TryNode { body, clauses, otherwise, finally }))
+    }
+
+    /// Without a timeout it is an `await`; with one it is a coroutine of its own, but for where it is an `await` within a
+    /// `timeout`, unless that is 0.
+    fn wait_for(
+        &mut self,
+        span: &Span,
+        what: &'a Operand,
+        timeout: &'a Option<Template>,
+        into: &'a Option<Name>,
+    ) -> Option<Node> {
+        let what = self.operand(what, timeout.is_some());
+        let into = self.bind_optional(into);
+        self.asyncio_only(span);
+        let Some(timeout) = timeout else { return Some(Node::Op(Op::Await { what: what?, into })) };
+        let timeout = self.length(timeout, Fill::Least)?;
+        let alone = Node::Op(Op::WaitFor { what: what?, timeout, into });
+        if self.around.profile.wait_for != WaitFor::InPlace {
+            return Some(alone);
+        }
+        let zero = self.node(Expr::Literal(Value::Int(0)));
+        let length = self.node(Expr::Const(timeout));
+        let condition = self.node(Expr::Compare(Comparison::Greater, length, zero));
+        let body = vec![Node::Op(Op::Await { what: what?, into })];
+        let within = Managed { enter: Enter::Timeout(Some(timeout)), name: None, body };
+        Some(Node::If { condition, then: vec![Node::Managed(Box::new(within))], otherwise: vec![alone] })
+    }
+
+    /// Reports what the profile does not have.
+    fn needs_timeouts(&mut self, span: &Span, what: &str) {
+        self.asyncio_only(span);
+        let profile = self.around.profile;
+        if !profile.has_timeouts {
+            let message = format!("Python {} has no {what}", profile.name);
+            let newer: Vec<&str> =
+                Profile::ALL.iter().filter(|profile| profile.has_timeouts).map(|profile| profile.name).collect();
+            let help = format!("there is one from Python {} on: `python = \"{}\"`", newer[0], newer[0]);
+            self.errors.push(Diagnostic::at(span.clone(), message, format!("not in {}", profile.name)).help(help));
+        }
     }
 
     /// `async with`: acquired, and released on every way out.
@@ -460,6 +512,38 @@ impl<'a> Resolver<'a, '_> {
                 let (done, pending) = (self.bind_optional(&wait.done), self.bind_optional(&wait.pending));
                 Op::Wait { what: what?, timeout, return_when: wait.return_when, done, pending }
             }
+            Verb::Shield { what, into } => {
+                self.asyncio_only(&step.span);
+                let what = self.operand(what, true);
+                let into = self.bind_handle(into);
+                Op::Shield { what: what?, into }
+            }
+            Verb::Uncancel { what, into } => {
+                self.needs_timeouts(&step.span, "Task.uncancel");
+                let what = self.operand(what, false);
+                let into = self.bind_optional(into);
+                Op::Uncancel { what: what?, into }
+            }
+            Verb::Reschedule { timeout, length } => {
+                self.needs_timeouts(&step.span, "asyncio.timeout");
+                let what = self.expression(timeout);
+                let length = match length {
+                    Some(length) => Some(self.length(length, Fill::Least)?),
+                    None => None,
+                };
+                Op::Reschedule { what: what?, length }
+            }
+            Verb::SetException { object, ty, message } => {
+                let ty = match ty {
+                    Some(ty) => self.error_type(ty),
+                    None => Some(ErrorType::EXCEPTION),
+                };
+                let message = self.text(message);
+                let Some(Op::Use { object, .. }) = self.use_object(object, Operation::SetException, None, None) else {
+                    return None;
+                };
+                Op::SetException { object, ty: ty?, message: Some(message?) }
+            }
             Verb::Use { operation, object, value, into } => {
                 let value = match value {
                     Some(value) => Some(self.expression(value)?),
@@ -549,7 +633,10 @@ impl<'a> Resolver<'a, '_> {
     /// A task's name goes before an expression, so that names may have spaces in them.
     fn subject(&mut self, subject: &'a Subject, starts: bool) -> Option<ExprId> {
         let text = subject.text.text.as_str();
+        let is_local = self.local(text).is_some();
+        let declared = if is_local { None } else { self.declared_future(text) };
         let expr = match (self.around.instances.get(text), &subject.expression) {
+            _ if declared.is_some() => declared.map(|expr| self.node(expr)),
             (Some(&instance), _) if self.calling || self.local(text).is_none() => Some(self.node(self.named(instance))),
             (_, Ok(Expression { kind: Kind::Name(name), span, .. })) => {
                 self.name(name, span, Wanted::Task).map(|expr| self.node(expr))
@@ -720,10 +807,17 @@ impl<'a> Resolver<'a, '_> {
         Some(self.node(expr))
     }
 
+    /// The handle of a declared future.
+    fn declared_future(&mut self, name: &str) -> Option<Expr> {
+        let at = self.around.objects.iter().position(|object| object.name == name && object.make == Make::Future)?;
+        let before = self.around.objects[..at].iter().filter(|other| other.make == Make::Future).count() as u32;
+        Some(Expr::Literal(Value::Handle(FutureId(1 + before))))
+    }
+
     /// The object that an expression is, which stands behind everything else that has its name.
     fn object_named(&self, of: &Expression) -> Option<(ObjectId, Make)> {
         let Kind::Name(name) = &of.kind else { return None };
-        let at = self.around.objects.iter().position(|object| object.name == *name)?;
+        let at = self.around.objects.iter().position(|object| object.name == *name && object.make != Make::Future)?;
         let is_something_else = self.local(name).is_some() || self.constants.contains(name) || self.is_shared(name);
         (!is_something_else).then(|| (ObjectId(at as u32), self.around.objects[at].make))
     }
@@ -731,7 +825,8 @@ impl<'a> Resolver<'a, '_> {
     /// Whether a `wait` is that of an event or a condition, and not `asyncio.wait`.
     fn waits_for_object(&self, wait: &Wait) -> bool {
         let Some(object) = &wait.object else { return false };
-        let is_name = self.around.objects.iter().any(|other| other.name == object.source.text);
+        let is_name =
+            self.around.objects.iter().any(|other| other.name == object.source.text && other.make != Make::Future);
         let has_placeholder = object.pieces.iter().any(|piece| matches!(piece, Piece::Value(..)));
         has_placeholder || is_name && self.local(&object.source.text).is_none()
     }
@@ -749,6 +844,9 @@ impl<'a> Resolver<'a, '_> {
 
     fn attribute(&mut self, name: &Spanned<String>) -> Option<Attribute> {
         let known = ATTRIBUTES.iter().find(|(known, _)| known == name.get_ref()).map(|(_, attribute)| *attribute);
+        if let Some(Attribute::Cancelling) = known {
+            self.needs_timeouts(&name.span(), "Task.cancelling");
+        }
         let keys = self.around.keys;
         let key = || keys.iter().position(|key| key == name.get_ref()).map(|at| Attribute::Key(at as u16));
         match known.or_else(key) {
@@ -785,6 +883,9 @@ impl<'a> Resolver<'a, '_> {
         }
         if let Some(at) = self.around.shared.iter().position(|(shared, _)| shared == name) {
             return Some(Expr::Shared(at as u16));
+        }
+        if let Some(future) = self.declared_future(name) {
+            return Some(future);
         }
         match name {
             COROS => self.coros(span),

@@ -49,6 +49,12 @@ pub(super) enum Verb {
     For { item: Name, over: Iterable, body: Vec<Step> },
     Try(Box<Try>),
     With { object: Template, body: Vec<Step> },
+    Timeout { length: Option<Template>, into: Option<Name>, body: Vec<Step> },
+    Reschedule { timeout: Expression, length: Option<Template> },
+    WaitFor { what: Operand, timeout: Option<Template>, into: Option<Name> },
+    Shield { what: Operand, into: Option<Name> },
+    Uncancel { what: Operand, into: Option<Name> },
+    SetException { object: Template, ty: Option<Name>, message: Template },
     Use { operation: Operation, object: Template, value: Option<Expression>, into: Option<Name> },
 }
 
@@ -98,7 +104,7 @@ pub(super) struct Subject {
 
 /// What asyncio has and the language does not have yet: whoever looks for it should not be told of a typing error. The
 /// place for each is in the table below.
-const NOT_YET: &[&str] = &["as_completed", "call_later", "call_soon", "shield", "task_group", "timeout", "wait_for"];
+const NOT_YET: &[&str] = &["as_completed", "call_later", "call_soon", "task_group"];
 
 /// Every verb, and the keys that may stand beside it.
 const VERBS: &[(&str, &[&str])] = &[
@@ -135,6 +141,13 @@ const VERBS: &[(&str, &[&str])] = &[
     ("get_nowait", &["as"]),
     ("task_done", &[]),
     ("join", &[]),
+    ("set_result", &["to"]),
+    ("set_exception", &["message", "type"]),
+    ("wait_for", &["timeout", "as"]),
+    ("shield", &["as"]),
+    ("timeout", &["as", "do"]),
+    ("reschedule", &["in"]),
+    ("uncancel", &["as"]),
 ];
 
 /// The steps that are a word.
@@ -155,6 +168,7 @@ const USES: &[(&str, &str, Operation)] = &[
     ("get_nowait", "get_nowait", Operation::GetNowait),
     ("task_done", "task_done", Operation::TaskDone),
     ("join", "join", Operation::Join),
+    ("set_result", "set_result", Operation::SetResult),
 ];
 
 const RETURN_WHEN: &[(&str, ReturnWhen)] = &[
@@ -168,7 +182,12 @@ impl Step {
     pub(super) fn blocks(&self) -> Vec<&[Step]> {
         match &self.verb {
             Verb::If { then, otherwise, .. } => vec![then, otherwise],
-            Verb::While { body, .. } | Verb::For { body, .. } | Verb::With { body, .. } => vec![body],
+            Verb::While { body, .. }
+            | Verb::For { body, .. }
+            | Verb::With { body, .. }
+            | Verb::Timeout { body, .. } => {
+                vec![body]
+            }
             Verb::Try(block) => {
                 let clauses = block.clauses.iter().map(|clause| clause.body.as_slice());
                 let last = [block.otherwise.as_slice(), block.finally.as_deref().unwrap_or_default()];
@@ -184,6 +203,10 @@ impl Step {
             Verb::Spawn { into, .. }
             | Verb::Await { into, .. }
             | Verb::Gather { into, .. }
+            | Verb::WaitFor { into, .. }
+            | Verb::Shield { into, .. }
+            | Verb::Uncancel { into, .. }
+            | Verb::Timeout { into, .. }
             | Verb::Use { into, .. } => into.iter().collect(),
             Verb::Cancel { accepted, .. } => accepted.iter().collect(),
             Verb::Wait(wait) => wait.done.iter().chain(&wait.pending).chain(&wait.into).collect(),
@@ -236,8 +259,14 @@ fn read_step(reader: &mut Reader, value: &Value) -> Option<Step> {
 fn read_verb_name(reader: &mut Reader, table: &Table) -> Option<(&'static str, &'static [&'static str])> {
     let is_beside = |key: &str| VERBS.iter().any(|(_, beside)| beside.contains(&key));
     let keys = table.in_order();
+    let verb_of = |key: &str| VERBS.iter().find(|(verb, _)| *verb == key);
+    // `timeout` is a verb by itself, and a key beside `wait`.
+    let is_beside_another = |key: &str| {
+        let others = keys.iter().filter(|(other, _)| *other.get_ref() != key);
+        others.filter_map(|(other, _)| verb_of(other.get_ref())).any(|(_, beside)| beside.contains(&key))
+    };
     let mut verbs = keys.iter().filter_map(|(key, _)| {
-        let verb = VERBS.iter().find(|(verb, _)| verb == key.get_ref())?;
+        let verb = verb_of(key.get_ref()).filter(|(verb, _)| !is_beside_another(verb))?;
         Some((key.span(), verb))
     });
     let Some((span, &(verb, beside))) = verbs.next() else {
@@ -371,6 +400,25 @@ fn read_verb(reader: &mut Reader, verb: &'static str, table: &Table) -> Option<V
             object: value.get_ref().is_str().then(|| fields.reader.template(value)).flatten(),
             into: fields.name("as")?,
         })),
+        "wait_for" => Verb::WaitFor {
+            what: fields.operand()?,
+            timeout: fields.optional("timeout", |reader, value| reader.length(value))?,
+            into: fields.name("as")?,
+        },
+        "shield" => Verb::Shield { what: fields.operand()?, into: fields.name("as")? },
+        "uncancel" => Verb::Uncancel { what: fields.operand()?, into: fields.name("as")? },
+        "reschedule" => Verb::Reschedule {
+            timeout: fields.reader.expression(value)?,
+            length: fields.optional("in", |reader, value| reader.length(value))?,
+        },
+        "set_exception" => {
+            let message = fields.required("message")?;
+            Verb::SetException {
+                object: fields.reader.template(value)?,
+                message: fields.reader.template(message)?,
+                ty: fields.optional("type", read_name)?,
+            }
+        }
         "set" => Verb::Set { name: fields.reader.name(value)?, value: fields.expression("to")? },
         "add" => {
             let amount = fields.reader.expression(value)?;
@@ -393,6 +441,7 @@ fn read_use(fields: &mut Fields, value: &Value, key: &str, operation: Operation)
     let object = fields.reader.template(object);
     let value = match operation {
         Operation::Put | Operation::PutNowait => Some(fields.reader.expression(value)?),
+        Operation::SetResult => Some(fields.expression("to")?),
         Operation::Notify => fields.optional("n", |reader, value| {
             let count = reader.integer(value, 0, i64::from(u32::MAX))?;
             Some(Expression::integer(count, value.span()))
@@ -418,6 +467,12 @@ fn read_block(fields: &mut Fields, value: &Value) -> Option<Verb> {
             let (item, over) = (fields.reader.name(value), read_iterable(fields));
             let body = fields.steps("do");
             Some(Verb::For { item: item?, over: over?, body: body? })
+        }
+        "timeout" => {
+            let is_none = value.get_ref().as_str() == Some("None");
+            let length = if is_none { Some(None) } else { fields.reader.length(value).map(Some) };
+            let (into, body) = (fields.name("as"), fields.steps("do"));
+            Some(Verb::Timeout { length: length?, into: into?, body: body? })
         }
         "with" => {
             let (object, body) = (fields.reader.template(value), fields.steps("do"));

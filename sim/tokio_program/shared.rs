@@ -417,6 +417,14 @@ impl Effects for Running<'_> {
     /// Nothing here is a set: lists stay in creation order.
     fn order_set(&mut self, _: ListId) {}
 
+    fn cancelling(&self, _: FutureId) -> Option<u32> {
+        unreachable!("what only asyncio has is refused before it runs")
+    }
+
+    fn expired(&self, _: u32) -> bool {
+        unreachable!("what only asyncio has is refused before it runs")
+    }
+
     fn inquire(&self, _: ObjectId, _: Inquiry) -> Value {
         unreachable!("what only asyncio has is refused before it runs")
     }

@@ -13,6 +13,7 @@ use std::cell::RefCell;
 use std::path::Path;
 
 use atropos::choice::Ordinary;
+use atropos::diagnostic::Diagnostic;
 use atropos::event_loop::EventLoop;
 use atropos::experiment::Runtime;
 use atropos::generate::{Sketch, scenarios};
@@ -63,6 +64,10 @@ impl Judges {
         // Every answer is taken, whatever is wrong with one of them, so that the next program gets its own.
         let answers: Vec<_> = self.judges.iter_mut().map(|judge| (judge.python(), judge.receive())).collect();
         for (python, answer) in answers {
+            // What a profile lacks its Python does not have either.
+            if is_lacking(&scenario, strategy, python.profile) {
+                continue;
+            }
             let compared = answer
                 .and_then(|answer| Told::theirs(&answer))
                 .and_then(|theirs| ours(&scenario, strategy, python.profile)?.compare(&theirs));
@@ -74,6 +79,12 @@ impl Judges {
     fn versions(&self) -> String {
         self.judges.iter().map(|judge| judge.python().version.as_str()).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// Whether the scenario asks for something that this version does not have.
+fn is_lacking(scenario: &Scenario, strategy: Option<&str>, profile: Profile) -> bool {
+    let lacking = |error: &Diagnostic| error.message.starts_with(&format!("Python {} has no ", profile.name));
+    scenario.program(strategy, Some(profile)).is_err_and(|errors| errors.iter().all(lacking))
 }
 
 fn ours(scenario: &Scenario, strategy: Option<&str>, profile: Profile) -> Result<Told, String> {

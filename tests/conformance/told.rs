@@ -144,7 +144,7 @@ impl Teller<'_> {
                     Wake::Yield => "yield",
                     Wake::Timer => "timer",
                     Wake::Future(_) => "future",
-                    Wake::Object(_) => "object",
+                    Wake::Object(_) | Wake::Library => "object",
                 };
                 (json!(task.0), "resumed", vec![json!(how)])
             }
@@ -182,6 +182,9 @@ impl Teller<'_> {
             What::ShutdownBegan { left } => (nobody, "shutdown", vec![json!(left)]),
             What::UnhandledInShutdown { task, error } => (json!(task.0), "unhandled", vec![self.error(error)]),
             What::Dropped { task } => (json!(task.0), "dropped", vec![]),
+            What::Shielded { future, by, inner } => (json!(by.0), "shielded", vec![json!(future.0), json!(inner.0)]),
+            What::WaitingFor { task, .. } => (json!(task.0), "blocked", vec![json!("wait_for"), Json::Null]),
+            What::TimeoutSet { task, until } => (json!(task.0), "timeout_set", vec![json!(until.map(|until| until.0))]),
             What::Blocked { task, operation, object } => {
                 (json!(task.0), "blocked", vec![json!(operation.method()), self.object(object)])
             }
@@ -210,6 +213,7 @@ impl Teller<'_> {
             Value::Handle(future) => json!({ "future": future.0 }),
             Value::Coroutine(instance) | Value::Call(instance) => json!({ "coroutine": self.program.name(instance) }),
             Value::Error(error) => json!({ "error": self.error(error) }),
+            Value::Timeout(_) => json!("timeout"),
             Value::List(_) => unreachable!("an event has the text of a list"),
         }
     }
@@ -220,6 +224,7 @@ fn requester(by: Requester) -> Json {
         Requester::Task(task) => json!(task.0),
         Requester::Outside => json!("outside"),
         Requester::Shutdown => json!("shutdown"),
+        Requester::Timeout => json!("timeout"),
         Requester::Harness => unreachable!("nothing is injected here"),
     }
 }

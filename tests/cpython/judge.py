@@ -33,8 +33,8 @@ An event is `[turn, time in ns, task, what, detail…]`, in the order of happeni
 order, main is 0; a future is its number in creation order, tasks' and gathers' together, main's is 0. A value is what
 JSON has, a list as Python's repr of it with tasks shown as their names, `{"future": n}`, `{"coroutine": name}`, or
 `{"error": error}`. An error is `[type, message or null]`, with a third item `"python"` if it was Python itself that
-raised it: such messages are only as good as the interpreter's version. By whom: a task's number, `"outside"` or
-`"shutdown"`.
+raised it: such messages are only as good as the interpreter's version. By whom: a task's number, `"outside"`,
+`"shutdown"` or `"timeout"`. `wait_for` is told as blocked with `null` for the object.
 
     created        name, by              main too, at turn 0
     started                              its first line runs
@@ -64,6 +64,8 @@ raised it: such messages are only as good as the interpreter's version. By whom:
     blocked        method, object        it uses an object and has to wait; told again whenever it has to once more
     used           method, object, count  it has used an object: 1 if a lock is locked or an event is set; a semaphore's
                                          permits; a queue's items, or those not done; the waiters not notified
+    timeout_set    until or null         it has entered a timeout, or set it anew
+    shielded       future, inner         it has made a shield
     dropped                              never ended, though the loop was closed
     unhandled      error                 told by run() at its end
 
@@ -191,6 +193,7 @@ class Run(virtual_loop.VirtualLoop):
         self.events = []
         self.prints = []
         self.is_over = False
+        self.is_shielding = False
         self.shared = dict(program.json.get("shared", {}))
         self.coroutine_list = None
         self.coroutines = []
@@ -261,11 +264,15 @@ class Run(virtual_loop.VirtualLoop):
             coro.record = task.record = Record(self, task, coro.name)
             if not self.records:
                 made = self.program.json.get("objects", {})
-                self.objects = {name: eval(make, vars(asyncio)) for name, make in made.items()}
+                names = dict(vars(asyncio), Future=lambda: Future(loop=self))
+                self.objects = {name: eval(make, names) for name, make in made.items()}
             self.records.append(task.record)
             self.newest[coro.name] = task
             self.record(task.record.number, "created", coro.name, self.by())
         return task
+
+    def create_future(self):
+        return Future(loop=self) if self.is_shielding else super().create_future()
 
     def numbered(self):
         self.futures += 1
@@ -298,6 +305,15 @@ class Run(virtual_loop.VirtualLoop):
 
     def ask(self, handle, message, by, above=()):
         """Records whom `cancel()` is going to reach, by looking at what each task awaits."""
+        self.ask_all([handle], message, by, above)
+
+    def ask_all(self, handles, message, by, above=()):
+        """The same for several, one after the other: a plain future is done as soon as it is reached."""
+        self.reached = set()
+        for handle in handles:
+            self.ask_one(handle, message, by, above)
+
+    def ask_one(self, handle, message, by, above):
         if not asyncio.isfuture(handle) or isinstance(handle, asyncio.Task) and not hasattr(handle, "record"):
             # No future; or one of asyncio's own tasks, which a task that outlives main can meet.
             return
@@ -310,14 +326,18 @@ class Run(virtual_loop.VirtualLoop):
             self.record(number, "cancel_requested", by, message)
             handle.record.is_asked = True
             awaited = handle._fut_waiter
-            if isinstance(awaited, (asyncio.Task, Gather)) and not awaited.done():
-                self.ask(awaited, message, by, above + (handle,))
+            if isinstance(awaited, (asyncio.Task, Gather, Future)) and not awaited.done() and awaited not in self.reached:
+                self.ask_one(awaited, message, by, above + (handle,))
+        elif handle in self.reached:
+            self.record(None, "gather_cancel_refused", handle.number, by, self.turn)
         elif handle.done():
             self.record(None, "gather_cancel_refused", handle.number, by, handle.since)
         else:
             self.record(None, "gather_cancel_requested", handle.number, by, message)
-            for child in handle._children:
-                self.ask(child, message, by, above + (handle,))
+            if isinstance(handle, Future):
+                self.reached.add(handle)
+            for child in getattr(handle, "_children", ()):
+                self.ask_one(child, message, by, above + (handle,))
 
     # Values
 
@@ -331,6 +351,8 @@ class Run(virtual_loop.VirtualLoop):
             return {"coroutine": value.name}
         if isinstance(value, BaseException):
             return {"error": told(value)}
+        if type(value).__name__ == "Timeout":
+            return "timeout"
         return shown(value) if isinstance(value, list) else value
 
 
@@ -381,6 +403,29 @@ class Gather(virtual_loop.GatheringFuture):
 
 
 tasks._GatheringFuture = Gather
+
+
+class Future(asyncio.Future):
+    """A future of the program's own, or a shield; tells when it is done. It is told by its number, as a gather."""
+
+    def __init__(self, *, loop):
+        super().__init__(loop=loop)
+        self.number = loop.numbered()
+        loop.created(self)
+
+    def set_result(self, result):
+        super().set_result(result)
+        Gather.end(self, "gather_finished")
+
+    def set_exception(self, exception):
+        super().set_exception(exception)
+        Gather.end(self, "gather_failed", told(exception))
+
+    def cancel(self, *arguments, **message):
+        is_accepted = super().cancel(*arguments, **message)
+        if is_accepted:
+            self.since = self.get_loop().turn
+        return is_accepted
 
 
 class Coroutine(collections.abc.Coroutine):
@@ -449,7 +494,7 @@ class Coroutine(collections.abc.Coroutine):
             else:
                 self.tell("failed", told(error))
             raise
-        if task._must_cancel and isinstance(awaited, (asyncio.Task, Gather)) and awaited is not task:
+        if task._must_cancel and isinstance(awaited, (asyncio.Task, Gather, Future)) and awaited is not task:
             # The task cancels what it awaits as soon as this returns.
             self.run.ask(awaited, getattr(task, "_cancel_message", None), self.record.number, (task,))
         if self.record.using is not None:
@@ -638,6 +683,40 @@ class Here:
         with Using(self, method, name):
             return await getattr(self.object(name), method)(*arguments)
 
+    def settle(self, name):
+        return self.object(filled(name, self.values))
+
+    async def wait_for(self, what, timeout):
+        length = None if timeout is None else nanoseconds(timeout, self.values)
+        seconds = None if length is None else fractions.Fraction(length, virtual_loop.NANOSECONDS)
+        if length is None or length > 0 and sys.version_info >= (3, 12):
+            # Then it awaits in place.
+            return await asyncio.wait_for(self.awaited(what), seconds)
+        record = self.task()
+        record.using = ("wait_for", None)
+        try:
+            return await asyncio.wait_for(what, seconds)
+        finally:
+            record.using = None
+
+    def shield(self, what):
+        self.run.is_shielding = True
+        try:
+            outer = asyncio.shield(what)
+        finally:
+            self.run.is_shielding = False
+        if outer is not what and isinstance(outer, Future):
+            inner = what.number if isinstance(what, (Gather, Future)) else what.record.future
+            self.tell("shielded", outer.number, inner)
+        return outer
+
+    def timeout(self, length):
+        return Timeout(self, length)
+
+    def reschedule(self, timeout, length):
+        seconds = None if length is None else fractions.Fraction(nanoseconds(length, self.values), virtual_loop.NANOSECONDS)
+        timeout.reschedule(None if seconds is None else self.run.time() + seconds)
+
     def use_now(self, method, name, *arguments):
         name = filled(name, self.values)
         value = getattr(self.object(name), method)(*arguments)
@@ -705,6 +784,33 @@ class Entered:
         self.here.take_up(waiting)
 
 
+class Timeout:
+    """`async with asyncio.timeout(…)`."""
+
+    def __init__(self, here, length):
+        self.here = here
+        self.length = length
+
+    async def __aenter__(self):
+        self.here.step()
+        length = None if self.length is None else nanoseconds(self.length, self.here.values)
+        self.timeout = asyncio.timeout(None if length is None else fractions.Fraction(length, virtual_loop.NANOSECONDS))
+        self.timeout.is_scenarios = True
+        return await self.timeout.__aenter__()
+
+    async def __aexit__(self, *error):
+        if self.here.is_over() or error[0] in Here.STOPS:
+            return
+        waiting = self.here.set_aside()
+        try:
+            self.here.step()
+            await self.timeout.__aexit__(*error)
+        except BaseException as other:
+            self.here.surfaced(other)
+            raise
+        self.here.take_up(waiting)
+
+
 def count_after(made, method):
     """What an object says after it was used."""
     kind = type(made).__name__
@@ -732,6 +838,37 @@ async def _told_wait(fs, timeout, return_when, loop):
 
 
 tasks._wait = _told_wait
+_cancel_and_wait = tasks._cancel_and_wait
+
+
+async def _told_cancel_and_wait(fut, **options):
+    """What `wait_for` does with what it does not wait for any longer."""
+    run = fut.get_loop()
+    run.ask(fut, None, asyncio.current_task(run).record.number)
+    await _cancel_and_wait(fut, **options)
+
+
+tasks._cancel_and_wait = _told_cancel_and_wait
+
+if hasattr(asyncio, "timeout"):
+    _reschedule = asyncio.Timeout.reschedule
+    _on_timeout = asyncio.Timeout._on_timeout
+
+    def _told_reschedule(self, when):
+        _reschedule(self, when)
+        task = asyncio.current_task().record
+        if when is None and self._timeout_handler is None and not hasattr(self, "is_scenarios"):
+            # A `wait_for` without a timeout.
+            return
+        task.task.get_loop().record(task.number, "timeout_set", None if when is None else when.nanoseconds)
+
+    def _told_on_timeout(self):
+        self._task.get_loop().ask(self._task, None, "timeout")
+        _on_timeout(self)
+
+    asyncio.Timeout.reschedule = _told_reschedule
+    asyncio.Timeout._on_timeout = _told_on_timeout
+
 _cancel_all_tasks = runners._cancel_all_tasks
 
 
@@ -740,8 +877,7 @@ def _told_cancel_all_tasks(loop):
     left = tasks.all_tasks(loop)
     if left:
         loop.record(None, "shutdown", len(left))
-    for task in left:
-        loop.ask(task, None, "shutdown")
+    loop.ask_all(left, None, "shutdown")
     _cancel_all_tasks(loop)
 
 

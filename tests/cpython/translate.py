@@ -25,6 +25,7 @@ VERBS = {
     "print", "sleep", "point", "raise", "return", "spawn", "await", "cancel", "cancel_all", "gather", "wait", "set",
     "add", "append", "remove", "assert", "if", "while", "for", "try", "with", "acquire", "release", "set_event",
     "clear_event", "notify", "notify_all", "put", "put_nowait", "get", "get_nowait", "task_done", "join",
+    "set_result", "set_exception", "wait_for", "shield", "timeout", "reschedule", "uncancel",
 }
 
 
@@ -50,6 +51,7 @@ class Writer:
         self.constants = set(constants)
         self.shared = set(program.get("shared", {}))
         self.objects = set(program.get("objects", {}))
+        self.futures = {name for name, make in program.get("objects", {}).items() if make == "Future()"}
         self.instances = set(instance_names(program))
         self.locals = set()
         self.bind(steps)
@@ -87,6 +89,8 @@ class Writer:
             return "_atropos.constant({!r})".format(name)
         if name in self.shared:
             return "_atropos.shared[{!r}]".format(name)
+        if name in self.futures:
+            return "_atropos.object({!r})".format(name)
         if name == "coros":
             return "_atropos.coros()"
         if name == "current":
@@ -96,7 +100,7 @@ class Writer:
         raise ValueError("unknown name {!r}".format(name))
 
     def is_object(self, name):
-        return name in self.objects and name not in self.locals | self.constants | self.shared
+        return name in self.objects - self.futures and name not in self.locals | self.constants | self.shared
 
     def place(self, name):
         return "_atropos.shared[{!r}]".format(name) if name in self.shared else name
@@ -122,7 +126,7 @@ class Writer:
         if kind == "Attribute" and self.is_object(getattr(node.value, "id", None)):
             return "_atropos.object({!r}).{}()".format(node.value.id, node.attr)
         if kind == "Attribute":
-            if node.attr in ("done", "cancelled", "result", "exception"):
+            if node.attr in ("done", "cancelled", "result", "exception", "cancelling", "expired"):
                 return "({}).{}()".format(of(node.value), node.attr)
             return "_atropos.attribute({}, {!r})".format(of(node.value), node.attr)
         if kind == "Subscript":
@@ -152,6 +156,8 @@ class Writer:
         """
         if isinstance(text, list):
             return "[" + ", ".join(self.operand(item, spawning) for item in text) + "]"
+        if text in self.futures and text not in self.locals:
+            return "_atropos.object({!r})".format(text)
         if text in self.instances and (spawning or text not in self.locals):
             return "_atropos.{}({!r})".format("called" if spawning else "named", text)
         return self.expression(text, spawning)
@@ -200,7 +206,8 @@ class Writer:
     def step(self, step):
         if isinstance(step, str):
             return self.word(step)
-        verb = next(key for key in step if key in VERBS)
+        # `timeout` is a verb by itself, and a key beside others.
+        verb = min((key for key in step if key in VERBS), key=lambda verb: verb == "timeout")
         getattr(self, "write_" + verb)(step)
 
     def word(self, word):
@@ -307,6 +314,35 @@ class Writer:
 
     def write_join(self, step):
         self.use(step, "join", step["join"])
+
+    def write_set_result(self, step):
+        call = "_atropos.settle({!r}).set_result({})"
+        self.simple(call.format(step["set_result"], self.expression(step["to"])))
+
+    def write_set_exception(self, step):
+        error = "_atropos.error({!r}, {})".format(step.get("type", "Exception"), self.message(step))
+        self.simple("_atropos.settle({!r}).set_exception({})".format(step["set_exception"], error))
+
+    # asyncio's library
+
+    def write_wait_for(self, step):
+        call = "await _atropos.wait_for({}, {!r})".format(self.operand(step["wait_for"]), step.get("timeout"))
+        self.simple(self.into(step, call))
+
+    def write_shield(self, step):
+        self.simple(self.into(step, "_atropos.shield({})".format(self.operand(step["shield"]))))
+
+    def write_timeout(self, step):
+        length = None if step["timeout"] == "None" else step["timeout"]
+        name = " as {}".format(step["as"]) if "as" in step else ""
+        self.line("async with _atropos.timeout({!r}){}:".format(length, name))
+        self.block(step["do"])
+
+    def write_reschedule(self, step):
+        self.simple("_atropos.reschedule({}, {!r})".format(self.expression(step["reschedule"]), step.get("in")))
+
+    def write_uncancel(self, step):
+        self.simple(self.into(step, "({}).uncancel()".format(self.operand(step["uncancel"]))))
 
     def write_with(self, step):
         self.line("async with _atropos.entered({!r}):".format(step["with"]))
