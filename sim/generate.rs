@@ -159,6 +159,8 @@ enum Frame {
     With(Pick),
     /// `async with asyncio.timeout(…)`
     Timeout(&'static str),
+    /// `async with asyncio.TaskGroup()`, with tasks of these coroutines.
+    TaskGroup(Vec<Pick>),
 }
 
 /// Something to synchronise by, and what to do with it.
@@ -395,6 +397,7 @@ fn frame(place: Where, depth: u32) -> BoxedStrategy<Frame> {
         1 => Just(Frame::While),
         5 => any::<Pick>().prop_map(Frame::With),
         4 => select(TIMEOUTS).prop_map(Frame::Timeout),
+        5 => vec(any::<Pick>(), 0..4).prop_map(Frame::TaskGroup),
     ]
     .boxed()
 }

@@ -130,6 +130,8 @@ pub enum What {
     Dropped { task: TaskId },
     /// The task waits inside `wait_for`: until `until` at the latest, or until what it has cancelled is done.
     WaitingFor { task: TaskId, future: FutureId, until: Option<Time> },
+    /// The task waits for the `left` tasks of the group that it leaves.
+    LeavingGroup { task: TaskId, left: u32 },
     /// A future was made that shields `inner`.
     Shielded { future: FutureId, by: TaskId, inner: FutureId },
     /// The task has entered a timeout, or set it anew; nothing is for ever.
@@ -184,6 +186,7 @@ impl What {
             | What::Blocked { task, .. }
             | What::WaitingFor { task, .. }
             | What::TimeoutSet { task, .. }
+            | What::LeavingGroup { task, .. }
             | What::Used { task, .. }
             | What::Dropped { task } => Subject::Task(task),
             What::GatherCancelRequested { future, .. }
@@ -227,6 +230,8 @@ pub enum Requester {
     Shutdown,
     /// A timeout of the task itself.
     Timeout,
+    /// A task group, of its parent and of its tasks.
+    TaskGroup,
     /// The harness, which cuts where it likes.
     Harness,
 }
@@ -310,6 +315,7 @@ mod kind {
     pub const WAITING_FOR: u8 = 42;
     pub const SHIELDED: u8 = 43;
     pub const TIMEOUT_SET: u8 = 44;
+    pub const LEAVING_GROUP: u8 = 45;
 }
 
 /// A question and its answer in 32 bytes, and before which event it was put. Apart from the events, so that two runs in
@@ -414,6 +420,7 @@ fn value_bits(value: Value) -> (u32, u64) {
         Value::Coroutine(instance) => (6, u64::from(instance.0)),
         Value::Call(instance) => (7, u64::from(instance.0)),
         Value::Timeout(timeout) => (10, u64::from(timeout)),
+        Value::TaskGroup(group) => (11, u64::from(group)),
         Value::List(list) => (8, u64::from(list.0)),
         Value::Error(error) => (9, error_bits(error)),
     }
@@ -432,6 +439,7 @@ fn value_from(event: Event) -> Value {
         8 => Value::List(ListId(id)),
         9 => Value::Error(error_from(event)),
         10 => Value::Timeout(id),
+        11 => Value::TaskGroup(id),
         _ => Value::None,
     }
 }
@@ -444,6 +452,7 @@ fn requester_bits(by: Requester) -> (u32, u32) {
         Requester::Shutdown => (2, 0),
         Requester::Harness => (3, 0),
         Requester::Timeout => (4, 0),
+        Requester::TaskGroup => (5, 0),
     }
 }
 
@@ -453,7 +462,8 @@ fn requester_from(event: Event) -> Requester {
         1 => Requester::Outside,
         2 => Requester::Shutdown,
         3 => Requester::Harness,
-        _ => Requester::Timeout,
+        4 => Requester::Timeout,
+        _ => Requester::TaskGroup,
     }
 }
 
@@ -553,6 +563,7 @@ impl Recorder {
                 // The small field has 24 bits.
                 Event::new(kind::WAITING_FOR, future.0.min(0xff_ffff), task.0, until.map_or(u64::MAX, |until| until.0))
             }
+            What::LeavingGroup { task, left } => Event::new(kind::LEAVING_GROUP, 0, task.0, u64::from(left)),
             What::Shielded { future, by, inner } => Event::new(kind::SHIELDED, 0, future.0, pair(by.0, inner.0)),
             What::TimeoutSet { task, until } => {
                 Event::new(kind::TIMEOUT_SET, 0, task.0, until.map_or(u64::MAX, |until| until.0))
@@ -780,6 +791,7 @@ fn decode(event: Event) -> What {
             let until = (event.payload != u64::MAX).then_some(Time(event.payload));
             What::WaitingFor { task, future: FutureId(event.small()), until }
         }
+        kind::LEAVING_GROUP => What::LeavingGroup { task, left: event.low() },
         kind::SHIELDED => What::Shielded { future, by, inner: FutureId(event.low()) },
         kind::TIMEOUT_SET => {
             What::TimeoutSet { task, until: (event.payload != u64::MAX).then_some(Time(event.payload)) }
@@ -848,6 +860,8 @@ mod tests {
             What::Shielded { future, by: TaskId(1), inner: FutureId(2) },
             What::TimeoutSet { task, until: Some(Time(8)) },
             What::TimeoutSet { task, until: None },
+            What::LeavingGroup { task, left: 3 },
+            What::CancelRequested { task, by: Requester::TaskGroup, message: None },
             What::CancelRequested { task, by: Requester::Timeout, message: None },
             What::Blocked { task, operation: Operation::Join, object: ObjectId(1) },
             What::Used { task, operation: Operation::Acquire, object: ObjectId(1), count: 7 },

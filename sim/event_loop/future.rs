@@ -60,6 +60,8 @@ pub(super) enum Callback {
     Wait(u32),
     /// A waiter inside asyncio's library.
     Release(Waiter),
+    /// The task group that it belongs to.
+    Group(u32),
     /// A shield of it.
     ShieldInner(u32),
     /// The shield that it is.

@@ -4,8 +4,10 @@
 
 use super::object::Use;
 use super::task::Progress;
+use super::task_group::Leaving;
 use super::wait_for::WaitingFor;
 use super::{EventLoop, Owner};
+use crate::choice::Choices;
 use crate::id::{FutureId, TaskId};
 use crate::program::{Error, ErrorType, Library, Value};
 use crate::trace::What;
@@ -17,11 +19,17 @@ pub(super) enum Call {
     /// Of a lock, a queue, and the like.
     Use(Use),
     WaitFor(WaitingFor),
+    Group(Leaving),
 }
 
 impl EventLoop<'_> {
     /// A step of `task` calls the library. Nothing comes back if the task has to wait.
-    pub(super) fn call_library(&mut self, task: TaskId, call: Library) -> Progress {
+    pub(super) fn call_library<C: Choices + ?Sized>(
+        &mut self,
+        task: TaskId,
+        call: Library,
+        choices: &mut C,
+    ) -> Progress {
         match call {
             Library::Use { operation, object, value } => self.use_object(task, operation, object, value),
             Library::WaitFor { future, timeout } => self.wait_for(task, future, timeout),
@@ -30,24 +38,26 @@ impl EventLoop<'_> {
             Library::Uncancel(future) => Some(self.uncancel_handle(task, future)),
             Library::EnterTimeout(length) => Some(Ok(self.enter_timeout(task, length))),
             Library::Reschedule(timeout, length) => Some(self.reschedule(task, timeout, length)),
-            Library::Leave(manager, error) => self.leave(task, manager, error),
+            Library::EnterGroup => Some(Ok(self.enter_group(task))),
+            Library::Leave(Value::TaskGroup(group), error) => self.leave_group(task, group, error, choices),
+            Library::Leave(Value::Timeout(timeout), error) => Some(self.leave_timeout(task, timeout, error)),
+            Library::Leave(other, _) => unreachable!("nobody has entered {other:?}"),
         }
     }
 
     /// What the task's call waited for is there, or will not be.
     #[cold]
-    pub(super) fn go_on_with_call(&mut self, task: TaskId, input: Result<Value, Error>) -> Progress {
+    pub(super) fn go_on_with_call<C: Choices + ?Sized>(
+        &mut self,
+        task: TaskId,
+        input: Result<Value, Error>,
+        choices: &mut C,
+    ) -> Progress {
         match std::mem::replace(&mut self.tasks[task.index()].call, Call::None) {
             Call::None => Some(input),
             Call::Use(used) => self.go_on_using(task, used, input),
             Call::WaitFor(waiting) => self.go_on_waiting_for(task, waiting, input),
-        }
-    }
-
-    fn leave(&mut self, task: TaskId, manager: Value, error: Option<Error>) -> Progress {
-        match manager {
-            Value::Timeout(timeout) => Some(self.leave_timeout(task, timeout, error)),
-            other => unreachable!("nobody has entered {other:?}"),
+            Call::Group(leaving) => self.go_on_leaving(task, leaving, input, choices),
         }
     }
 

@@ -32,6 +32,7 @@ mod semaphore;
 mod shield;
 mod shutdown;
 mod task;
+mod task_group;
 mod timeout;
 mod timers;
 mod wait;
@@ -47,6 +48,7 @@ use running::Running;
 use shield::Shield;
 use shutdown::Phase;
 use task::Task;
+use task_group::Group;
 use timeout::Deadline;
 use timers::Timers;
 use wait::Wait;
@@ -99,6 +101,7 @@ pub struct EventLoop<'p> {
     objects: Vec<Object>,
     deadlines: Vec<Deadline>,
     shields: Vec<Shield>,
+    groups: Vec<Group>,
     memory: Memory,
     phase: Phase,
     /// Whether the loop stops at the end of this turn.
@@ -122,6 +125,8 @@ enum Handle {
     WaitChild { wait: u32, child: FutureId },
     /// A waiter inside asyncio's library is done, unless it is already.
     Release(Waiter),
+    /// A task group notes that a task of its is done.
+    GroupTask { group: u32, child: FutureId },
     /// What is shielded is done.
     ShieldInner(u32),
     /// A shield is done.
@@ -174,6 +179,7 @@ impl<'p> EventLoop<'p> {
             objects: object::make_all(program),
             deadlines: Vec::new(),
             shields: Vec::new(),
+            groups: Vec::new(),
             memory: Memory::default(),
             phase: Phase::Main,
             stopping: false,
@@ -204,6 +210,7 @@ impl<'p> EventLoop<'p> {
         self.reset_objects();
         self.deadlines.clear();
         self.shields.clear();
+        self.groups.clear();
         self.memory.reset(self.program);
         self.phase = Phase::Main;
         self.stopping = false;
@@ -369,6 +376,7 @@ impl<'p> EventLoop<'p> {
             Handle::Fire(timer) => self.whose(timer),
             Handle::GatherChild { gather, .. } => self.gathers[gather as usize].future,
             Handle::WaitChild { wait, .. } => self.tasks[self.waits[wait as usize].task.index()].future,
+            Handle::GroupTask { child, .. } => child,
             Handle::Release(waiter) => self.tasks[waiter.task.index()].future,
             Handle::ShieldInner(shield) | Handle::ShieldOuter(shield) => self.shields[shield as usize].outer,
             Handle::Stop | Handle::ShutdownRound => self.tasks[0].future,
@@ -408,6 +416,7 @@ impl<'p> EventLoop<'p> {
             Handle::GatherChild { gather, child } => self.count_gather_child(gather, child),
             Handle::WaitChild { wait, child } => self.count_wait_child(wait, child),
             Handle::Release(waiter) => _ = self.wake(waiter),
+            Handle::GroupTask { group, child } => self.group_task_done(group, child, choices),
             Handle::ShieldInner(shield) => self.shield_inner_done(shield),
             Handle::ShieldOuter(shield) => self.shield_outer_done(shield),
             Handle::Stop => self.stopping = true,
@@ -443,6 +452,7 @@ fn handle_for(callback: Callback, future: FutureId) -> Handle {
         Callback::Gather(gather) => Handle::GatherChild { gather, child: future },
         Callback::Wait(wait) => Handle::WaitChild { wait, child: future },
         Callback::Release(waiter) => Handle::Release(waiter),
+        Callback::Group(group) => Handle::GroupTask { group, child: future },
         Callback::ShieldInner(shield) => Handle::ShieldInner(shield),
         Callback::ShieldOuter(shield) => Handle::ShieldOuter(shield),
         Callback::Stop => Handle::Stop,
@@ -494,7 +504,7 @@ impl Machine for EventLoop<'_> {
         let mut hasher = KeyHasher(twox_hash::XxHash3_128::new());
         (self.outcome, self.now, &self.batch[self.batch_next..], &self.ready, self.stopping).hash(&mut hasher);
         (self.timers.in_order(), &self.tasks, &self.gathers, &self.waits, &self.objects, self.phase).hash(&mut hasher);
-        (&self.deadlines, &self.shields).hash(&mut hasher);
+        (&self.deadlines, &self.shields, &self.groups).hash(&mut hasher);
         self.cutting.hash(&mut hasher);
         self.futures.hash_state(&mut hasher);
         self.memory.hash(&mut hasher);

@@ -120,6 +120,14 @@ impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
         self.event_loop.is_expired(timeout)
     }
 
+    fn group_refusal(&self, group: u32) -> Option<&'static str> {
+        self.event_loop.group_refusal(group)
+    }
+
+    fn add_to_group(&mut self, group: u32, task: FutureId) {
+        self.event_loop.add_to_group(group, task);
+    }
+
     fn inquire(&self, object: ObjectId, inquiry: Inquiry) -> Value {
         self.event_loop.inquire(object, inquiry)
     }

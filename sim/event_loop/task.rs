@@ -161,7 +161,7 @@ impl EventLoop<'_> {
             input = input.map(|_| lists);
         }
         if self.tasks[task.index()].call != Call::None {
-            match self.go_on_with_call(task, input) {
+            match self.go_on_with_call(task, input, choices) {
                 Some(result) => input = result,
                 None => return,
             }
@@ -195,7 +195,7 @@ impl EventLoop<'_> {
             Next::Sleep { min, max } => self.sleep(task, min, max, choices),
             Next::Await(future) => return self.await_future(task, future),
             Next::Wait { over, timeout, return_when } => self.begin_wait(task, over, timeout, return_when),
-            Next::Library(call) => return self.call_library(task, call),
+            Next::Library(call) => return self.call_library(task, call, choices),
             Next::Call(instance) => {
                 self.tasks[task.index()].frame = self.memory.open(self.program, instance, Some(frame));
                 self.recorder.record(What::Called { task, instance });

@@ -107,7 +107,9 @@ impl EventLoop<'_> {
         let counts = match (profile.wait_for, result) {
             (_, future::Result::Cancelled) => false,
             // A timeout of 0 lets errors through even there.
-            (WaitFor::TimeoutWins, future::Result::Failed(_)) => waiting.deadline.is_none(),
+            (WaitFor::TimeoutWins, future::Result::Failed(error)) => {
+                waiting.deadline.is_none() && !error.is_cancelled()
+            }
             (WaitFor::TimeoutWins, _) => false,
             (_, future::Result::Failed(error)) => !error.is_cancelled(),
             _ => true,
@@ -129,7 +131,7 @@ impl EventLoop<'_> {
     }
 
     /// The waiter with which the task is going to wait next.
-    fn next_waiter(&self, task: TaskId) -> Waiter {
+    pub(super) fn next_waiter(&self, task: TaskId) -> Waiter {
         Waiter { task, serial: self.tasks[task.index()].own_serial + 1 }
     }
 }

@@ -484,6 +484,23 @@ impl<'a> Writer<'a> {
                 self.line("] },");
                 self.line(&format!("{{ print = \"expired: {{{name}.expired}}, left: {{current.cancelling}}\" }},"));
             }
+            Frame::TaskGroup(_) if !self.has_timeouts => self.framed(&Frame::Bare, body),
+            Frame::TaskGroup(of) => {
+                let name = self.new_name("tg");
+                self.line(&format!("{{ task_group = \"{name}\", do = ["));
+                self.depth += 1;
+                for pick in of {
+                    let mut coroutines = self.instances(self.here.below);
+                    coroutines.extend(self.free_coroutines());
+                    let Some(coroutine) = picked(&coroutines, *pick) else { continue };
+                    self.started(std::slice::from_ref(&coroutine));
+                    let task = self.new_handle("t", true);
+                    self.line(&format!("{{ spawn = \"{coroutine}\", in = \"{name}\", as = \"{task}\" }},"));
+                }
+                self.depth -= 1;
+                self.block(body);
+                self.line("] },");
+            }
             Frame::With(which) => {
                 let held: Vec<&str> =
                     self.families.iter().filter(|family| family.is_held).map(|family| family.name).collect();

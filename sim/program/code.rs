@@ -107,6 +107,8 @@ pub enum Op {
     Spawn {
         /// A coroutine, or a list of them.
         what: ExprId,
+        /// The task group that it belongs to.
+        group: Option<ExprId>,
         /// Where the task goes, or the list of tasks.
         into: Option<Local>,
     },
@@ -267,6 +269,11 @@ pub enum Op {
         /// How long, in nanoseconds; nothing is for ever.
         length: Option<Slot>,
         /// Where the timeout goes.
+        into: Local,
+    },
+    /// Enters `asyncio.TaskGroup()`.
+    EnterGroup {
+        /// Where the group goes.
         into: Local,
     },
     /// `timeout.reschedule(…)`

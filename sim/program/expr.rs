@@ -92,6 +92,8 @@ pub enum Attribute {
     Cancelling,
     /// `timeout.expired()`
     Expired,
+    /// What an exception group is made of
+    Exceptions,
     /// The task's name
     Name,
     /// The class of an error

@@ -129,6 +129,10 @@ pub trait Effects {
     fn inquire(&self, object: ObjectId, inquiry: Inquiry) -> Value;
     /// `task.cancelling()`; nothing for what is no task.
     fn cancelling(&self, future: FutureId) -> Option<u32>;
+    /// Why a task group takes no more tasks, if it does not.
+    fn group_refusal(&self, group: u32) -> Option<&'static str>;
+    /// Makes a task one of a group's.
+    fn add_to_group(&mut self, group: u32, task: FutureId);
     /// `timeout.expired()`
     fn expired(&self, timeout: u32) -> bool;
 }
@@ -305,7 +309,8 @@ impl<R: Effects> Run<'_, R> {
             | Op::WaitFor { into: Some(local), .. }
             | Op::Shield { into: Some(local), .. }
             | Op::Uncancel { into: Some(local), .. }
-            | Op::EnterTimeout { into: local, .. } => self.bind(local, value),
+            | Op::EnterTimeout { into: local, .. }
+            | Op::EnterGroup { into: local } => self.bind(local, value),
             Op::Wait { done, pending, .. } => {
                 let Value::List(ListId(id)) = value else { unreachable!("a wait gives lists") };
                 if let Some(local) = done {
@@ -347,7 +352,27 @@ impl<R: Effects> Run<'_, R> {
                 return Err(error);
             }
             Op::Return(value) => return Ok(Flow::Out(Next::Returned(self.eval(value)?))),
-            Op::Spawn { what, into } => {
+            Op::Spawn { what, group: Some(group), into } => {
+                let Value::TaskGroup(group) = self.eval(group)? else {
+                    return Err(self.error(ErrorType::ATTRIBUTE_ERROR, "this has no attribute 'create_task'"));
+                };
+                let started = match self.eval(what)? {
+                    Value::List(list) => {
+                        let started = self.rt.memory().new_list();
+                        for at in 0..self.rt.memory_ref().list(list).len() {
+                            let one = self.rt.memory_ref().list(list)[at];
+                            let task = self.start_in(group, one)?;
+                            self.rt.memory().list_mut(started).push(Value::Handle(task));
+                        }
+                        Value::List(started)
+                    }
+                    one => Value::Handle(self.start_in(group, one)?),
+                };
+                if let Some(local) = into {
+                    self.bind(local, started);
+                }
+            }
+            Op::Spawn { what, into, .. } => {
                 let started = match self.eval(what)? {
                     Value::List(list) => Value::List(self.start_all(list)?.0),
                     one => Value::Handle(self.start(one)?),
@@ -482,6 +507,7 @@ impl<R: Effects> Run<'_, R> {
             Op::EnterTimeout { length, .. } => {
                 return self.library(Library::EnterTimeout(length.map(|length| nanos(self.consts, length))));
             }
+            Op::EnterGroup { .. } => return self.library(Library::EnterGroup),
             Op::Reschedule { what, length } => {
                 let Value::Timeout(timeout) = self.eval(what)? else {
                     return Err(self.error(ErrorType::ATTRIBUTE_ERROR, "this has no attribute 'reschedule'"));
@@ -579,6 +605,19 @@ impl<R: Effects> Run<'_, R> {
             }
             _ => Err(self.error(ErrorType::TYPE_ERROR, "a coroutine was expected")),
         }
+    }
+
+    /// Makes a task of a coroutine, for a task group.
+    fn start_in(&mut self, group: u32, value: Value) -> Result<FutureId, Error> {
+        if let Some(why) = self.rt.group_refusal(group) {
+            return Err(self.error(ErrorType::RUNTIME_ERROR, why));
+        }
+        if let Value::Handle(_) = value {
+            return Err(self.error(ErrorType::TYPE_ERROR, "a coroutine was expected"));
+        }
+        let task = self.start(value)?;
+        self.rt.add_to_group(group, task);
+        Ok(task)
     }
 
     /// A new list with a task for each coroutine of `list`, and how many tasks that made; the same coroutine object
@@ -863,6 +902,11 @@ impl<R: Effects> Run<'_, R> {
                 }
             }
             (Attribute::Expired, Value::Timeout(timeout), _) => return Ok(Value::Bool(self.rt.expired(timeout))),
+            (Attribute::Exceptions, Value::Error(error), _) => {
+                if let Some(parts) = self.rt.memory_ref().error_parts(error) {
+                    return Ok(Value::List(parts));
+                }
+            }
             (Attribute::Type, Value::Error(error), _) => {
                 let name = self.program.error_types.name(error.ty);
                 return Ok(Value::Text(self.rt.memory().texts.intern(name)));

@@ -34,6 +34,8 @@ pub enum Library {
     Uncancel(FutureId),
     /// It enters `asyncio.timeout(…)`.
     EnterTimeout(Option<Nanos>),
+    /// It enters `asyncio.TaskGroup()`.
+    EnterGroup,
     /// `timeout.reschedule(…)`, so much from now on.
     Reschedule(u32, Option<Nanos>),
     /// It leaves what it has entered, with an error or without.

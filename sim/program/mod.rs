@@ -28,7 +28,7 @@ pub use library::Library;
 pub use memory::{FrameId, Memory};
 pub use object::{Inquiry, Make, Object, Operation};
 pub use pattern::Pattern;
-pub use profile::{GatherDone, Messages, Profile, Semaphores, WaitFor};
+pub use profile::{GatherDone, Messages, Profile, Semaphores, TaskGroups, WaitFor};
 pub use show::{Lookup, display, push_printable, quote, repr};
 pub use text::{Padding, Piece, Side, Texts};
 pub use value::{Error, ErrorType, ErrorTypes, Value};

@@ -25,11 +25,13 @@ pub struct Profile {
     pub wait_takes_coroutines: bool,
     /// Which of its three ways `wait_for` goes.
     pub wait_for: WaitFor,
-    /// Whether there are `asyncio.timeout`, `Task.uncancel` and `Task.cancelling`; and asyncio's `TimeoutError` is
+    /// Whether there are `asyncio.timeout`, `asyncio.TaskGroup`, `Task.uncancel` and `Task.cancelling`; and asyncio's `TimeoutError` is
     /// Python's own then.
     pub has_timeouts: bool,
     /// Whether `uncancel` takes back a cancellation that nothing was told of yet, when it was the last one.
     pub uncancel_takes_back: bool,
+    /// Which of its two ways a task group goes, where there is one.
+    pub task_groups: TaskGroups,
     /// Which of its four ways a semaphore goes.
     pub semaphores: Semaphores,
     /// Whether an error that leaves `Condition.wait` notifies another waiter in place of the one that it hits, and is
@@ -69,6 +71,16 @@ pub enum WaitFor {
     ResultWins,
     /// In place, within a `timeout`.
     InPlace,
+}
+
+/// When a task group takes back the request with which it has cancelled its parent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskGroups {
+    /// When its block ends: a task that fails later leaves the request behind, and a cancellation from outside that comes
+    /// together with a failure is lost.
+    UncancelFirst,
+    /// When all tasks are done; and a cancellation from outside is raised where the parent waits next.
+    UncancelLast,
 }
 
 /// How `Semaphore.acquire` waits.
@@ -116,6 +128,7 @@ impl Profile {
             name: "3.12",
             checked_against: "3.12.1",
             uncancel_takes_back: false,
+            task_groups: TaskGroups::UncancelFirst,
             semaphores: Semaphores::HandedOver,
             conditions_pass_notify_on: false,
             ..Profile::NEWEST
@@ -133,6 +146,7 @@ impl Profile {
         wait_for: WaitFor::InPlace,
         has_timeouts: true,
         uncancel_takes_back: true,
+        task_groups: TaskGroups::UncancelLast,
         semaphores: Semaphores::HandedOverToAll,
         conditions_pass_notify_on: true,
         shutdown_rounds: 2,
@@ -147,6 +161,7 @@ impl Profile {
         wait_for: WaitFor::ResultWins,
         has_timeouts: false,
         uncancel_takes_back: false,
+        task_groups: TaskGroups::UncancelFirst,
         semaphores: Semaphores::HandedOver,
         conditions_pass_notify_on: false,
         shutdown_rounds: 2,

@@ -27,6 +27,8 @@ pub enum Value {
     List(ListId),
     /// A timeout that was entered.
     Timeout(u32),
+    /// A task group that was entered.
+    TaskGroup(u32),
     /// An error that was caught, or that is an entry of a gather's results.
     Error(Error),
 }
@@ -90,6 +92,8 @@ builtin_errors! {
     QUEUE_EMPTY = 20 "QueueEmpty": EXCEPTION;
     QUEUE_FULL = 21 "QueueFull": EXCEPTION;
     ASYNCIO_TIMEOUT_ERROR = 22 "TimeoutError": EXCEPTION;
+    EXCEPTION_GROUP = 23 "ExceptionGroup": EXCEPTION;
+    BASE_EXCEPTION_GROUP = 24 "BaseExceptionGroup": BASE_EXCEPTION;
 }
 
 /// The classes that a program knows: Python's own, then the ones that its scenario declares.
@@ -136,6 +140,9 @@ impl ErrorTypes {
     /// Whether `except parent` catches a `ty`. Up to 3.10 asyncio has a `TimeoutError` of its own, which is no `OSError`;
     /// a scenario that speaks of a `TimeoutError` means both.
     pub fn is_a(&self, mut ty: ErrorType, parent: ErrorType) -> bool {
+        if ty == ErrorType::EXCEPTION_GROUP && parent == ErrorType::BASE_EXCEPTION_GROUP {
+            return true;
+        }
         if ty == ErrorType::ASYNCIO_TIMEOUT_ERROR && parent == ErrorType::TIMEOUT_ERROR {
             return true;
         }

@@ -115,6 +115,7 @@ enum Event<'a> {
     Dropped,
     Shielded { by: String, inner: Named },
     WaitingFor { on: Named, until_ns: Option<u64> },
+    LeavingGroup { left: u32 },
     TimeoutSet { until_ns: Option<u64> },
     Blocked { object: String, operation: &'static str },
     Used { object: String, operation: &'static str, count: u32 },
@@ -139,6 +140,8 @@ enum By {
     Outside,
     Shutdown,
     Timeout,
+    #[serde(rename = "task-group")]
+    TaskGroup,
     Harness,
 }
 
@@ -211,6 +214,7 @@ fn event<'a>(names: &Names<'a>, what: What) -> Event<'a> {
         What::WaitingFor { future, until, .. } => {
             Event::WaitingFor { on: names.future(future), until_ns: until.map(|until| until.0) }
         }
+        What::LeavingGroup { left, .. } => Event::LeavingGroup { left },
         What::TimeoutSet { until, .. } => Event::TimeoutSet { until_ns: until.map(|until| until.0) },
         What::Blocked { operation, object, .. } => {
             Event::Blocked { object: names.object(object), operation: operation.method() }
@@ -241,6 +245,7 @@ fn requester(names: &Names<'_>, by: Requester) -> By {
         Requester::Outside => By::Outside,
         Requester::Shutdown => By::Shutdown,
         Requester::Timeout => By::Timeout,
+        Requester::TaskGroup => By::TaskGroup,
         Requester::Harness => By::Harness,
     }
 }

@@ -116,6 +116,9 @@ fn sentence(names: &Names<'_>, what: What) -> String {
         What::WaitingFor { future, until: None, .. } => {
             format!("wait_for() has cancelled {} and waits for it", names.future(future))
         }
+        What::LeavingGroup { left, .. } => {
+            format!("leaves the task group: waits for {}", counted(left, "task", "tasks"))
+        }
         What::TimeoutSet { until: Some(until), .. } => format!("timeout set to {until}"),
         What::TimeoutSet { until: None, .. } => "timeout set to never".to_owned(),
         What::WaitReturned { done, pending, timed_out, .. } => {
@@ -185,6 +188,7 @@ fn requester(names: &Names<'_>, by: Requester) -> String {
         Requester::Outside => "the scenario".to_owned(),
         Requester::Shutdown => "run()".to_owned(),
         Requester::Timeout => "its timeout".to_owned(),
+        Requester::TaskGroup => "the task group".to_owned(),
         Requester::Harness => "Atropos".to_owned(),
     }
 }

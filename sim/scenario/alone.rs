@@ -94,6 +94,12 @@ impl Effects for Alone {
     fn expired(&self, _: u32) -> bool {
         unreachable!("alone")
     }
+    fn group_refusal(&self, _: u32) -> Option<&'static str> {
+        unreachable!("alone")
+    }
+    fn add_to_group(&mut self, _: u32, _: FutureId) {
+        unreachable!("alone")
+    }
     fn inquire(&self, _: ObjectId, _: Inquiry) -> Value {
         unreachable!("alone")
     }

@@ -38,7 +38,7 @@ pub(super) enum Node {
     Managed(Box<Managed>),
 }
 
-/// A block inside something that is entered and left: a timeout.
+/// A block inside something that is entered and left: a timeout, a task group.
 #[derive(Clone, Debug)]
 pub(super) struct Managed {
     pub(super) enter: Enter,
@@ -51,6 +51,7 @@ pub(super) struct Managed {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Enter {
     Timeout(Option<Slot>),
+    TaskGroup,
 }
 
 #[derive(Clone, Debug)]
@@ -332,6 +333,7 @@ impl<'n> Flat<'n, '_> {
         let end = self.label();
         let manager = self.hidden("manager")?;
         match managed.enter {
+            Enter::TaskGroup => self.emit(Op::EnterGroup { into: manager })?,
             Enter::Timeout(length) => self.emit(Op::EnterTimeout { length, into: manager })?,
         }
         if let Some(name) = managed.name {

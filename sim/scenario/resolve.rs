@@ -32,6 +32,7 @@ pub(super) const ATTRIBUTES: &[(&str, Attribute)] = &[
     ("exception", Attribute::Exception),
     ("cancelling", Attribute::Cancelling),
     ("expired", Attribute::Expired),
+    ("exceptions", Attribute::Exceptions),
     ("name", Attribute::Name),
     ("type", Attribute::Type),
 ];
@@ -121,6 +122,9 @@ pub(super) fn resolve<'a>(
 }
 
 const COROS: &str = "coros";
+
+/// A local that no scenario can name.
+const WAITED_FOR: &str = "(waited for)";
 
 /// What other languages call Python's three.
 const LITERALS: &[(&str, &str)] =
@@ -318,6 +322,12 @@ impl<'a> Resolver<'a, '_> {
                 let body = self.steps(body);
                 Some(Node::Managed(Box::new(Managed { enter: Enter::Timeout(slot), name, body })))
             }
+            Verb::TaskGroup { name, body } => {
+                self.needs_timeouts(&step.span, "asyncio.TaskGroup");
+                let name = self.bind(name);
+                let body = self.steps(body);
+                Some(Node::Managed(Box::new(Managed { enter: Enter::TaskGroup, name, body })))
+            }
             Verb::WaitFor { what, timeout, into } => self.wait_for(&step.span, what, timeout, into),
             _ => self.op(step).map(Node::Op),
         }
@@ -382,16 +392,24 @@ impl<'a> Resolver<'a, '_> {
         self.asyncio_only(span);
         let Some(timeout) = timeout else { return Some(Node::Op(Op::Await { what: what?, into })) };
         let timeout = self.length(timeout, Fill::Least)?;
-        let alone = Node::Op(Op::WaitFor { what: what?, timeout, into });
         if self.around.profile.wait_for != WaitFor::InPlace {
-            return Some(alone);
+            return Some(Node::Op(Op::WaitFor { what: what?, timeout, into }));
         }
+        // What it waits for is known before the timeout begins.
+        if self.local(WAITED_FOR).is_none() {
+            self.add_local(WAITED_FOR, span);
+        }
+        let kept = self.local(WAITED_FOR)?;
+        let known = Node::Op(Op::Set { place: Place::Local(kept), value: what? });
+        let what = self.node(Expr::Local(kept));
+        let alone = Node::Op(Op::WaitFor { what, timeout, into });
         let zero = self.node(Expr::Literal(Value::Int(0)));
         let length = self.node(Expr::Const(timeout));
         let condition = self.node(Expr::Compare(Comparison::Greater, length, zero));
-        let body = vec![Node::Op(Op::Await { what: what?, into })];
+        let body = vec![Node::Op(Op::Await { what, into })];
         let within = Managed { enter: Enter::Timeout(Some(timeout)), name: None, body };
-        Some(Node::If { condition, then: vec![Node::Managed(Box::new(within))], otherwise: vec![alone] })
+        let either = Node::If { condition, then: vec![Node::Managed(Box::new(within))], otherwise: vec![alone] };
+        Some(Node::Block(vec![known, either]))
     }
 
     /// Reports what the profile does not have.
@@ -470,12 +488,16 @@ impl<'a> Resolver<'a, '_> {
                 let message = self.text(message);
                 Op::Raise { ty: ty?, message: Some(message?) }
             }
-            Verb::Spawn { what, into } => {
+            Verb::Spawn { what, group, into } => {
+                let group = match group {
+                    Some(group) => Some(self.expression(group)?),
+                    None => None,
+                };
                 self.calling = true;
                 let what = self.operand(what, true);
                 self.calling = false;
                 let into = self.bind_handle(into);
-                Op::Spawn { what: what?, into }
+                Op::Spawn { what: what?, group, into }
             }
             Verb::Await { what, into } => {
                 let what = self.operand(what, false);

@@ -33,7 +33,7 @@ pub(super) enum Verb {
     Return(Option<Template>),
     Break,
     Continue,
-    Spawn { what: Operand, into: Option<Name> },
+    Spawn { what: Operand, group: Option<Expression>, into: Option<Name> },
     Await { what: Operand, into: Option<Name> },
     Cancel { what: Operand, message: Option<Template>, accepted: Option<Name> },
     CancelAll { message: Option<Template> },
@@ -49,6 +49,7 @@ pub(super) enum Verb {
     For { item: Name, over: Iterable, body: Vec<Step> },
     Try(Box<Try>),
     With { object: Template, body: Vec<Step> },
+    TaskGroup { name: Name, body: Vec<Step> },
     Timeout { length: Option<Template>, into: Option<Name>, body: Vec<Step> },
     Reschedule { timeout: Expression, length: Option<Template> },
     WaitFor { what: Operand, timeout: Option<Template>, into: Option<Name> },
@@ -104,7 +105,7 @@ pub(super) struct Subject {
 
 /// What asyncio has and the language does not have yet: whoever looks for it should not be told of a typing error. The
 /// place for each is in the table below.
-const NOT_YET: &[&str] = &["as_completed", "call_later", "call_soon", "task_group"];
+const NOT_YET: &[&str] = &["as_completed", "call_later", "call_soon"];
 
 /// Every verb, and the keys that may stand beside it.
 const VERBS: &[(&str, &[&str])] = &[
@@ -113,7 +114,7 @@ const VERBS: &[(&str, &[&str])] = &[
     ("point", &[]),
     ("raise", &["type"]),
     ("return", &[]),
-    ("spawn", &["as"]),
+    ("spawn", &["as", "in"]),
     ("await", &["as"]),
     ("cancel", &["message", "as"]),
     ("cancel_all", &["message"]),
@@ -148,6 +149,7 @@ const VERBS: &[(&str, &[&str])] = &[
     ("timeout", &["as", "do"]),
     ("reschedule", &["in"]),
     ("uncancel", &["as"]),
+    ("task_group", &["do"]),
 ];
 
 /// The steps that are a word.
@@ -185,7 +187,8 @@ impl Step {
             Verb::While { body, .. }
             | Verb::For { body, .. }
             | Verb::With { body, .. }
-            | Verb::Timeout { body, .. } => {
+            | Verb::Timeout { body, .. }
+            | Verb::TaskGroup { body, .. } => {
                 vec![body]
             }
             Verb::Try(block) => {
@@ -210,7 +213,7 @@ impl Step {
             | Verb::Use { into, .. } => into.iter().collect(),
             Verb::Cancel { accepted, .. } => accepted.iter().collect(),
             Verb::Wait(wait) => wait.done.iter().chain(&wait.pending).chain(&wait.into).collect(),
-            Verb::Set { name, .. } => vec![name],
+            Verb::Set { name, .. } | Verb::TaskGroup { name, .. } => vec![name],
             Verb::For { item, .. } => vec![item],
             Verb::Try(block) => block.clauses.iter().filter_map(|clause| clause.name.as_ref()).collect(),
             _ => Vec::new(),
@@ -373,7 +376,11 @@ fn read_verb(reader: &mut Reader, verb: &'static str, table: &Table) -> Option<V
             Verb::Raise { ty: fields.optional("type", read_name)?, message }
         }
         "return" => Verb::Return(Some(fields.reader.template(value)?)),
-        "spawn" => Verb::Spawn { what: fields.operand()?, into: fields.name("as")? },
+        "spawn" => Verb::Spawn {
+            what: fields.operand()?,
+            group: fields.optional("in", |reader, value| reader.expression(value))?,
+            into: fields.name("as")?,
+        },
         "await" => Verb::Await { what: fields.operand()?, into: fields.name("as")? },
         "cancel" => {
             Verb::Cancel { what: fields.operand()?, message: fields.template("message")?, accepted: fields.name("as")? }
@@ -467,6 +474,10 @@ fn read_block(fields: &mut Fields, value: &Value) -> Option<Verb> {
             let (item, over) = (fields.reader.name(value), read_iterable(fields));
             let body = fields.steps("do");
             Some(Verb::For { item: item?, over: over?, body: body? })
+        }
+        "task_group" => {
+            let (name, body) = (fields.reader.name(value), fields.steps("do"));
+            Some(Verb::TaskGroup { name: name?, body: body? })
         }
         "timeout" => {
             let is_none = value.get_ref().as_str() == Some("None");

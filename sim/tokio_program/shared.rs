@@ -425,6 +425,14 @@ impl Effects for Running<'_> {
         unreachable!("what only asyncio has is refused before it runs")
     }
 
+    fn group_refusal(&self, _: u32) -> Option<&'static str> {
+        unreachable!("what only asyncio has is refused before it runs")
+    }
+
+    fn add_to_group(&mut self, _: u32, _: FutureId) {
+        unreachable!("what only asyncio has is refused before it runs")
+    }
+
     fn inquire(&self, _: ObjectId, _: Inquiry) -> Value {
         unreachable!("what only asyncio has is refused before it runs")
     }

@@ -184,6 +184,7 @@ impl Teller<'_> {
             What::Dropped { task } => (json!(task.0), "dropped", vec![]),
             What::Shielded { future, by, inner } => (json!(by.0), "shielded", vec![json!(future.0), json!(inner.0)]),
             What::WaitingFor { task, .. } => (json!(task.0), "blocked", vec![json!("wait_for"), Json::Null]),
+            What::LeavingGroup { task, .. } => (json!(task.0), "blocked", vec![json!("task_group"), Json::Null]),
             What::TimeoutSet { task, until } => (json!(task.0), "timeout_set", vec![json!(until.map(|until| until.0))]),
             What::Blocked { task, operation, object } => {
                 (json!(task.0), "blocked", vec![json!(operation.method()), self.object(object)])
@@ -214,6 +215,7 @@ impl Teller<'_> {
             Value::Coroutine(instance) | Value::Call(instance) => json!({ "coroutine": self.program.name(instance) }),
             Value::Error(error) => json!({ "error": self.error(error) }),
             Value::Timeout(_) => json!("timeout"),
+            Value::TaskGroup(_) => json!("task group"),
             Value::List(_) => unreachable!("an event has the text of a list"),
         }
     }
@@ -225,6 +227,7 @@ fn requester(by: Requester) -> Json {
         Requester::Outside => json!("outside"),
         Requester::Shutdown => json!("shutdown"),
         Requester::Timeout => json!("timeout"),
+        Requester::TaskGroup => json!("task_group"),
         Requester::Harness => unreachable!("nothing is injected here"),
     }
 }

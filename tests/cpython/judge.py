@@ -353,6 +353,8 @@ class Run(virtual_loop.VirtualLoop):
             return {"error": told(value)}
         if type(value).__name__ == "Timeout":
             return "timeout"
+        if type(value).__name__ == "ToldGroup":
+            return "task group"
         return shown(value) if isinstance(value, list) else value
 
 
@@ -548,6 +550,8 @@ class Here:
         return self.run.newest.get(name) or Coroutine(self.run, name)
 
     def attribute(self, value, name):
+        if name == "exceptions" and hasattr(value, "exceptions"):
+            return list(value.exceptions)
         if name == "type" and isinstance(value, BaseException):
             return type(value).__name__
         if isinstance(value, (asyncio.Task, Coroutine)):
@@ -568,6 +572,11 @@ class Here:
         if name in self.run.program.error_types:
             return self.run.program.error_types[name]
         return getattr(builtins, name, None) or getattr(asyncio, name)
+
+    def caught_types(self, name):
+        """What a clause catches: asyncio's own `TimeoutError`, as there was one up to 3.10, is a `TimeoutError` too."""
+        types = (self.error_type(name),)
+        return types + (asyncio.TimeoutError,) if name == "TimeoutError" else types
 
     def error(self, name, message):
         error = self.error_type(name)(*([] if message is None else [message]))
@@ -713,6 +722,14 @@ class Here:
     def timeout(self, length):
         return Timeout(self, length)
 
+    def task_group(self):
+        return Group(self)
+
+    def spawn_in(self, group, what):
+        if isinstance(what, list):
+            return [group.create_task(one) for one in what]
+        return group.create_task(what)
+
     def reschedule(self, timeout, length):
         seconds = None if length is None else fractions.Fraction(nanoseconds(length, self.values), virtual_loop.NANOSECONDS)
         timeout.reschedule(None if seconds is None else self.run.time() + seconds)
@@ -784,6 +801,59 @@ class Entered:
         self.here.take_up(waiting)
 
 
+class Group:
+    """`async with asyncio.TaskGroup()`."""
+
+    def __init__(self, here):
+        self.here = here
+
+    async def __aenter__(self):
+        self.here.step()
+        self.group = ToldGroup()
+        self.group._tasks = virtual_loop.TaskSet()
+        await self.group.__aenter__()
+        self.group._parent_task = Parent(self.here.run, self.group._parent_task)
+        return self.group
+
+    async def __aexit__(self, *error):
+        if self.here.is_over() or error[0] in Here.STOPS:
+            return
+        record = self.here.task()
+        record.using = ("task_group", None)
+        try:
+            self.here.step()
+            await self.group.__aexit__(*error)
+        except BaseException as other:
+            self.here.surfaced(other)
+            raise
+        finally:
+            record.using = None
+
+
+class Parent:
+    """A task group's parent: what the group asks of it is told."""
+
+    def __init__(self, run, task):
+        self.run = run
+        self.task = task
+
+    def cancel(self):
+        self.run.ask(self.task, None, "task_group")
+        return self.task.cancel()
+
+    def __getattr__(self, name):
+        return getattr(self.task, name)
+
+
+if hasattr(asyncio, "TaskGroup"):
+
+    class ToldGroup(asyncio.TaskGroup):
+        def _abort(self):
+            victims = [task for task in self._tasks if not task.done()]
+            self._parent_task.run.ask_all(victims, None, "task_group")
+            super()._abort()
+
+
 class Timeout:
     """`async with asyncio.timeout(…)`."""
 
@@ -801,14 +871,12 @@ class Timeout:
     async def __aexit__(self, *error):
         if self.here.is_over() or error[0] in Here.STOPS:
             return
-        waiting = self.here.set_aside()
         try:
             self.here.step()
             await self.timeout.__aexit__(*error)
         except BaseException as other:
             self.here.surfaced(other)
             raise
-        self.here.take_up(waiting)
 
 
 def count_after(made, method):
@@ -886,6 +954,8 @@ runners._cancel_all_tasks = _told_cancel_all_tasks
 
 def told(error):
     """An error as JSON."""
+    if hasattr(error, "exceptions"):
+        return [type(error).__name__, str(error)]
     message = without_tasks(str(error.args[0])) if error.args else None
     if isinstance(error, asyncio.CancelledError) or hasattr(error, "is_scenarios"):
         return [type(error).__name__, message]

@@ -25,7 +25,7 @@ VERBS = {
     "print", "sleep", "point", "raise", "return", "spawn", "await", "cancel", "cancel_all", "gather", "wait", "set",
     "add", "append", "remove", "assert", "if", "while", "for", "try", "with", "acquire", "release", "set_event",
     "clear_event", "notify", "notify_all", "put", "put_nowait", "get", "get_nowait", "task_done", "join",
-    "set_result", "set_exception", "wait_for", "shield", "timeout", "reschedule", "uncancel",
+    "set_result", "set_exception", "wait_for", "shield", "timeout", "reschedule", "uncancel", "task_group",
 }
 
 
@@ -71,7 +71,7 @@ class Writer:
         for step in steps:
             if isinstance(step, str):
                 continue
-            self.locals.update(step[key] for key in ("as", "done", "pending", "for") if key in step)
+            self.locals.update(step[key] for key in ("as", "done", "pending", "for", "task_group") if key in step)
             for name in [step["set"]] if "set" in step else [step["to"]] if "add" in step else []:
                 if name not in self.shared:
                     self.locals.add(name)
@@ -242,6 +242,10 @@ class Writer:
         self.line("return _atropos_result")
 
     def write_spawn(self, step):
+        if "in" in step:
+            group = self.expression(step["in"])
+            call = "_atropos.spawn_in({}, {})".format(group, self.operand(step["spawn"], spawning=True))
+            return self.simple(self.into(step, call))
         self.simple(self.into(step, "_atropos.spawn({})".format(self.operand(step["spawn"], spawning=True))))
 
     def write_await(self, step):
@@ -338,6 +342,10 @@ class Writer:
         self.line("async with _atropos.timeout({!r}){}:".format(length, name))
         self.block(step["do"])
 
+    def write_task_group(self, step):
+        self.line("async with _atropos.task_group() as {}:".format(step["task_group"]))
+        self.block(step["do"])
+
     def write_reschedule(self, step):
         self.simple("_atropos.reschedule({}, {!r})".format(self.expression(step["reschedule"]), step.get("in")))
 
@@ -402,7 +410,7 @@ class Writer:
         for clause, handler in clauses(step):
             kind, _, name = (part.strip() for part in clause.partition(" as "))
             name = name or "_atropos_caught"
-            self.line("except _atropos.error_type({!r}) as {}:".format(kind, name))
+            self.line("except _atropos.caught_types({!r}) as {}:".format(kind, name))
             self.line("    _atropos.caught({})".format(name))
             self.block(handler)
         if "else" in step:
