@@ -390,9 +390,9 @@ fn frame(place: Where, depth: u32) -> BoxedStrategy<Frame> {
     let caught = (vec(clause(place, depth), 0..=2), option::weighted(0.2, block()), option::weighted(0.4, block()));
     prop_oneof![
         1 => Just(Frame::Bare),
+        2 => (1..=2_u8).prop_map(Frame::Times),
         12 => caught.prop_map(|(clauses, otherwise, finally)| Frame::Try { clauses, otherwise, finally }),
         2 => (any::<Pick>(), option::of(block())).prop_map(|(condition, otherwise)| Frame::If(condition, otherwise)),
-        2 => (1..=2_u8).prop_map(Frame::Times),
         2 => any::<Pick>().prop_map(Frame::Each),
         1 => Just(Frame::While),
         5 => any::<Pick>().prop_map(Frame::With),

@@ -11,8 +11,9 @@
 //!
 //! **Floor 0, the ground**
 //!
-//! - `choice`: the one door through which everything free in a run is asked, and who answers: nobody, a seed, a log.
-//! - `time`, `id`: integer nanoseconds; the names of tasks, futures and texts inside a run.
+//! - `choice`: the one door through which everything free in a run is asked, and who answers: nobody, a seed, a log; the
+//!   token, which is a run as one word.
+//! - `time`, `id`: integer nanoseconds and how they are written; the names of tasks, futures and texts inside a run.
 //!
 //! **Floor 1, the nouns**
 //!
@@ -31,7 +32,9 @@
 //! - `tokio_program`: a program as real tokio tasks, and the strategies as a Rust programmer would write them.
 //! - `network`: a body as one host of a simulated network, on turmoil.
 //! - `judge`: expectations, as folds over events.
+//! - `explore`: which runs to make: the ordinary one, every single fault in it, seeds and their samplers.
 //! - `report`: every sentence, table and line of JSON.
+//! - `shrink`: fewer choices, and less of a file, with the same failure.
 //! - `generate`: random small scenarios, for property tests (feature `proptest`).
 //!
 //! **Floor 3, the door**
@@ -67,6 +70,7 @@ pub mod cli;
 pub mod diagnostic;
 pub mod event_loop;
 pub mod experiment;
+pub mod explore;
 #[cfg(feature = "proptest")]
 pub mod generate;
 pub mod harness;
@@ -78,6 +82,7 @@ pub mod network;
 pub mod program;
 pub mod report;
 pub mod scenario;
+pub mod shrink;
 pub mod strategy;
 pub mod time;
 pub mod tokio_program;

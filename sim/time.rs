@@ -2,6 +2,8 @@
 //!
 //! Knows nothing of clocks: nothing here, or above here, reads one.
 
+pub mod duration;
+
 use std::fmt;
 
 /// An instant of virtual time, in nanoseconds since the run began.

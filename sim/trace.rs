@@ -5,10 +5,14 @@
 //!
 //! Knows nothing of how any of it is drawn, or of which machine ran.
 
+mod waits;
+
 use crate::choice::{Choice, Kind, Log};
 use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
-use crate::program::{Error, ErrorType, Operation, Program, Texts, Value};
+use crate::program::{Error, ErrorType, Operation, Program, Stage, Texts, Value};
 use crate::time::Time;
+
+pub use waits::{Owner, Waits};
 
 /// A recorded run. It ends in its outcome, which cannot be missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +43,7 @@ pub enum Outcome {
 }
 
 /// Where tasks ended up at the moment when main ended, each task but main counted once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tally {
     /// Returned.
     pub finished: u32,
@@ -116,10 +120,17 @@ pub enum What {
     Cancelled { task: TaskId, message: Option<TextId> },
     /// A gather was made for `children` distinct children.
     Gathered { future: FutureId, by: TaskId, children: u32 },
+    /// `count` of its children, made one after the other, the first of them `first`. A gather has as many of these as it
+    /// needs for all of its children, in their order, those counted that were given twice.
+    Children { future: FutureId, first: FutureId, count: u32 },
     /// A gather's future has its results.
     GatherFinished { future: FutureId },
     /// A gather's future has an error: its first failing or cancelled child's, or its own cancellation.
     GatherFailed { future: FutureId, error: Error },
+    /// The task has taken the result, or the error, out of a future that was done.
+    Taken { task: TaskId, future: FutureId },
+    /// The `finally` with the number `finally` of a coroutine that the task runs.
+    Cleanup { task: TaskId, instance: InstanceId, finally: u32, stage: Stage },
     /// `wait` gives `done` and `pending` futures to the task.
     WaitReturned { task: TaskId, done: u32, pending: u32, timed_out: bool },
     /// Main has ended; `run()` cancels the `left` tasks that have not.
@@ -132,6 +143,8 @@ pub enum What {
     WaitingFor { task: TaskId, future: FutureId, until: Option<Time> },
     /// The task waits for the `left` tasks of the group that it leaves.
     LeavingGroup { task: TaskId, left: u32 },
+    /// A future that the file declares is there, before anything runs.
+    Declared { future: FutureId, object: ObjectId },
     /// A future was made that shields `inner`.
     Shielded { future: FutureId, by: TaskId, inner: FutureId },
     /// The task has entered a timeout, or set it anew; nothing is for ever.
@@ -181,6 +194,8 @@ impl What {
             | What::Finished { task, .. }
             | What::Failed { task, .. }
             | What::Cancelled { task, .. }
+            | What::Taken { task, .. }
+            | What::Cleanup { task, .. }
             | What::WaitReturned { task, .. }
             | What::UnhandledInShutdown { task, .. }
             | What::Blocked { task, .. }
@@ -193,6 +208,8 @@ impl What {
             | What::GatherCancelRefused { future, .. }
             | What::Gathered { future, .. }
             | What::Shielded { future, .. }
+            | What::Declared { future, .. }
+            | What::Children { future, .. }
             | What::GatherFinished { future }
             | What::GatherFailed { future, .. } => Subject::Gather(future),
             What::ShutdownBegan { .. } => Subject::EventLoop,
@@ -310,12 +327,16 @@ mod kind {
     pub const UNHANDLED_IN_SHUTDOWN: u8 = 27;
     pub const DROPPED: u8 = 28;
     pub const CUT: u8 = 29;
+    pub const CHILDREN: u8 = 30;
+    pub const TAKEN: u8 = 31;
+    pub const CLEANUP: u8 = 32;
     pub const BLOCKED: u8 = 40;
     pub const USED: u8 = 41;
     pub const WAITING_FOR: u8 = 42;
     pub const SHIELDED: u8 = 43;
     pub const TIMEOUT_SET: u8 = 44;
     pub const LEAVING_GROUP: u8 = 45;
+    pub const DECLARED: u8 = 46;
 }
 
 /// A question and its answer in 32 bytes, and before which event it was put. Apart from the events, so that two runs in
@@ -549,6 +570,11 @@ impl Recorder {
             What::Failed { task, error } => Event::new(kind::FAILED, 0, task.0, error_bits(error)),
             What::Cancelled { task, message } => Event::new(kind::CANCELLED, 0, task.0, u64::from(text_bits(message))),
             What::Gathered { future, by, children } => Event::new(kind::GATHERED, 0, future.0, pair(by.0, children)),
+            What::Children { future, first, count } => Event::new(kind::CHILDREN, 0, future.0, pair(first.0, count)),
+            What::Taken { task, future } => Event::new(kind::TAKEN, 0, task.0, u64::from(future.0)),
+            What::Cleanup { task, instance, finally, stage } => {
+                Event::new(kind::CLEANUP, stage as u32, task.0, pair(instance.0, finally))
+            }
             What::GatherFinished { future } => Event::new(kind::GATHER_FINISHED, 0, future.0, 0),
             What::GatherFailed { future, error } => Event::new(kind::GATHER_FAILED, 0, future.0, error_bits(error)),
             What::WaitReturned { task, done, pending, timed_out } => {
@@ -563,6 +589,7 @@ impl Recorder {
                 // The small field has 24 bits.
                 Event::new(kind::WAITING_FOR, future.0.min(0xff_ffff), task.0, until.map_or(u64::MAX, |until| until.0))
             }
+            What::Declared { future, object } => Event::new(kind::DECLARED, 0, future.0, u64::from(object.0)),
             What::LeavingGroup { task, left } => Event::new(kind::LEAVING_GROUP, 0, task.0, u64::from(left)),
             What::Shielded { future, by, inner } => Event::new(kind::SHIELDED, 0, future.0, pair(by.0, inner.0)),
             What::TimeoutSet { task, until } => {
@@ -579,7 +606,7 @@ impl Recorder {
         self.events.push(event);
     }
 
-    #[inline(never)]
+    #[inline]
     fn record_choice(&mut self, choice: Choice) {
         self.choices.push(Asked::new(choice, self.events.len() as u32));
     }
@@ -779,6 +806,12 @@ fn decode(event: Event) -> What {
         kind::FAILED => What::Failed { task, error: error_from(event) },
         kind::CANCELLED => What::Cancelled { task, message: text_from(event.low()) },
         kind::GATHERED => What::Gathered { future, by, children: event.low() },
+        kind::CHILDREN => What::Children { future, first: FutureId(event.high()), count: event.low() },
+        kind::TAKEN => What::Taken { task, future: FutureId(event.low()) },
+        kind::CLEANUP => {
+            let stage = Stage::ALL[event.small() as usize];
+            What::Cleanup { task, instance: InstanceId(event.high()), finally: event.low(), stage }
+        }
         kind::GATHER_FINISHED => What::GatherFinished { future },
         kind::GATHER_FAILED => What::GatherFailed { future, error: error_from(event) },
         kind::WAIT_RETURNED => {
@@ -791,6 +824,7 @@ fn decode(event: Event) -> What {
             let until = (event.payload != u64::MAX).then_some(Time(event.payload));
             What::WaitingFor { task, future: FutureId(event.small()), until }
         }
+        kind::DECLARED => What::Declared { future, object: ObjectId(event.low()) },
         kind::LEAVING_GROUP => What::LeavingGroup { task, left: event.low() },
         kind::SHIELDED => What::Shielded { future, by, inner: FutureId(event.low()) },
         kind::TIMEOUT_SET => {
@@ -847,6 +881,9 @@ mod tests {
             What::Failed { task, error },
             What::Cancelled { task, message: None },
             What::Gathered { future, by: TaskId(1), children: 10 },
+            What::Children { future, first: FutureId(3), count: 10 },
+            What::Taken { task, future },
+            What::Cleanup { task, instance: InstanceId(1), finally: 70_000, stage: Stage::Ended },
             What::GatherFinished { future },
             What::GatherFailed { future, error },
             What::WaitReturned { task, done: 1, pending: 2, timed_out: true },
@@ -861,6 +898,7 @@ mod tests {
             What::TimeoutSet { task, until: Some(Time(8)) },
             What::TimeoutSet { task, until: None },
             What::LeavingGroup { task, left: 3 },
+            What::Declared { future, object: ObjectId(1) },
             What::CancelRequested { task, by: Requester::TaskGroup, message: None },
             What::CancelRequested { task, by: Requester::Timeout, message: None },
             What::Blocked { task, operation: Operation::Join, object: ObjectId(1) },

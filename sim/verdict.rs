@@ -2,12 +2,16 @@
 //!
 //! Knows nothing of how it is judged or told.
 
+use crate::choice::{Choice, Class};
 use crate::id::{InstanceId, TaskId};
-use crate::program::{ErrorType, Program};
+use crate::program::{ErrorType, Pattern, Program};
 use crate::time::Nanos;
 use crate::trace::Outcome;
 
 /// What a scenario expects of a run. What is not given is not checked.
+///
+/// How many tasks ended how, and when and how main did, is expected [without a fault](Under); what is printed in the
+/// ordinary order only; all the rest in every run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expectation {
     /// How many tasks have returned when main ends.
@@ -26,10 +30,141 @@ pub struct Expectation {
     pub raises: Option<ErrorType>,
     /// Everything that the program prints, line by line.
     pub prints: Option<Vec<String>>,
+    /// What does not happen.
+    pub never: Option<Vec<EventPattern>>,
+    /// What happens at least once.
+    pub always: Option<Vec<EventPattern>>,
+    /// What does not happen before something else has.
+    pub before: Option<Vec<Before>>,
+    /// What a task has to close before it ends, once for each time that it opened it.
+    pub paired: Option<Vec<Paired>>,
+    /// When main has ended.
+    pub deadline: Option<Nanos>,
+    /// What a search has to find: the scenario exists to be caught.
+    pub must_find: Option<MustFind>,
+    /// The oracles that are not asked, each with the reason.
+    pub allow: Vec<(Oracle, String)>,
+}
+
+/// Under which circumstances a run came about: the gravest of its choices says it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Under {
+    /// In the ordinary order.
+    #[default]
+    Plain,
+    /// In another order, or with other lengths of time.
+    Order,
+    /// With a fault that was injected.
+    Fault,
+}
+
+impl Under {
+    /// What one choice makes of a run.
+    pub fn of(choice: Choice) -> Under {
+        match choice.kind.class() {
+            _ if choice.answer == 0 => Under::Plain,
+            Class::Fault => Under::Fault,
+            Class::Varies | Class::OtherRuntime => Under::Order,
+        }
+    }
+}
+
+/// Events that an expectation speaks of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventPattern {
+    /// The tasks to which they happen, by the names of their coroutines.
+    pub task: Pattern,
+    /// What happens.
+    pub does: Does,
+}
+
+/// What an [`EventPattern`] says of a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Does {
+    /// Its first line runs.
+    Started,
+    /// It returns.
+    Finished,
+    /// It ends with an error; of this class, if one is given.
+    Failed(Option<ErrorType>),
+    /// It ends as cancelled.
+    Cancelled,
+    /// It raises an error, which may be caught.
+    Raised(Option<ErrorType>),
+    /// An `except` catches an error.
+    Caught(Option<ErrorType>),
+    /// It prints a line like this.
+    Prints(Pattern),
+}
+
+/// `then` does not happen unless `first` has happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Before {
+    /// What has to come first.
+    pub first: EventPattern,
+    /// What may come only then.
+    pub then: EventPattern,
+}
+
+/// In each task every `open` is followed by one `close` before the task ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paired {
+    /// What has to be closed.
+    pub open: EventPattern,
+    /// What closes it.
+    pub close: EventPattern,
+}
+
+/// What a search has to find in a scenario, and how soon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MustFind {
+    /// The name of an oracle, or the key of an expectation.
+    pub what: &'static str,
+    /// The task that it has to be about.
+    pub task: Option<Pattern>,
+    /// Within how many runs.
+    pub within: u64,
+}
+
+impl MustFind {
+    /// Whether a run shows what is to be found.
+    pub fn is_found(&self, program: &Program, verdict: &Verdict) -> bool {
+        let found = verdict.findings.iter().map(|finding| (finding.oracle.name(), finding.task));
+        let unmet = verdict.unmet.iter().map(|unmet| (unmet.key, unmet.task));
+        found.chain(unmet).any(|(what, task)| {
+            let is_about = |wanted: &Pattern| task.is_some_and(|(_, instance)| wanted.matches(program.name(instance)));
+            what == self.what && self.task.as_ref().is_none_or(is_about)
+        })
+    }
+}
+
+impl Expectation {
+    /// Whether a scenario does not want to hear of an oracle.
+    pub fn allows(&self, oracle: Oracle) -> bool {
+        self.allow.iter().any(|(allowed, _)| *allowed == oracle)
+    }
+
+    /// The keys of `[expect]`.
+    pub const KEYS: [&str; 14] = [
+        "finished",
+        "failed",
+        "cancelled",
+        "running",
+        "ended",
+        "outcome",
+        "raises",
+        "prints",
+        "never",
+        "always",
+        "before",
+        "paired",
+        "deadline",
+        "must_find",
+    ];
 }
 
 /// An [`Outcome`] without its details.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Ending {
     /// Main returned.
     Finished,
@@ -95,12 +230,11 @@ pub struct Finding {
 /// What is looked for in every run that is explored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Oracle {
-    /// A cancellation was delivered, or was on its way, and its task did not end as cancelled, though no handler took
-    /// it.
+    /// A cancellation was accepted, and its task went on and did not end as cancelled, though no handler took it.
     LostCancel,
     /// A task is still there when main has ended.
     OutlivesMain,
-    /// A `finally` was entered and did not come to its end, or was never entered.
+    /// A `finally` began and did not come to its end, or its task was dropped before.
     CleanupCutShort,
     /// What a task awaited was there, and was lost with the task's cancellation.
     LostResult,
@@ -167,6 +301,8 @@ impl Oracle {
 pub struct Unmet {
     /// Its key in `[expect]`.
     pub key: &'static str,
+    /// The task that it is about, and what it runs, if it is about one.
+    pub task: Option<(TaskId, InstanceId)>,
     /// What the scenario says.
     pub expected: String,
     /// What the run did.
@@ -181,12 +317,8 @@ impl Verdict {
 
     /// What kinds of failure it holds, the first to be told first.
     pub fn identities(&self, program: &Program) -> Vec<Identity> {
-        let findings = self.findings.iter().map(|finding| Identity {
-            what: finding.oracle.name(),
-            subject: finding.task.map(|(_, instance)| program.body(instance).name.clone()),
-            error: finding.error.map(|error| program.error_types.name(error).to_owned()),
-        });
-        let unmet = self.unmet.iter().map(|unmet| Identity { what: unmet.key, subject: None, error: None });
+        let findings = self.findings.iter().map(|finding| finding.identity(program));
+        let unmet = self.unmet.iter().map(|unmet| unmet.identity(program));
         let mut all: Vec<Identity> = Vec::new();
         for identity in findings.chain(unmet) {
             if !all.contains(&identity) {
@@ -195,4 +327,23 @@ impl Verdict {
         }
         all
     }
+}
+
+impl Finding {
+    /// What makes it the same again.
+    pub fn identity(&self, program: &Program) -> Identity {
+        let error = self.error.map(|error| program.error_types.name(error).to_owned());
+        Identity { what: self.oracle.name(), subject: subject(self.task, program), error }
+    }
+}
+
+impl Unmet {
+    /// What makes it the same again.
+    pub fn identity(&self, program: &Program) -> Identity {
+        Identity { what: self.key, subject: subject(self.task, program), error: None }
+    }
+}
+
+fn subject(task: Option<(TaskId, InstanceId)>, program: &Program) -> Option<String> {
+    task.map(|(_, instance)| program.body(instance).name.clone())
 }

@@ -91,7 +91,7 @@ fn check(file: &File, name: &str, runs: &[(Run, String)]) -> Result<(), Failed> 
         });
         if !judged.verdict.is_good() {
             let command = format!("cargo run -- run scenarios/{name}.toml");
-            return Err(report::verdict(snapshot, &judged.verdict, &command).into());
+            return Err(report::verdict(snapshot, &judged.program, &judged.trace, &judged.verdict, &command).into());
         }
     }
     Ok(())

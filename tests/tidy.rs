@@ -7,7 +7,18 @@ use std::path::{Path, PathBuf};
 const FLOORS: [&[&str]; 4] = [
     &["choice", "time", "id"],
     &["program", "body", "machine", "trace", "verdict", "experiment", "diagnostic"],
-    &["scenario", "strategy", "event_loop", "tokio_program", "network", "judge", "report", "generate"],
+    &[
+        "scenario",
+        "strategy",
+        "event_loop",
+        "tokio_program",
+        "network",
+        "judge",
+        "report",
+        "generate",
+        "explore",
+        "shrink",
+    ],
     &["harness", "cli", "main", "lib"],
 ];
 

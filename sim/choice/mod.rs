@@ -13,10 +13,12 @@
 mod generator;
 mod given;
 mod log;
+mod token;
 
 pub use generator::{Generator, Seeded};
 pub use given::Given;
 pub use log::{Choice, Divergence, Log, Replay};
+pub use token::{BadToken, Deviation, Token};
 
 use crate::id::{FutureId, TaskId};
 

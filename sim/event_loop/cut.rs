@@ -55,9 +55,11 @@ impl Cutting {
     /// The next handle is about to run: whether there is a cut before it. If there is none, the handle counts as run.
     #[inline]
     pub(super) fn next_handle(&mut self) -> bool {
-        let is_now = self.handles == self.next;
-        self.handles += u64::from(!is_now);
-        is_now
+        if self.handles == self.next {
+            return true;
+        }
+        self.handles += 1;
+        false
     }
 }
 

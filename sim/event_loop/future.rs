@@ -142,7 +142,11 @@ impl Futures {
 
     /// Takes all callbacks out, in order: each goes to `tell`.
     pub(super) fn take_callbacks(&mut self, future: FutureId, mut tell: impl FnMut(Callback)) {
-        let mut callbacks = std::mem::take(&mut self.all[future.index()].callbacks);
+        let callbacks = &mut self.all[future.index()].callbacks;
+        if callbacks.second.is_none() {
+            return callbacks.first.take().into_iter().for_each(tell);
+        }
+        let mut callbacks = std::mem::take(callbacks);
         while let Some(callback) = self.take_first(&mut callbacks) {
             tell(callback);
         }

@@ -37,7 +37,7 @@ impl EventLoop<'_> {
         let mut first_steps = std::mem::take(&mut self.scratch.first_steps);
         first_steps.extend(self.ready.drain(self.ready.len() - between..));
         let mut steps = first_steps.iter().copied().peekable();
-        let mut distinct = 0;
+        let (mut distinct, mut any_done) = (0, false);
         for item in self.memory.list(children) {
             let &Value::Handle(child) = item else { unreachable!("a gather has handles") };
             let state = &mut self.futures[child];
@@ -51,7 +51,10 @@ impl EventLoop<'_> {
                 if let Owner::Task(task) = owner {
                     self.ready.extend(steps.next_if_eq(&Handle::Step(task)));
                 }
-            } else if !inline {
+                continue;
+            }
+            any_done = true;
+            if !inline {
                 self.ready.push(Handle::GatherChild { gather, child });
             }
         }
@@ -67,12 +70,23 @@ impl EventLoop<'_> {
             asks_children: false,
         });
         self.recorder.record(What::Gathered { future, by, children: distinct });
+        self.record_children(future, children);
         if distinct == 0 {
             self.finish_gather(gather);
-        } else if inline {
+        } else if inline && any_done {
             self.count_done_children(gather);
         }
         future
+    }
+
+    /// Says who the children are: mostly they were made one after the other.
+    fn record_children(&mut self, future: FutureId, children: ListId) {
+        let list = self.memory.list(children);
+        let next_to = |a: &Value, b: &Value| matches!((a, b), (Value::Handle(a), Value::Handle(b)) if a.0 + 1 == b.0);
+        for run in list.chunk_by(next_to) {
+            let Value::Handle(first) = run[0] else { unreachable!("a gather has handles") };
+            self.recorder.record(What::Children { future, first, count: run.len() as u32 });
+        }
     }
 
     /// Counts the children that are done when `gather` is called, each once.

@@ -56,9 +56,9 @@ use wait::Wait;
 use crate::choice::{Choice, Choices, Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, TaskId};
 use crate::machine::{Footprint, Machine};
-use crate::program::{Memory, Messages, Program};
+use crate::program::{Memory, Messages, Program, Texts};
 use crate::time::Time;
-use crate::trace::{Counting, Fingerprint, Moment, Outcome, Recorder, Requester, Tally, Trace, What};
+use crate::trace::{Fingerprint, Moment, Outcome, Recorder, Requester, Trace, What};
 
 /// One run of a program on asyncio's event loop.
 ///
@@ -151,7 +151,6 @@ enum Timer {
 /// Memory that is used again and again and means nothing in between.
 #[derive(Clone, Debug, Default)]
 struct Scratch {
-    due: Vec<Timer>,
     options: Vec<FutureId>,
     first_steps: Vec<Handle>,
 }
@@ -221,8 +220,9 @@ impl<'p> EventLoop<'p> {
         }
         let main = self.create_task(InstanceId::MAIN, TaskId::MAIN);
         self.futures.add_callback(main, Callback::Stop);
-        for _ in self.program.bare_futures() {
-            self.futures.add(Owner::Nobody);
+        for object in self.program.bare_futures() {
+            let future = self.futures.add(Owner::Nobody);
+            self.recorder.record(What::Declared { future, object });
         }
     }
 
@@ -231,11 +231,14 @@ impl<'p> EventLoop<'p> {
         self.recorder.iter()
     }
 
-    /// A hash of what happened, whatever was asked, and where the tasks ended up.
-    pub fn summary(&self) -> (u64, Tally) {
-        let mut counting = Counting::default();
-        self.moments().for_each(|moment| counting.see(moment));
-        (self.recorder.order(), counting.tally())
+    /// The texts that were put together so far; the others are the program's.
+    pub fn texts(&self) -> &Texts {
+        self.memory.texts_ref()
+    }
+
+    /// A hash of what happened, whatever was asked: distinct orders have distinct ones.
+    pub fn order(&self) -> u64 {
+        self.recorder.order()
     }
 
     /// Begins a turn, or ends the run.
@@ -243,12 +246,11 @@ impl<'p> EventLoop<'p> {
         if self.turn == 0 {
             self.plan_cuts(choices);
         }
-        self.drop_cancelled_timers();
-        let first = self.timers.first();
+        let first_due = self.first_due();
         if self.ready.is_empty() && self.batch_next == self.batch.len() {
-            match first {
+            match first_due {
                 // Nobody runs until then, so this is a moment of its own to be cancelled at.
-                Some((due, _)) if self.now < due => {
+                Some(due) if self.now < due => {
                     if self.cutting.next_handle() {
                         return self.cut();
                     }
@@ -274,16 +276,19 @@ impl<'p> EventLoop<'p> {
             std::mem::swap(&mut self.batch, &mut self.ready);
         }
         self.batch_next = 0;
-        if first.is_some_and(|(due, _)| due <= self.now) {
+        if first_due.is_some_and(|due| due <= self.now) {
             self.fire_due_timers(choices);
         }
         self.batch_end = self.batch.len();
     }
 
-    fn drop_cancelled_timers(&mut self) {
-        while let Some((_, timer)) = self.timers.first() {
+    /// The first deadline, once the cancelled timers before it are dropped.
+    #[inline(always)]
+    fn first_due(&mut self) -> Option<Time> {
+        loop {
+            let (due, timer) = self.timers.first()?;
             if !self.is_cancelled(timer) {
-                break;
+                return Some(due);
             }
             self.timers.remove_first();
         }
@@ -299,26 +304,21 @@ impl<'p> EventLoop<'p> {
 
     /// Moves the timers that are due to the end of the batch, those of one instant in any order if that is open.
     fn fire_due_timers<C: Choices + ?Sized>(&mut self, choices: &mut C) {
-        let mut due = std::mem::take(&mut self.scratch.due);
-        due.clear();
-        while let Some((when, timer)) = self.timers.first() {
-            if self.now < when {
-                break;
-            }
-            self.timers.remove_first();
+        let first = self.batch.len();
+        let mut options = std::mem::take(&mut self.scratch.options);
+        options.clear();
+        while let Some(timer) = self.timers.take_due(self.now) {
             if !self.is_cancelled(timer) {
-                due.push(timer);
+                self.batch.push(Handle::Fire(timer));
+                options.push(self.whose(timer));
             }
         }
-        if self.program.schedule.timers_any_order && due.len() > 1 {
-            let mut options = std::mem::take(&mut self.scratch.options);
-            options.clear();
-            options.extend(due.iter().map(|&timer| self.whose(timer)));
-            self.choose_order(choices, Kind::TimerOrder, TaskId::MAIN, &mut options, &mut due);
-            self.scratch.options = options;
+        if self.program.schedule.timers_any_order && options.len() > 1 {
+            let mut batch = std::mem::take(&mut self.batch);
+            self.choose_order(choices, Kind::TimerOrder, TaskId::MAIN, &mut options, &mut batch[first..]);
+            self.batch = batch;
         }
-        self.batch.extend(due.iter().map(|&timer| Handle::Fire(timer)));
-        self.scratch.due = due;
+        self.scratch.options = options;
     }
 
     /// The future whose task a timer belongs to; what comes from outside stands under its victim's name.

@@ -68,7 +68,7 @@ impl<T: Copy> Timers<T> {
         self.next_sequence = 0;
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn set(&mut self, due: Time, carried: T) {
         let entry = Entry { due, sequence: self.next_sequence, carried };
         self.next_sequence += 1;
@@ -79,11 +79,23 @@ impl<T: Copy> Timers<T> {
     }
 
     /// The first deadline, and what its timer carries.
+    #[inline]
     pub(super) fn first(&self) -> Option<(Time, T)> {
         let first = if self.first_is_rising() { self.rising.front() } else { self.others.peek().map(|Reverse(e)| e) };
         first.map(|entry| (entry.due, entry.carried))
     }
 
+    /// Takes the first timer out if it is due.
+    #[inline]
+    pub(super) fn take_due(&mut self, now: Time) -> Option<T> {
+        let (due, carried) = self.first()?;
+        (due <= now).then(|| {
+            self.remove_first();
+            carried
+        })
+    }
+
+    #[inline]
     pub(super) fn remove_first(&mut self) {
         if self.first_is_rising() {
             self.rising.pop_front();
@@ -100,6 +112,7 @@ impl<T: Copy> Timers<T> {
         all.into_iter().map(|entry| (entry.due, entry.carried)).collect()
     }
 
+    #[inline]
     fn first_is_rising(&self) -> bool {
         match (self.rising.front(), self.others.peek()) {
             (Some(rising), Some(Reverse(other))) => rising < other,

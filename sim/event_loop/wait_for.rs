@@ -64,10 +64,7 @@ impl EventLoop<'_> {
                 self.futures.remove_callback(future, Callback::Release(waiter));
                 let progress =
                     self.cancel_and_wait(task, WaitingFor { stage: Stage::Cancelling(input.err()), ..waiting });
-                match progress {
-                    Some(result) => result,
-                    None => return None,
-                }
+                progress?
             }
             Stage::Cancelling(own) => {
                 self.futures.remove_callback(future, Callback::Release(waiter));
@@ -127,6 +124,7 @@ impl EventLoop<'_> {
 
     /// `future.result()`, where an error that comes out of it comes up in `task`.
     fn result_in(&mut self, task: TaskId, future: FutureId) -> Result<Value, Error> {
+        self.recorder.record(What::Taken { task, future });
         self.take_result(future).map_err(|error| self.raised(task, error))
     }
 

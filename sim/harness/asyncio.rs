@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::choice::{Choices, Ordinary};
 use crate::event_loop::EventLoop;
 use crate::experiment::{Experiment, Ran, Run};
-use crate::judge::judge;
+use crate::judge::Judge;
 use crate::machine::{Machine, Openings};
 use crate::program::Program;
 use crate::trace::{Moment, Trace};
@@ -46,22 +46,31 @@ impl Experiment for Asyncio {
     }
 
     fn begin(&self) -> Box<dyn Run + '_> {
-        Box::new(Runs { experiment: self, event_loop: EventLoop::new(&self.program) })
+        let judge = Judge::with_oracles(&self.expectation, &self.program);
+        Box::new(Runs { event_loop: EventLoop::new(&self.program), judge, verdict: Verdict::default() })
     }
 }
 
 struct Runs<'a> {
-    experiment: &'a Asyncio,
     event_loop: EventLoop<'a>,
+    judge: Judge<'a>,
+    verdict: Verdict,
 }
 
 impl Run for Runs<'_> {
     fn run(&mut self, choices: &mut dyn Choices) -> Ran {
         self.event_loop.reset();
         let outcome = self.event_loop.run(choices);
-        let fingerprint = self.event_loop.fingerprint();
-        let (order, tally) = self.event_loop.summary();
-        Ran { fingerprint, order, outcome, tally, is_good: self.verdict().is_good() }
+        self.judge.reset();
+        self.event_loop.moments().for_each(|moment| self.judge.see(moment, self.event_loop.texts()));
+        self.verdict = self.judge.end(outcome);
+        Ran {
+            fingerprint: self.event_loop.fingerprint(),
+            order: self.event_loop.order(),
+            outcome,
+            tally: self.judge.tally(),
+            is_good: self.verdict.is_good(),
+        }
     }
 
     fn trace(&self) -> Trace {
@@ -69,7 +78,7 @@ impl Run for Runs<'_> {
     }
 
     fn verdict(&self) -> Verdict {
-        judge(&self.experiment.expectation, &self.experiment.program, &self.trace())
+        self.verdict.clone()
     }
 
     fn each(&self, see: &mut dyn FnMut(Moment)) {

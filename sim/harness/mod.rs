@@ -5,8 +5,10 @@
 //! Knows nothing of command lines.
 
 mod asyncio;
+mod search;
 
 pub use asyncio::Asyncio;
+pub use search::{Search, Setting, Told, small, tell};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,7 +22,7 @@ use crate::machine::Machine;
 use crate::program::{Profile, Program};
 use crate::scenario::Scenario;
 use crate::trace::Trace;
-use crate::verdict::Verdict;
+use crate::verdict::{Expectation, Verdict};
 use crate::{report, strategy, tokio_program};
 
 /// A scenario file that is valid.
@@ -121,13 +123,23 @@ impl File {
         let strategy = run.strategy.as_deref();
         let program = self.program(strategy, run.profile)?;
         let trace = trace(&program, run.runtime, run.seed)?;
-        let verdict = if self.speaks_of(strategy) {
-            let expectation = self.scenario.expectation(strategy, run.runtime != Runtime::Asyncio);
-            judge(&expectation, &program, &trace)
-        } else {
-            Verdict::default()
-        };
+        let verdict = judge(&self.expectation(strategy, run.runtime != Runtime::Asyncio), &program, &trace);
         Ok(Judged { program, trace, verdict })
+    }
+
+    /// The scenario as an asyncio script: under a strategy, or else with the main that the file names first.
+    ///
+    /// # Errors
+    ///
+    /// If the file does not fit the strategy.
+    pub fn python(&self, strategy: Option<&str>) -> Result<String, Rejected> {
+        let main = strategy.or_else(|| self.scenario.mains().first().copied().flatten());
+        self.scenario.python(main, None).map_err(|errors| self.rejected(errors))
+    }
+
+    /// What is expected of a run: nothing, if the file does not speak of this strategy.
+    fn expectation(&self, strategy: Option<&str>, tokio: bool) -> Expectation {
+        if self.speaks_of(strategy) { self.scenario.expectation(strategy, tokio) } else { Expectation::default() }
     }
 
     /// Whether the file's expectations are about this strategy: it lists it, or brings its own main.

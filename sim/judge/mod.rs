@@ -1,20 +1,43 @@
-//! Whether a run is as expected: a fold over its events.
+//! Whether a run is as expected, and whether something is wrong with it that nobody has to ask for: folds over its
+//! events.
 //!
 //! A search may be in the middle of many runs at once, so a [`Judge`] can be copied between two events, and two judges
-//! that will say the same about the same rest are equal. [`judge`] is that fold over a whole trace.
+//! that are equal will say the same about the same rest. [`judge`] is that fold over a whole trace by what the file
+//! expects; [`examine`] asks the [`Oracles`] too.
 //!
 //! Knows nothing of how a run came about, or of how a verdict is told.
 
+mod cleanup;
+mod endings;
+mod events;
+mod lost_cancel;
+mod lost_result;
+mod oracles;
+#[cfg(test)]
+mod tests;
+
+pub use oracles::Oracles;
+
 use std::hash::{Hash, Hasher};
+
+use events::Events;
 
 use crate::program::{ErrorType, Program, Texts, quote};
 use crate::time::Time;
-use crate::trace::{Counting, Moment, Outcome, Trace, What};
-use crate::verdict::{Ending, Expectation, Unmet, Verdict};
+use crate::trace::{Counting, Moment, Outcome, Tally, Trace, What};
+use crate::verdict::{Ending, Expectation, Under, Unmet, Verdict};
 
-/// What a whole run means.
+/// What a whole run means by what is expected of it.
 pub fn judge(expectation: &Expectation, program: &Program, trace: &Trace) -> Verdict {
-    let mut judge = Judge::new(expectation, program);
+    after(Judge::new(expectation, program), trace)
+}
+
+/// What a whole run means, with all that the oracles find.
+pub fn examine(expectation: &Expectation, program: &Program, trace: &Trace) -> Verdict {
+    after(Judge::with_oracles(expectation, program), trace)
+}
+
+fn after(mut judge: Judge<'_>, trace: &Trace) -> Verdict {
     for moment in trace.iter() {
         judge.see(moment, &trace.texts);
     }
@@ -28,12 +51,15 @@ pub struct Judge<'a> {
     expectation: &'a Expectation,
     program: &'a Program,
     seen: Seen,
+    oracles: Option<Oracles>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Seen {
     counting: Counting,
+    under: Under,
     printed: Printed,
+    events: Events,
 }
 
 /// How far the program has printed what it should.
@@ -52,25 +78,83 @@ impl Default for Printed {
 }
 
 impl<'a> Judge<'a> {
-    /// A judge that has seen nothing.
+    /// A judge by the file's expectations alone that has seen nothing.
     pub fn new(expectation: &'a Expectation, program: &'a Program) -> Judge<'a> {
-        Judge { expectation, program, seen: Seen::default() }
+        Judge { expectation, program, seen: Seen::default(), oracles: None }
+    }
+
+    /// The same with the oracles, as runs are judged that are explored or replayed.
+    pub fn with_oracles(expectation: &'a Expectation, program: &'a Program) -> Judge<'a> {
+        Judge { oracles: Some(Oracles::new(program)), ..Judge::new(expectation, program) }
+    }
+
+    /// Back to before the run, in the same memory.
+    pub fn reset(&mut self) {
+        let Seen { counting, under, printed, events } = &mut self.seen;
+        (*counting, *under, *printed) = Default::default();
+        events.reset();
+        if let Some(oracles) = &mut self.oracles {
+            oracles.reset();
+        }
     }
 
     /// Takes one more event in. `texts` are the run's own.
     pub fn see(&mut self, moment: Moment, texts: &Texts) {
-        self.seen.counting.see(moment);
-        if let (What::Printed { text, .. }, Some(expected)) = (moment.what, &self.expectation.prints) {
-            let text = texts.get(text).unwrap_or_else(|| self.program.text(text));
-            text.split('\n').for_each(|line| self.seen.printed.see(line, expected));
+        let Judge { expectation, program, seen, oracles } = self;
+        seen.counting.see(moment);
+        match moment.what {
+            What::Chose(choice) => seen.under = seen.under.max(Under::of(choice)),
+            What::Printed { text, .. } if seen.under == Under::Plain => {
+                if let Some(expected) = &expectation.prints {
+                    let text = texts.get(text).unwrap_or_else(|| program.text(text));
+                    text.split('\n').for_each(|line| seen.printed.see(line, expected));
+                }
+            }
+            _ => {}
+        }
+        seen.events.see(moment, expectation, program, texts);
+        if let Some(oracles) = oracles {
+            oracles.see(moment.what);
         }
     }
 
-    /// The verdict on a run that ended like this after the events that were seen.
-    pub fn end(self, outcome: Outcome) -> Verdict {
-        let Judge { expectation, program, seen } = self;
-        let tally = seen.counting.tally();
+    /// Where the tasks have ended up so far.
+    pub fn tally(&self) -> Tally {
+        self.seen.counting.tally()
+    }
+
+    /// The verdict on a run that ended like this after the events that were seen. It holds no memory if all is well.
+    pub fn end(&self, outcome: Outcome) -> Verdict {
+        let Judge { expectation, program, seen, oracles } = self;
         let mut unmet = Vec::new();
+        if seen.under != Under::Fault {
+            self.unmet_ends(outcome, &mut unmet);
+        }
+        if let (Under::Plain, Some(expected)) = (seen.under, &expectation.prints) {
+            unmet.extend(seen.printed.unmet(expected));
+        }
+        seen.events.unmet(expectation, program, &mut unmet);
+        let ended = self.ended();
+        if let Some(deadline) =
+            expectation.deadline.filter(|&latest| ended.is_none_or(|ended| Time::ZERO + latest < ended))
+        {
+            let found = ended.map_or_else(|| "that it never did".to_owned(), |time| format!("that it did at {time}"));
+            unmet.push(Unmet { key: "deadline", task: None, expected: format!("that main ends by {deadline}"), found });
+        }
+        let findings = oracles.as_ref().map(|oracles| oracles.findings(expectation, outcome)).unwrap_or_default();
+        Verdict { unmet, findings }
+    }
+
+    /// When main ended.
+    fn ended(&self) -> Option<Time> {
+        let counting = &self.seen.counting;
+        counting.has_main_ended().then(|| counting.tally().ended)
+    }
+
+    /// What is expected of how everybody ends.
+    fn unmet_ends(&self, outcome: Outcome, unmet: &mut Vec<Unmet>) {
+        let Judge { expectation, program, seen, .. } = self;
+        let tally = seen.counting.tally();
         let counts = [
             ("finished", expectation.finished, tally.finished),
             ("failed", expectation.failed, tally.failed),
@@ -79,21 +163,20 @@ impl<'a> Judge<'a> {
         ];
         for (key, expected, found) in counts {
             if let Some(expected) = expected.filter(|&expected| expected != found) {
-                unmet.push(Unmet { key, expected: expected.to_string(), found: found.to_string() });
+                unmet.push(Unmet { key, task: None, expected: expected.to_string(), found: found.to_string() });
             }
         }
-        let ended = seen.counting.has_main_ended().then_some(tally.ended);
+        let ended = self.ended();
         if let Some(expected) = expectation.ended.filter(|&expected| ended != Some(Time::ZERO + expected)) {
             let found = ended.map_or_else(|| "that main never ended".to_owned(), |time| time.to_string());
-            unmet.push(Unmet { key: "ended", expected: expected.to_string(), found });
+            unmet.push(Unmet { key: "ended", task: None, expected: expected.to_string(), found });
         }
         let ending = Ending::from(outcome);
         if let Some(expected) = expectation.outcome.filter(|&expected| expected != ending) {
-            unmet.push(Unmet { key: "outcome", expected: expected.name().to_owned(), found: ending.name().to_owned() });
+            let (expected, found) = (expected.name().to_owned(), ending.name().to_owned());
+            unmet.push(Unmet { key: "outcome", task: None, expected, found });
         }
         unmet.extend(expectation.raises.and_then(|expected| unmet_error(program, expected, outcome)));
-        unmet.extend(expectation.prints.as_ref().and_then(|expected| seen.printed.unmet(expected)));
-        Verdict { unmet, findings: Vec::new() }
     }
 }
 
@@ -105,7 +188,7 @@ fn unmet_error(program: &Program, expected: ErrorType, outcome: Outcome) -> Opti
         // Main may have raised this all the same, and the run got stuck in the shutdown that followed.
         other => format!("the outcome {}", Ending::from(other).name()),
     };
-    Some(Unmet { key: "raises", expected: program.error_types.name(expected).to_owned(), found })
+    Some(Unmet { key: "raises", task: None, expected: program.error_types.name(expected).to_owned(), found })
 }
 
 impl Printed {
@@ -125,7 +208,7 @@ impl Printed {
             Printed::Strayed { line, found } => (*line, quoted(found)),
         };
         let expected = expected.get(line).map_or_else(|| "nothing".to_owned(), |text| quoted(text));
-        Some(Unmet { key: "prints", expected: format!("{expected} as line {}", line + 1), found })
+        Some(Unmet { key: "prints", task: None, expected: format!("{expected} as line {}", line + 1), found })
     }
 }
 
@@ -137,7 +220,7 @@ fn quoted(text: &str) -> String {
 
 impl PartialEq for Judge<'_> {
     fn eq(&self, other: &Judge<'_>) -> bool {
-        self.seen == other.seen
+        (&self.seen, &self.oracles) == (&other.seen, &other.oracles)
     }
 }
 
@@ -145,116 +228,6 @@ impl Eq for Judge<'_> {}
 
 impl Hash for Judge<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.seen.hash(state);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::id::{InstanceId, TaskId};
-    use crate::program::{Error, Value, sample};
-    use crate::time::Nanos;
-    use crate::trace::Recorder;
-
-    const MAIN: TaskId = TaskId::MAIN;
-    const RAISED: Outcome = Outcome::Failed(Error::new(ErrorType::VALUE_ERROR));
-
-    /// Two tasks, one of which fails; lines `a` and `b` in two texts or in one; main ends at 3 s.
-    fn run(prints: &[&str], outcome: Outcome) -> (Program, Trace) {
-        let mut program = sample::program(&["worker"]);
-        let mut recorder = Recorder::default();
-        for task in [TaskId(1), TaskId(2)] {
-            recorder.record(What::Created { task, by: MAIN, instance: InstanceId(1) });
-        }
-        recorder.turn(7, Time(3_000_000_000));
-        for text in prints {
-            let text = sample::text(&mut program, text);
-            recorder.record(What::Printed { task: MAIN, text });
-        }
-        recorder.record(What::Failed { task: TaskId(1), error: Error::new(ErrorType::EXCEPTION) });
-        match outcome {
-            Outcome::Finished(value) => recorder.record(What::Finished { task: MAIN, value }),
-            Outcome::Failed(error) => recorder.record(What::Failed { task: MAIN, error }),
-            _ => {}
-        }
-        recorder.record(What::Cancelled { task: TaskId(2), message: None });
-        (program, recorder.trace(outcome, &Texts::default()))
-    }
-
-    /// What `expectation` has against a run, one `key: expected / found` each.
-    fn check(expectation: &Expectation, (program, trace): &(Program, Trace), expected: &[&str]) {
-        let verdict = judge(expectation, program, trace);
-        let unmet: Vec<String> =
-            verdict.unmet.iter().map(|unmet| format!("{}: {} / {}", unmet.key, unmet.expected, unmet.found)).collect();
-        assert_eq!(unmet, expected);
-    }
-
-    #[test]
-    fn what_is_not_expected_is_not_checked() {
-        check(&Expectation::default(), &run(&["a"], Outcome::Livelocked), &[]);
-    }
-
-    #[test]
-    fn everything_that_is_expected_is_checked() {
-        let good = Expectation {
-            finished: Some(0),
-            failed: Some(1),
-            cancelled: Some(0),
-            running: Some(1),
-            ended: Some(Nanos::from_secs(3)),
-            outcome: Some(Ending::Failed),
-            raises: Some(ErrorType::VALUE_ERROR),
-            prints: Some(vec!["a".to_owned(), "b".to_owned()]),
-        };
-        check(&good, &run(&["a", "b"], RAISED), &[]);
-        check(&good, &run(&["a\nb"], RAISED), &[]);
-        check(
-            &good,
-            &run(&["a"], Outcome::Deadlocked),
-            &[
-                "cancelled: 0 / 1",
-                "running: 1 / 0",
-                "ended: 3s / that main never ended",
-                "outcome: failed / deadlocked",
-                "raises: ValueError / the outcome deadlocked",
-                "prints: 'b' as line 2 / the end of what is printed",
-            ],
-        );
-    }
-
-    #[test]
-    fn an_error_is_of_the_class_itself() {
-        let raises = |ty| Expectation { raises: Some(ty), ..Expectation::default() };
-        check(&raises(ErrorType::EXCEPTION), &run(&[], RAISED), &["raises: Exception / ValueError"]);
-        let finished = Outcome::Finished(Value::None);
-        check(&raises(ErrorType::EXCEPTION), &run(&[], finished), &["raises: Exception / that main returned"]);
-    }
-
-    #[test]
-    fn the_first_line_that_strays_is_told() {
-        let prints = |lines: &[&str]| Expectation {
-            prints: Some(lines.iter().map(|&line| line.to_owned()).collect()),
-            ..Expectation::default()
-        };
-        check(&prints(&["a"]), &run(&["a", "b", "c"], RAISED), &["prints: nothing as line 2 / 'b'"]);
-        check(&prints(&["x", "b"]), &run(&["a", "b"], RAISED), &["prints: 'x' as line 1 / 'a'"]);
-        check(&prints(&[]), &run(&[""], RAISED), &["prints: nothing as line 1 / ''"]);
-        check(&prints(&[""]), &run(&[""], RAISED), &[]);
-    }
-
-    /// What strayed stays so, and what nobody expects anything of is not kept.
-    #[test]
-    fn judges_are_equal_when_they_will_say_the_same() {
-        let (program, trace) = run(&["a", "b"], RAISED);
-        let any = Expectation::default();
-        let mut judge = Judge::new(&any, &program);
-        let events: Vec<Moment> = trace.iter().collect();
-        judge.see(events[2], &trace.texts);
-        let mut fork = judge.clone();
-        fork.see(events[3], &trace.texts);
-        assert!(judge == fork);
-        fork.see(events[4], &trace.texts);
-        assert!(judge != fork);
+        (&self.seen, &self.oracles).hash(state);
     }
 }

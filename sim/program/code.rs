@@ -290,6 +290,50 @@ pub enum Op {
         /// The error with which its block has ended.
         error: Option<Local>,
     },
+    /// How far a `try` with a `finally` has come; only recorded. The copies of one `finally` have one number.
+    Cleanup {
+        /// Which `finally` of the body.
+        finally: u32,
+        /// How far.
+        stage: Stage,
+    },
+}
+
+/// How far a `try` with a `finally` has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Stage {
+    /// The `try` has been entered: from here on the `finally` has to run.
+    Armed = 0,
+    /// The `finally` begins.
+    Begun = 1,
+    /// It has come to its end, or leaves by a `return`, `break` or `continue` of its own.
+    Ended = 2,
+}
+
+impl Stage {
+    /// Every stage, in the order of its number.
+    pub const ALL: [Stage; 3] = [Stage::Armed, Stage::Begun, Stage::Ended];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Armed => "armed",
+            Stage::Begun => "begun",
+            Stage::Ended => "ended",
+        }
+    }
+}
+
+impl Op {
+    /// Whether a task may wait here.
+    pub fn waits(&self) -> bool {
+        match self {
+            Op::Sleep { .. } | Op::Await { .. } | Op::Wait { .. } | Op::WaitFor { .. } | Op::Leave { .. } => true,
+            Op::Use { operation, .. } => operation.waits(),
+            _ => false,
+        }
+    }
 }
 
 /// What happens at a point.

@@ -243,6 +243,7 @@ pub fn resume<R: Effects>(program: &Program, rt: &mut R, frame: FrameId, input: 
 }
 
 /// Binds the next item of a loop, if there is one.
+#[inline(always)]
 fn next_item(memory: &mut Memory, locals: u32, cursor: Local, item: Local) -> bool {
     let place = |local: Local| locals as usize + usize::from(local.0);
     let Value::Int(at) = memory.locals[place(cursor)] else { unreachable!("a cursor counts") };
@@ -469,6 +470,9 @@ impl<R: Effects> Run<'_, R> {
                 self.bind(cursor, first);
                 self.bind(Local(cursor.0 + 1), over);
             }
+            Op::Cleanup { finally, stage } => {
+                self.rt.record(What::Cleanup { task: self.rt.current(), instance: self.instance, finally, stage });
+            }
             Op::Coroutines(local) => {
                 let list = self.rt.memory().new_list();
                 let coroutines = (1..self.program.instances.len() as u32).map(|at| Value::Coroutine(InstanceId(at)));
@@ -623,35 +627,34 @@ impl<R: Effects> Run<'_, R> {
     /// A new list with a task for each coroutine of `list`, and how many tasks that made; the same coroutine object
     /// twice is the same task.
     fn start_all(&mut self, list: ListId) -> Result<(ListId, u32), Error> {
-        let started = self.rt.memory().new_list();
+        let memory = self.rt.memory();
+        let started = memory.new_list();
+        let count = memory.list(list).len();
+        memory.charge_items(count);
+        let mut handles = std::mem::take(memory.list_mut(started));
+        handles.reserve(count);
         let mut new = 0;
-        let count = self.rt.memory_ref().list(list).len();
-        self.rt.memory().charge_items(count);
         for at in 0..count {
-            let item = self.rt.memory_ref().list(list)[at];
-            let handle = match self.started_before(list, at) {
-                Some(earlier) => self.rt.memory_ref().list(started)[earlier],
-                None => {
-                    new += u32::from(!matches!(item, Value::Handle(_)));
+            let items = self.rt.memory_ref().list(list);
+            let item = items[at];
+            let handle = match item {
+                Value::Handle(_) => item,
+                // One that has not been started is not further up: nothing needs to be looked for.
+                Value::Coroutine(instance)
+                    if self.rt.memory_ref().is_started(instance)
+                        && let Some(earlier) = items[..at].iter().position(|&earlier| earlier == item) =>
+                {
+                    handles[earlier]
+                }
+                _ => {
+                    new += 1;
                     Value::Handle(self.start(item)?)
                 }
             };
-            self.rt.memory().list_mut(started).push(handle);
+            handles.push(handle);
         }
+        *self.rt.memory().list_mut(started) = handles;
         Ok((started, new))
-    }
-
-    /// Where the coroutine object at this place of a list stands in the list before, if it does.
-    fn started_before(&self, list: ListId, at: usize) -> Option<usize> {
-        let memory = self.rt.memory_ref();
-        let items = memory.list(list);
-        match items[at] {
-            // One that has not been started is not further up: nothing needs to be looked for.
-            Value::Coroutine(instance) if memory.is_started(instance) => {
-                items[..at].iter().position(|&earlier| earlier == items[at])
-            }
-            _ => None,
-        }
     }
 
     /// What `wait` waits for, as handles.
@@ -741,11 +744,18 @@ impl<R: Effects> Run<'_, R> {
 
     #[inline]
     fn eval(&mut self, expr: ExprId) -> Result<Value, Error> {
-        match self.program.exprs[expr.0 as usize] {
-            Expr::Literal(value) => Ok(value),
-            Expr::Local(local) if self.local(local) != Value::Unbound => Ok(self.local(local)),
-            ref other => self.eval_other(other),
+        let expr = &self.program.exprs[expr.0 as usize];
+        match *expr {
+            Expr::Literal(value) => return Ok(value),
+            Expr::Local(local) => {
+                let value = self.local(local);
+                if !matches!(value, Value::Unbound) {
+                    return Ok(value);
+                }
+            }
+            _ => {}
         }
+        self.eval_other(expr)
     }
 
     /// What is not simply there.
@@ -894,6 +904,7 @@ impl<R: Effects> Run<'_, R> {
             }
             (Attribute::Result, Value::Handle(future), _) => return self.taken(future),
             (Attribute::Exception, Value::Handle(future), _) => {
+                self.takes(future);
                 return self.rt.exception(future).map_err(|error| self.raised(error));
             }
             (Attribute::Cancelling, Value::Handle(future), _) => {
@@ -925,7 +936,15 @@ impl<R: Effects> Run<'_, R> {
 
     /// The result of a future; an error that comes out of it is raised here.
     fn taken(&mut self, future: FutureId) -> Result<Value, Error> {
+        self.takes(future);
         self.rt.result(future).map_err(|error| self.raised(error))
+    }
+
+    /// Records that what a future holds is asked for, if it holds something.
+    fn takes(&mut self, future: FutureId) {
+        if self.rt.state(future) != FutureState::Pending {
+            self.rt.record(What::Taken { task: self.rt.current(), future });
+        }
     }
 
     fn text(&mut self, text: Text) -> Result<TextId, Error> {

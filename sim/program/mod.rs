@@ -21,7 +21,9 @@ mod show;
 mod text;
 mod value;
 
-pub use code::{Action, Body, Cuts, Failure, Guard, Local, Op, OutsideCancel, Place, ReturnWhen, Slot, Strike, Text};
+pub use code::{
+    Action, Body, Cuts, Failure, Guard, Local, Op, OutsideCancel, Place, ReturnWhen, Slot, Stage, Strike, Text,
+};
 pub use expr::{Attribute, Comparison, Expr, ExprId};
 pub use frame::{Effects, FutureState, Next, resume};
 pub use library::Library;
@@ -153,8 +155,9 @@ impl Program {
     }
 
     /// The declared futures, in creation order: main's future is number 0, and these follow.
-    pub fn bare_futures(&self) -> impl Iterator<Item = &Object> {
-        self.objects.iter().filter(|object| object.make == Make::Future)
+    pub fn bare_futures(&self) -> impl Iterator<Item = ObjectId> {
+        let all = (0..).map(ObjectId).zip(&self.objects);
+        all.filter(|(_, object)| object.make == Make::Future).map(|(id, _)| id)
     }
 
     /// The future that an object is.

@@ -41,6 +41,17 @@ impl Make {
         }
     }
 
+    /// The call that makes it, in Python.
+    pub fn python(self) -> String {
+        match self {
+            Make::Semaphore(permits) => format!("asyncio.Semaphore({permits})"),
+            Make::Queue(0) => "asyncio.Queue()".to_owned(),
+            Make::Queue(most) => format!("asyncio.Queue(maxsize={most})"),
+            Make::Future => "asyncio.get_running_loop().create_future()".to_owned(),
+            _ => format!("asyncio.{}()", self.class()),
+        }
+    }
+
     /// What can be done with it.
     pub fn operations(self) -> &'static [Operation] {
         use Operation::*;
@@ -117,6 +128,13 @@ operations! {
     SetResult = "set_result";
     /// `future.set_exception(error)`
     SetException = "set_exception";
+}
+
+impl Operation {
+    /// Whether a task may wait in it.
+    pub fn waits(self) -> bool {
+        matches!(self, Operation::Acquire | Operation::Wait | Operation::Put | Operation::Get | Operation::Join)
+    }
 }
 
 /// What an expression asks of an object.

@@ -5,7 +5,7 @@
 use unicode_width::UnicodeWidthStr as _;
 
 /// What stands between two columns.
-const GAP: &str = "  ";
+pub(super) const GAP: &str = "  ";
 
 /// A cell wider than this does not widen its column: one long name must not push every row to the right.
 const WIDEST: usize = 32;

@@ -7,7 +7,7 @@
 use serde::Serialize;
 
 use crate::choice::Choice;
-use crate::id::TextId;
+use crate::id::{FutureId, TextId};
 use crate::program::{self, Program};
 use crate::trace::{Counting, Outcome, Requester, Trace, Wake, What};
 use crate::verdict::Ending;
@@ -56,7 +56,7 @@ pub fn json(origin: &Origin<'_>, program: &Program, trace: &Trace) -> String {
     out
 }
 
-fn push_line(line: &impl Serialize, out: &mut String) {
+pub(super) fn push_line(line: &impl Serialize, out: &mut String) {
     out.push_str(&serde_json::to_string(line).expect("a line has nothing but texts and numbers under texts"));
     out.push('\n');
 }
@@ -107,12 +107,16 @@ enum Event<'a> {
     Failed { error: Error<'a> },
     Cancelled { message: Option<&'a str> },
     Gathered { by: String, children: u32 },
+    Children { children: Vec<Named> },
+    Taken { from: Named },
+    Cleanup { instance: String, finally: u32, stage: &'static str },
     GatherFinished,
     GatherFailed { error: Error<'a> },
     WaitReturned { done: u32, pending: u32, timed_out: bool },
     ShutdownBegan { left: u32 },
     UnhandledInShutdown { error: Error<'a> },
     Dropped,
+    Declared,
     Shielded { by: String, inner: Named },
     WaitingFor { on: Named, until_ns: Option<u64> },
     LeavingGroup { left: u32 },
@@ -204,12 +208,21 @@ fn event<'a>(names: &Names<'a>, what: What) -> Event<'a> {
         What::Failed { error, .. } => Event::Failed { error: self::error(names, error) },
         What::Cancelled { message, .. } => Event::Cancelled { message: text(message) },
         What::Gathered { by, children, .. } => Event::Gathered { by: names.maker(by), children },
+        What::Children { first, count, .. } => {
+            let children = first.0..first.0 + count;
+            Event::Children { children: children.map(|child| names.future(FutureId(child))).collect() }
+        }
+        What::Taken { future, .. } => Event::Taken { from: names.future(future) },
+        What::Cleanup { instance, finally, stage, .. } => {
+            Event::Cleanup { instance: names.instance(instance), finally, stage: stage.name() }
+        }
         What::GatherFinished { .. } => Event::GatherFinished,
         What::GatherFailed { error, .. } => Event::GatherFailed { error: self::error(names, error) },
         What::WaitReturned { done, pending, timed_out, .. } => Event::WaitReturned { done, pending, timed_out },
         What::ShutdownBegan { left } => Event::ShutdownBegan { left },
         What::UnhandledInShutdown { error, .. } => Event::UnhandledInShutdown { error: self::error(names, error) },
         What::Dropped { .. } => Event::Dropped,
+        What::Declared { .. } => Event::Declared,
         What::Shielded { by, inner, .. } => Event::Shielded { by: names.maker(by), inner: names.future(inner) },
         What::WaitingFor { future, until, .. } => {
             Event::WaitingFor { on: names.future(future), until_ns: until.map(|until| until.0) }
@@ -279,7 +292,7 @@ fn end<'a>(names: &Names<'a>, trace: &Trace, counting: &Counting) -> End<'a> {
 mod tests {
     use super::*;
     use crate::choice::Kind;
-    use crate::id::{FutureId, InstanceId, TaskId};
+    use crate::id::{InstanceId, TaskId};
     use crate::program::{ErrorType, Texts, Value, sample};
     use crate::time::Time;
     use crate::trace::Recorder;

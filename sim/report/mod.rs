@@ -3,6 +3,8 @@
 //! - [`trace`]: in which order everything happened, to be read by a person and to be kept as a snapshot;
 //! - [`json`]: the same for a program, one object a line;
 //! - [`transcript`]: what the program itself printed;
+//! - [`failure`]: what exploring found, told in one screen, with its [`lanes`] and its [`parting`] from a passing run;
+//! - [`explored`]: what exploring covered;
 //! - [`table`]: strategies side by side;
 //! - [`verdict`]: which expectations were not met, and what to do next;
 //! - [`diagnostics`]: what is wrong with a file.
@@ -12,18 +14,32 @@
 //!
 //! Knows nothing of where its texts are printed, and makes no trace itself.
 
+mod cells;
 mod columns;
 mod diagnostic;
+mod draw;
+mod explored;
+mod failure;
 mod json;
+mod lanes;
 mod names;
+mod paint;
+mod parting;
+mod points;
+mod sentence;
+mod sites;
 mod table;
 mod trace;
 mod transcript;
 mod verdict;
 
 pub use diagnostic::diagnostics;
+pub use explored::{Covered, explored, json_explored};
+pub use failure::{Story, Wrong, failure, json_failure};
 pub use json::{Origin, json};
+pub use lanes::{Focus, lanes};
+pub use parting::{Parting, Told, parting};
 pub use table::{Row, markdown, table};
 pub use trace::trace;
 pub use transcript::transcript;
-pub use verdict::verdict;
+pub use verdict::{finding, verdict};

@@ -56,12 +56,12 @@ pub(super) enum Doing {
 #[derive(Clone, Copy)]
 enum Future {
     Task(TaskId),
-    /// Its number, from 1, and how many children it was made for.
-    Gather(u32, u32),
-    /// A shield's number, from 1.
-    Shield(u32),
-    /// One that the file declares, by its number among the objects.
-    Declared(u32),
+    /// Its number, from 1, how many children it was made for, and by whom.
+    Gather(u32, u32, TaskId),
+    /// A shield's number, from 1, and whose it is.
+    Shield(u32, TaskId),
+    /// One that the file declares.
+    Declared(ObjectId),
 }
 
 /// A task by its name, or a gather by its number.
@@ -89,10 +89,15 @@ impl<'a> Names<'a> {
         let mut counts = vec![0; program.instances.len()];
         counts[InstanceId::MAIN.index()] = 1;
         let main = Task { instance: InstanceId::MAIN, ordinal: 1, doing: Some(Doing::Starting) };
-        let declared = (0..).zip(&program.objects).filter(|(_, object)| object.make == Make::Future);
-        let declared = declared.map(|(at, _)| Future::Declared(at));
-        let futures = std::iter::once(Future::Task(TaskId::MAIN)).chain(declared).collect();
-        Names { program, trace, tasks: vec![main], futures, counts, gathers: 0, shields: 0 }
+        Names {
+            program,
+            trace,
+            tasks: vec![main],
+            futures: vec![Future::Task(TaskId::MAIN)],
+            counts,
+            gathers: 0,
+            shields: 0,
+        }
     }
 
     /// Takes one more event in.
@@ -104,16 +109,17 @@ impl<'a> Names<'a> {
                 self.tasks.push(Task { instance, ordinal: *count, doing: Some(Doing::Starting) });
                 self.futures.push(Future::Task(task));
             }
-            What::Gathered { future, children, .. } => {
+            What::Gathered { future, children, by } => {
                 debug_assert_eq!(future.index(), self.futures.len(), "futures are numbered in creation order");
                 self.gathers += 1;
-                self.futures.push(Future::Gather(self.gathers, children));
+                self.futures.push(Future::Gather(self.gathers, children, by));
             }
-            What::Shielded { future, .. } => {
+            What::Shielded { future, by, .. } => {
                 debug_assert_eq!(future.index(), self.futures.len(), "futures are numbered in creation order");
                 self.shields += 1;
-                self.futures.push(Future::Shield(self.shields));
+                self.futures.push(Future::Shield(self.shields, by));
             }
+            What::Declared { object, .. } => self.futures.push(Future::Declared(object)),
             What::Started { task }
             | What::Yielded { task }
             | What::Resumed { task, .. }
@@ -154,6 +160,21 @@ impl<'a> Names<'a> {
         name
     }
 
+    /// A task's name in a sentence, where a name of several words has to be told from what surrounds it.
+    pub(super) fn marked(&self, task: TaskId) -> String {
+        if task == TaskId::MAIN { self.task(task) } else { format!("`{}`", self.task(task)) }
+    }
+
+    /// Which coroutine a task was made of.
+    pub(super) fn instance_of_task(&self, task: TaskId) -> Option<InstanceId> {
+        self.tasks.get(task.index()).map(|task| task.instance)
+    }
+
+    /// How many tasks there are so far, main counted.
+    pub(super) fn count(&self) -> usize {
+        self.tasks.len()
+    }
+
     /// Who made a gather: main's name stands for `run()` once main has ended.
     pub(super) fn maker(&self, by: TaskId) -> String {
         let has_ended = self.tasks.get(by.index()).is_some_and(|task| task.doing.is_none());
@@ -169,9 +190,9 @@ impl<'a> Names<'a> {
     pub(super) fn future(&self, future: FutureId) -> Named {
         match self.futures.get(future.index()) {
             Some(&Future::Task(task)) => Named::Task(self.task(task)),
-            Some(&Future::Gather(number, _)) => Named::Gather(number),
-            Some(&Future::Shield(number)) => Named::Shield(number),
-            Some(&Future::Declared(at)) => Named::Future(self.object(ObjectId(at))),
+            Some(&Future::Gather(number, ..)) => Named::Gather(number),
+            Some(&Future::Shield(number, _)) => Named::Shield(number),
+            Some(&Future::Declared(object)) => Named::Future(self.object(object)),
             None => Named::Task(format!("future {}", future.0)),
         }
     }
@@ -179,8 +200,17 @@ impl<'a> Names<'a> {
     /// For how many children a gather was made; nothing if it is a task's future.
     pub(super) fn children(&self, future: FutureId) -> Option<u32> {
         match self.futures.get(future.index()) {
-            Some(&Future::Gather(_, children)) => Some(children),
+            Some(&Future::Gather(_, children, _)) => Some(children),
             _ => None,
+        }
+    }
+
+    /// The task whose future this is, or who made the gather or the shield; nothing for a future that is not known or
+    /// nobody's.
+    pub(super) fn owner(&self, future: FutureId) -> Option<TaskId> {
+        match self.futures.get(future.index())? {
+            Future::Task(task) | Future::Gather(_, _, task) | Future::Shield(_, task) => Some(*task),
+            Future::Declared(_) => None,
         }
     }
 
@@ -270,6 +300,42 @@ pub(super) fn printable(text: &str) -> String {
 }
 
 /// `1 task`, `2 tasks`.
-pub(super) fn counted(count: u32, noun: &str, plural: &str) -> String {
-    format!("{count} {}", if count == 1 { noun } else { plural })
+pub(super) fn counted(count: impl Into<u64>, noun: &str, plural: &str) -> String {
+    let count = count.into();
+    format!("{} {}", grouped(count), if count == 1 { noun } else { plural })
+}
+
+/// A number with a comma at every third digit.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1st`, `2nd`, `11th`.
+pub(super) fn ordinal(number: usize) -> String {
+    let ending = match (number % 10, number % 100) {
+        (1, rest) if rest != 11 => "st",
+        (2, rest) if rest != 12 => "nd",
+        (3, rest) if rest != 13 => "rd",
+        _ => "th",
+    };
+    format!("{number}{ending}")
+}
+
+/// `a`, `a and b`, `a, b and c`; of more than `most`, the first and how many there are beside them.
+pub(super) fn listed(items: &[String], most: usize) -> String {
+    let (shown, left) = items.split_at(if items.len() > most { most } else { items.len() });
+    match (shown, left.len()) {
+        ([], _) => String::new(),
+        ([one], 0) => one.clone(),
+        ([first @ .., last], 0) => format!("{} and {last}", first.join(", ")),
+        (shown, more) => format!("{} and {more} more", shown.join(", ")),
+    }
 }

@@ -44,9 +44,10 @@ pub fn trace(program: &Program, trace: &Trace) -> String {
     out
 }
 
-/// Who it happens to and what happens, or nothing for a question that had its ordinary answer.
-fn tell(names: &Names<'_>, what: What) -> Option<(String, String)> {
-    if let What::Chose(Choice { answer: 0, .. }) = what {
+/// Who it happens to and what happens; nothing for a question that had its ordinary answer, nor for what only judges
+/// want to know.
+pub(super) fn tell(names: &Names<'_>, what: What) -> Option<(String, String)> {
+    if is_untold(what) {
         return None;
     }
     let nobody = if matches!(what, What::Chose(_)) { "event loop" } else { "run()" };
@@ -54,7 +55,18 @@ fn tell(names: &Names<'_>, what: What) -> Option<(String, String)> {
     Some((who, sentence(names, what)))
 }
 
-fn sentence(names: &Names<'_>, what: What) -> String {
+pub(super) fn is_untold(what: What) -> bool {
+    matches!(
+        what,
+        What::Chose(Choice { answer: 0, .. })
+            | What::Children { .. }
+            | What::Taken { .. }
+            | What::Declared { .. }
+            | What::Cleanup { .. }
+    )
+}
+
+pub(super) fn sentence(names: &Names<'_>, what: What) -> String {
     match what {
         What::Created { task, by, .. } if task == by => "created by run()".to_owned(),
         What::Created { by, .. } => format!("created by {}", names.task(by)),
@@ -137,6 +149,9 @@ fn sentence(names: &Names<'_>, what: What) -> String {
         }
         What::Dropped { .. } => "never ends: the loop is closed".to_owned(),
         What::Chose(choice) => chosen(names, choice),
+        What::Children { .. } | What::Taken { .. } | What::Declared { .. } | What::Cleanup { .. } => {
+            unreachable!("{what:?} is not told")
+        }
     }
 }
 
@@ -182,7 +197,7 @@ fn with_message(names: &Names<'_>, message: Option<TextId>) -> String {
     message.map(|message| format!(", message {}", names.quoted(message))).unwrap_or_default()
 }
 
-fn requester(names: &Names<'_>, by: Requester) -> String {
+pub(super) fn requester(names: &Names<'_>, by: Requester) -> String {
     match by {
         Requester::Task(task) => names.task(task),
         Requester::Outside => "the scenario".to_owned(),
@@ -228,7 +243,7 @@ fn tell_outcome(program: &Program, names: &Names<'_>, outcome: Outcome, time: Ti
 }
 
 /// What a task that has not ended does when nothing happens any more.
-fn now(names: &Names<'_>, doing: Doing) -> String {
+pub(super) fn now(names: &Names<'_>, doing: Doing) -> String {
     match doing {
         Doing::Starting => "has not started".to_owned(),
         Doing::Running => "waits for nobody".to_owned(),

@@ -6,11 +6,11 @@ use crate::diagnostic::Diagnostic;
 use crate::experiment::Runtime;
 use crate::id::{InstanceId, TextId};
 use crate::program::{Body, Instance, Object, Operation, Profile, Program, Slot, Value};
+use crate::time::duration;
 
 use super::Scenario;
 use super::cast::{Cast, Main};
 use super::constants::Constants;
-use super::duration;
 use super::faults;
 use super::file::Task;
 use super::flatten::{TooLarge, flatten};
@@ -47,6 +47,7 @@ pub(super) fn assemble(
     }
     let strikes = strikes.strikes;
     let cuts = scenario.victims.iter().map(|victims| victims.cuts(&cast, &mut errors)).collect();
+    scenario.expectations.check(&cast, &mut errors);
     find_circle(&cast, &bodies, &mut errors);
     check_size(&cast, &bodies, &mut errors);
     check_runtimes(scenario, &main, &bodies, &mut errors);

@@ -36,6 +36,7 @@ const KEYS: &[&str] = &[
     "schedule",
     "limits",
     "expect",
+    "allow",
     "task",
     "fail",
     "cancel",
@@ -98,10 +99,13 @@ fn read_tables(reader: &mut Reader, table: &Table, known: Vec<StrategyText>) -> 
     let limits = read_limits(reader, table);
     let runtimes = read_runtimes(reader, table);
     let seeds = read_seeds(reader, table);
-    let expectations = match table.get("expect").and_then(|value| reader.table(value)) {
+    let mut expectations = match table.get("expect").and_then(|value| reader.table(value)) {
         Some(expect) => expect::read(reader, &expect, &listed, &error_types),
         None => Expectations::default(),
     };
+    if let Some(allow) = table.get("allow").and_then(|value| reader.table(value)) {
+        expectations.allow(&expect::read_allow(reader, &allow));
+    }
     let tasks = read_entries(reader, table, "task", read_task);
     // In TOML there is no order between them; cancellations go first, because a failure leaves the point, and what may
     // fire before what does.
@@ -112,7 +116,7 @@ fn read_tables(reader: &mut Reader, table: &Table, known: Vec<StrategyText>) -> 
     for injection in injections {
         match injection {
             Injection::Cancel(cancel) => victims.push(cancel),
-            Injection::Fail(fault) => faults.push(fault),
+            Injection::Fail(fault) => faults.push(*fault),
         }
     }
     faults.extend(read_entries(reader, table, "fail", faults::read_fail));

@@ -3,11 +3,11 @@
 //! As in CPython, code inside a `try` costs nothing until something is raised: which handler is responsible for an
 //! operation stands in the guard table. A `finally` is copied to each way that leaves its `try`: the ordinary one, the
 //! error, and every `return`, `break` and `continue` that crosses it; the copy itself is guarded only by what is
-//! outside of that `try`. Steps that nothing leads to are left out, or nested copies would grow far beyond need.
+//! outside of that `try`. Entering such a `try`, and beginning and ending each copy, is recorded. Steps that nothing leads to are left out, or nested copies would grow far beyond need.
 //!
 //! Knows nothing of names, texts or TOML.
 
-use crate::program::{Body, ErrorType, Expr, ExprId, Guard, Local, Op, Place, Slot, Value};
+use crate::program::{Body, ErrorType, Expr, ExprId, Guard, Local, Op, Place, Slot, Stage, Value};
 
 /// A tree of resolved steps.
 #[derive(Clone, Debug)]
@@ -88,6 +88,7 @@ pub(super) fn flatten(nodes: &[Node], locals: Vec<String>, exprs: &mut Vec<Expr>
         handlers: Vec::new(),
         scope: Scope { handler: None, handling: None },
         exits: Vec::new(),
+        finallies: 0,
         nesting: 0,
     };
     flat.block(nodes)?;
@@ -129,9 +130,20 @@ enum Exit<'n> {
     },
     /// Python unbinds the name of an `except` clause at its end.
     Unbind(Local),
-    Finally(&'n [Node], Scope),
+    Finally(Finally<'n>),
     /// What was entered has to be left, under what surrounds it.
     Manager(Local, Scope),
+    /// The code of a `finally` itself, which ends by being left.
+    Cleanup(u32),
+}
+
+/// The `finally` of a `try`.
+#[derive(Clone, Copy)]
+struct Finally<'n> {
+    number: u32,
+    nodes: &'n [Node],
+    /// What surrounds the `try`.
+    outside: Scope,
 }
 
 /// What surrounds an operation.
@@ -152,6 +164,8 @@ struct Flat<'n, 'e> {
     handlers: Vec<Handler>,
     scope: Scope,
     exits: Vec<Exit<'n>>,
+    /// How many `finally` the body has so far.
+    finallies: u32,
     /// How deep the blocks are nested that are being written, copies of `finally` included: hidden locals are shared
     /// by what is never alive together.
     nesting: u32,
@@ -301,8 +315,11 @@ impl<'n> Flat<'n, '_> {
         let end = self.label();
         let finally = match &block.finally {
             Some(nodes) => {
-                self.exits.push(Exit::Finally(nodes, outside));
-                Some((nodes, self.enter("finally error")?))
+                let finally = Finally { number: self.finallies, nodes, outside };
+                self.finallies += 1;
+                self.emit(Op::Cleanup { finally: finally.number, stage: Stage::Armed })?;
+                self.exits.push(Exit::Finally(finally));
+                Some((finally, self.enter("finally error")?))
             }
             None => None,
         };
@@ -316,11 +333,10 @@ impl<'n> Flat<'n, '_> {
             let error = self.place_handler(handler);
             self.clauses(&block.clauses, error, finally.is_some(), end)?;
         }
-        if let Some((nodes, handler)) = finally {
+        if let Some((finally, handler)) = finally {
             self.exits.pop();
-            self.scope = outside;
             let error = self.place_handler(handler);
-            self.block(nodes)?;
+            self.finally(finally)?;
             self.emit(Op::Reraise(error))?;
         }
         self.scope = outside;
@@ -373,6 +389,16 @@ impl<'n> Flat<'n, '_> {
         self.emit(Op::Jump(end))
     }
 
+    /// One copy of a `finally`, guarded only by what is outside of its `try`.
+    fn finally(&mut self, Finally { number: finally, nodes, outside }: Finally<'n>) -> Done {
+        self.scope = outside;
+        self.emit(Op::Cleanup { finally, stage: Stage::Begun })?;
+        self.exits.push(Exit::Cleanup(finally));
+        self.block(nodes)?;
+        self.exits.pop();
+        self.emit(Op::Cleanup { finally, stage: Stage::Ended })
+    }
+
     fn clauses(&mut self, clauses: &'n [ClauseNode], error: Local, by_finally: bool, end: Label) -> Done {
         let inside = self.scope;
         for clause in clauses {
@@ -400,14 +426,12 @@ impl<'n> Flat<'n, '_> {
         let (exits, scope) = (self.exits.clone(), self.scope);
         while self.exits.len() > height {
             match self.exits.pop() {
-                Some(Exit::Finally(nodes, outside)) => {
-                    self.scope = outside;
-                    self.block(nodes)?;
-                }
                 Some(Exit::Manager(manager, outside)) => {
                     self.scope = outside;
                     self.emit(Op::Leave { manager, error: None })?;
                 }
+                Some(Exit::Finally(finally)) => self.finally(finally)?,
+                Some(Exit::Cleanup(finally)) => self.emit(Op::Cleanup { finally, stage: Stage::Ended })?,
                 Some(Exit::Unbind(name)) => self.set(name, Expr::Literal(Value::Unbound))?,
                 Some(Exit::Loop { .. }) | None => {}
             }
@@ -417,7 +441,7 @@ impl<'n> Flat<'n, '_> {
     }
 
     fn leave_by_return(&mut self, value: ExprId) -> Done {
-        if !self.exits.iter().any(|exit| matches!(exit, Exit::Finally(..) | Exit::Manager(..))) {
+        if !self.exits.iter().any(|exit| matches!(exit, Exit::Finally(_) | Exit::Cleanup(_) | Exit::Manager(..))) {
             return self.emit(Op::Return(value));
         }
         // What is returned is known before the `finally` runs, and may not be changed by it.

@@ -18,7 +18,7 @@ const UP_TO_MAX: i64 = 100;
 #[derive(Clone, Debug)]
 pub(super) enum Injection {
     Cancel(Victims),
-    Fail(Fault),
+    Fail(Box<Fault>),
 }
 
 /// Whom the harness may cancel, and how often in a run.
@@ -55,7 +55,7 @@ pub(super) fn read(reader: &mut Reader, value: &Value) -> Option<Injection> {
             };
             let time = read_time(reader, &table)?;
             let kind = read_failure(reader, &table, Some(Asked { per_million, up_to: up_to? }))?;
-            Some(Injection::Fail(Fault { span: table.span.clone(), task: task?, at, time, kind }))
+            Some(Injection::Fail(Box::new(Fault { span: table.span.clone(), task: task?, at, time, kind })))
         }
         (None, None) => {
             let message = "expected `cancel` or `raise`, but found neither";

@@ -10,7 +10,6 @@ mod alone;
 mod assemble;
 mod cast;
 mod constants;
-mod duration;
 mod expect;
 mod expression;
 mod faults;
@@ -18,6 +17,7 @@ mod file;
 mod flatten;
 mod inject;
 mod objects;
+mod python;
 mod reader;
 mod resolve;
 mod steps;
@@ -132,6 +132,25 @@ impl Scenario {
             },
         };
         assemble::assemble(self, strategy, profile.unwrap_or(self.profile)).map_err(tidy)
+    }
+
+    /// The same as an asyncio script, with a strategy or with the file's own main.
+    ///
+    /// ```
+    /// use atropos::scenario::Scenario;
+    ///
+    /// let text = "about = 'A greeting.'\n[main]\nsteps = [{ sleep = '1s' }, { print = 'hello' }]";
+    /// let script = Scenario::parse(text, &[]).unwrap().python(None, None).unwrap();
+    /// assert!(script.contains("    await asyncio.sleep(1)\n    print(\"hello\")\n"));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If there is no such main, or if it does not fit, as in [`Scenario::program`].
+    pub fn python(&self, strategy: Option<&str>, profile: Option<Profile>) -> Result<String, Vec<Diagnostic>> {
+        let program = self.program(strategy, profile)?;
+        let strategy = strategy.and_then(|name| self.known.iter().find(|strategy| strategy.name == name));
+        Ok(python::script(self, strategy, &program))
     }
 
     /// What the file expects of a run, on tokio or on asyncio.

@@ -11,9 +11,8 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use crate::diagnostic::{Diagnostic, nearest};
-use crate::time::Nanos;
+use crate::time::{Nanos, duration};
 
-use super::duration;
 use super::expression::{self, Expression};
 use super::template::Template;
 

@@ -3,11 +3,12 @@
 //! Knows nothing of which strategies there are.
 
 use crate::diagnostic::Diagnostic;
+use crate::time::duration;
 
 use super::constants::Constant;
+use super::open;
 use super::reader::{Reader, Span, Table, Value};
 use super::steps::{Step, read_steps};
-use super::{duration, open};
 
 /// A strategy that was read.
 #[derive(Clone, Debug)]

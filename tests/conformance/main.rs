@@ -6,6 +6,7 @@
 //! - `ATROPOS_CONFORMANCE_PROGRAMS`: how many random programs; always the same ones, in the same order.
 //! - `ATROPOS_REQUIRE_PYTHON=1`: no interpreter is a failure, not a test that is skipped.
 
+mod printed;
 mod python;
 mod told;
 

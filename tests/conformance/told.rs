@@ -192,7 +192,11 @@ impl Teller<'_> {
             What::Used { task, operation, object, count } => {
                 (json!(task.0), "used", vec![json!(operation.method()), self.object(object), json!(count)])
             }
-            What::Chose(_) => return None,
+            What::Children { .. }
+            | What::Taken { .. }
+            | What::Declared { .. }
+            | What::Cleanup { .. }
+            | What::Chose(_) => return None,
         })
     }
 

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use crate::time::Nanos;
+use super::Nanos;
 
 /// The units, with their nanoseconds; one that is the beginning of another comes after it.
 const UNITS: [(&str, u128); 7] = [
@@ -19,14 +19,21 @@ const UNITS: [(&str, u128); 7] = [
 
 /// What is wrong with a length, and with which part of it.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Problem {
-    pub(super) part: Range<usize>,
-    pub(super) message: String,
-    pub(super) label: &'static str,
+pub struct Problem {
+    /// The bytes of the text that are wrong.
+    pub part: Range<usize>,
+    /// What was expected, and what was found instead.
+    pub message: String,
+    /// What is wrong with that part, in a few words.
+    pub label: &'static str,
 }
 
 /// The least and the most of `1s..2s`, or twice the same.
-pub(super) fn parse_range(text: &str) -> Result<(Nanos, Nanos), Problem> {
+///
+/// # Errors
+///
+/// If one of the two is no length, or if they are turned round.
+pub fn parse_range(text: &str) -> Result<(Nanos, Nanos), Problem> {
     let Some((least, most)) = text.split_once("..") else {
         return parse(text).map(|length| (length, length));
     };
@@ -44,7 +51,11 @@ pub(super) fn parse_range(text: &str) -> Result<(Nanos, Nanos), Problem> {
 }
 
 /// One length: numbers with units, or the bare number 0.
-pub(super) fn parse(text: &str) -> Result<Nanos, Problem> {
+///
+/// # Errors
+///
+/// If it is none, if it is finer than a nanosecond, or if it is longer than [`Nanos::MAX`].
+pub fn parse(text: &str) -> Result<Nanos, Problem> {
     let problem = |part: Range<usize>, found: &str, label| {
         let message = format!("expected a duration such as 1s, 1.5s, 300ms or 1m30s, but found {found}");
         Err(Problem { part, message, label })

@@ -4,6 +4,8 @@
 //!
 //! Knows nothing of how a run is made; that is the harness's.
 
+mod explore;
+
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -38,11 +40,21 @@ struct Arguments {
 enum Command {
     /// Run scenarios and show in which order everything happened.
     Run(RunArguments),
+    /// Try many runs: every single fault in the ordinary order, then seeds; and tell what fails as a short story.
+    Explore(explore::Arguments),
     /// Check that scenario files are valid, without running them.
     Check {
         /// Scenario files, and folders of them.
         #[arg(default_value = SCENARIOS)]
         paths: Vec<PathBuf>,
+    },
+    /// Print a scenario as the asyncio script that somebody could have written.
+    Python {
+        /// The scenario file.
+        file: PathBuf,
+        /// Under this strategy, instead of the file's own main or the first strategy that it lists.
+        #[arg(long, value_name = "NAME")]
+        strategy: Option<String>,
     },
     /// List the strategies, or show one: its steps, and the Python and Rust that they stand for.
     Strategies {
@@ -180,6 +192,7 @@ impl From<Rejected> for Refused {
 fn execute(command: Command, out: &mut impl Write) -> Result<ExitCode, Refused> {
     match command {
         Command::Run(arguments) => return run(&arguments, out),
+        Command::Explore(arguments) => return explore::explore(&arguments, out),
         Command::Check { paths } => {
             let files = load(&paths)?;
             writeln!(
@@ -191,6 +204,10 @@ fn execute(command: Command, out: &mut impl Write) -> Result<ExitCode, Refused> 
                     format!("{} scenarios are valid", files.len())
                 }
             )?;
+        }
+        Command::Python { file, strategy } => {
+            let strategy = strategy.as_deref().map(known_strategy).transpose()?.map(|strategy| strategy.name);
+            out.write_all(File::load(&file)?.python(strategy)?.as_bytes())?;
         }
         Command::Strategies { name: None } => list_strategies(out)?,
         Command::Strategies { name: Some(name) } => show_strategy(&name, out)?,
@@ -221,20 +238,21 @@ fn load(paths: &[PathBuf]) -> Result<Vec<File>, Refused> {
     if rejected.is_empty() { Ok(files) } else { Err(Refused::Files(rejected)) }
 }
 
+/// The mains to run a file under: the one that is asked for, every one for `all`, or else those that the file lists.
+fn mains(file: &File, strategy: Option<&str>) -> Result<Vec<Option<String>>, Refused> {
+    Ok(match strategy {
+        None => file.scenario.mains().into_iter().map(|main| main.map(str::to_owned)).collect(),
+        Some("all") => strategy::all().iter().map(|strategy| Some(strategy.name.to_owned())).collect(),
+        Some(name) => vec![Some(known_strategy(name)?.name.to_owned())],
+    })
+}
+
 fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<ExitCode, Refused> {
     let files = load(&arguments.paths)?;
-    let mains = match arguments.strategy.as_deref() {
-        None => None,
-        Some("all") => Some(strategy::all().iter().map(|strategy| Some(strategy.name.to_owned())).collect()),
-        Some(name) => Some(vec![Some(known_strategy(name)?.name.to_owned())]),
-    };
     let (mut met, mut is_first) = (true, true);
     for file in &files {
         let mut runs = Vec::new();
-        for strategy in mains
-            .clone()
-            .unwrap_or_else(|| file.scenario.mains().into_iter().map(|main| main.map(str::to_owned)).collect())
-        {
+        for strategy in mains(file, arguments.strategy.as_deref())? {
             let run = Run { strategy, runtime: arguments.runtime, profile: arguments.python, seed: arguments.seed };
             let judged = file.run(&run)?;
             if !arguments.format.is_table() {
@@ -251,7 +269,8 @@ fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<ExitCode, Refus
                 out.flush()?;
                 let apart = if std::mem::replace(&mut met, false) { "" } else { "\n" };
                 let title = title(file, &run, judged.program.profile);
-                let message = report::verdict(&title, &judged.verdict, &command(file, &run));
+                let Judged { program, trace, verdict } = &judged;
+                let message = report::verdict(&title, program, trace, verdict, &command(file, &run));
                 // Nobody has to read it: the exit code says it too.
                 _ = write!(io::stderr(), "{apart}{message}");
             }

@@ -1,0 +1,169 @@
+//! The numbered list of runs: the ordinary one, one for each single fault in it, one for each seed.
+//!
+//! Knows nothing of who makes them, or in which order.
+
+use std::collections::BTreeMap;
+
+use super::{Pct, Plan, Sampler};
+use crate::choice::{Choices, Kind, Ordinary, Question, Seeded};
+use crate::experiment::Experiment;
+use crate::machine::Opening;
+
+/// One run of an exploration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Case {
+    /// Nothing but ordinary answers.
+    Ordinary,
+    /// The ordinary answers but for one, which makes a fault.
+    Fault(Fault),
+    /// What the sampler makes of this seed.
+    Seed(u64),
+}
+
+/// One question that is answered otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The number of the question, from 0.
+    pub question: u64,
+    /// The answer.
+    pub answer: u64,
+}
+
+/// How many places for a cut are listed. More are counted, but only seeds reach them.
+pub(super) const OPENINGS_MAX: usize = 1_000_000;
+
+/// All cases of an experiment.
+#[derive(Clone, Debug)]
+pub struct Cases {
+    faults: Vec<Fault>,
+    /// How many faults there are, listed or not.
+    possible: u64,
+    has_cuts: bool,
+    /// How many orders the ordinary run asks for.
+    order_questions: u64,
+}
+
+impl Cases {
+    /// Measures the ordinary run.
+    pub fn new(experiment: &dyn Experiment, plan: &Plan) -> Cases {
+        let mut run = experiment.begin();
+        run.run(&mut Ordinary);
+        let log = run.trace().log();
+        let has_cuts = log.iter().any(|choice| choice.kind == Kind::Cut);
+        let failures = (0..).zip(&log).filter(|(_, choice)| choice.kind == Kind::Failure);
+        let mut faults: Vec<Fault> = failures.map(|(question, _)| Fault { question, answer: 1 }).collect();
+        let mut possible = faults.len() as u64;
+        if has_cuts {
+            let openings = run.openings(&mut Ordinary, OPENINGS_MAX);
+            possible += openings.total;
+            let cut = |opening: Opening| Fault {
+                question: log
+                    .iter()
+                    .position(|choice| choice.kind == Kind::Cut && usize::from(choice.site) == opening.entry)
+                    .expect("an entry that has victims is asked for") as u64,
+                answer: opening.cut.answer(experiment.program().cuts[opening.entry].tasks),
+            };
+            let (first, rest) = first_of_each(openings.list);
+            faults.extend(first.into_iter().chain(rest).map(cut));
+        }
+        faults.truncate(usize::try_from(plan.faults).unwrap_or(usize::MAX));
+        let is_order = |kind| matches!(kind, Kind::TimerOrder | Kind::TaskSetOrder | Kind::ReadyOrder);
+        let order_questions = log.iter().filter(|choice| is_order(choice.kind)).count() as u64;
+        Cases { faults, possible, has_cuts, order_questions }
+    }
+
+    /// How many runs the plan makes.
+    pub fn count(&self, plan: &Plan) -> u64 {
+        let all = 1 + self.faults.len() as u64 + (plan.seeds.end - plan.seeds.start);
+        all.saturating_sub(plan.shard.0).div_ceil(plan.shard.1.get())
+    }
+
+    /// How many single faults there are in the ordinary run.
+    pub fn faults(&self) -> u64 {
+        self.possible
+    }
+
+    /// Whether any task may be cut.
+    pub fn has_cuts(&self) -> bool {
+        self.has_cuts
+    }
+
+    /// The run with this number.
+    pub(super) fn case(&self, number: u64, plan: &Plan) -> Case {
+        let Some(at) = number.checked_sub(1) else { return Case::Ordinary };
+        match self.faults.get(at as usize) {
+            Some(fault) => Case::Fault(*fault),
+            None => Case::Seed(plan.seeds.start + at - self.faults.len() as u64),
+        }
+    }
+
+    /// Who answers for the cases.
+    pub(super) fn answers(&self, sampler: Sampler) -> Answers {
+        let depth = match sampler {
+            Sampler::Random => None,
+            Sampler::Pct { depth } => Some(depth),
+        };
+        Answers {
+            one: One { question: 0, fault: Fault { question: 0, answer: 0 } },
+            seeded: Seeded::new(0),
+            pct: depth.map(|depth| Pct::new(depth, self.order_questions)),
+        }
+    }
+}
+
+/// The first place in each phase of each wait of a task, and all others: the first are the most telling, and the rest may
+/// be many.
+fn first_of_each(openings: Vec<Opening>) -> (Vec<Opening>, Vec<Opening>) {
+    let mut last = BTreeMap::new();
+    openings.into_iter().partition(|opening| {
+        let here = (opening.visit, opening.phase);
+        last.insert((opening.entry, opening.task), here) != Some(here)
+    })
+}
+
+/// Who answers for a case, with memory that is used again.
+pub(super) struct Answers {
+    one: One,
+    seeded: Seeded,
+    pct: Option<Pct>,
+}
+
+impl Answers {
+    /// The answers of a case, from the beginning.
+    pub(super) fn to(&mut self, case: Case) -> &mut dyn Choices {
+        match (case, &mut self.pct) {
+            (Case::Ordinary, _) => {
+                self.one = One { question: 0, fault: Fault { question: u64::MAX, answer: 0 } };
+                &mut self.one
+            }
+            (Case::Fault(fault), _) => {
+                self.one = One { question: 0, fault };
+                &mut self.one
+            }
+            (Case::Seed(seed), Some(pct)) => {
+                pct.begin(seed);
+                pct
+            }
+            (Case::Seed(seed), None) => {
+                self.seeded = Seeded::new(seed);
+                &mut self.seeded
+            }
+        }
+    }
+}
+
+/// Answers 0 to every question but one.
+struct One {
+    question: u64,
+    fault: Fault,
+}
+
+impl Choices for One {
+    fn answer(&mut self, question: &Question<'_>) -> u64 {
+        let is_it = self.question == self.fault.question;
+        self.question += 1;
+        // Up to this question the run is the ordinary one, so it is the question that was meant.
+        debug_assert!(!is_it || self.fault.answer < question.bound());
+        if is_it { self.fault.answer } else { 0 }
+    }
+}

@@ -1,0 +1,320 @@
+//! Which choices to try next: the ordinary run, every single fault in it, then seeds.
+//!
+//! [`explore`] makes the runs of a [`Plan`], on as many threads as it is given, and says what came of them. Which runs
+//! those are, and everything that is said about them, depends on the plan alone: threads only take cases from one
+//! numbered list, and of equal failures the one with the lowest number is kept.
+//!
+//! Every failure is made again before it counts, and so is a sample of the runs that pass: a run that differs from its
+//! repetition is told as that, and never as a failure of the program.
+//!
+//! Knows nothing of which machine runs, of clocks, or of what a failure means.
+
+mod case;
+mod distinct;
+mod pct;
+
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use case::Answers;
+pub use case::{Case, Cases, Fault};
+pub use distinct::Distinct;
+pub use pct::Pct;
+
+use crate::choice::{Given, Log};
+use crate::experiment::{Experiment, Ran, Run};
+use crate::id::InstanceId;
+use crate::machine::Openings;
+use crate::time::Time;
+use crate::trace::{Phase, Tally, Trace, What};
+use crate::verdict::{Ending, Identity};
+
+/// Which runs to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Whether to try every single fault in the ordinary order, and at most how many.
+    pub faults: u64,
+    /// The seeds after that.
+    pub seeds: Range<u64>,
+    /// What a seed means.
+    pub sampler: Sampler,
+    /// Only every so-many-th case, beginning with which: 0 of 1 is all of them.
+    pub shard: (u64, NonZero<u64>),
+    /// On how many threads.
+    pub jobs: NonZero<usize>,
+}
+
+/// How a seed becomes answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Sampler {
+    /// Every answer evenly, [`Seeded`](crate::choice::Seeded).
+    Random,
+    /// Probabilistic concurrency testing, [`Pct`], for bugs of this depth.
+    Pct {
+        /// How many orderings a bug needs.
+        depth: u32,
+    },
+}
+
+/// How far an exploration has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Runs made.
+    pub runs: u64,
+    /// Runs to be made.
+    pub of: u64,
+    /// Distinct orders of events so far.
+    pub orders: u64,
+    /// Failing runs so far.
+    pub failing: u64,
+}
+
+/// What came of an exploration.
+#[derive(Clone, Debug, Default)]
+pub struct Explored {
+    /// How many runs were made.
+    pub runs: u64,
+    /// How many would have been.
+    pub planned: u64,
+    /// How many single faults there are in the ordinary run, and how many of them were tried.
+    pub faults: (u64, u64),
+    /// The seeds that were tried, if any.
+    pub seeds: Option<Range<u64>>,
+    /// In how many orders things happened.
+    pub orders: Distinct,
+    /// How runs ended, and how often; times left out.
+    pub endings: BTreeMap<(Ending, Tally), u64>,
+    /// Which cuts were made: at which operation of whose code, in which phase, how often.
+    pub cuts: BTreeMap<(InstanceId, u32, Phase), u64>,
+    /// How many runs hit a limit.
+    pub unfinished: u64,
+    /// Every kind of failure, with its first run, in the order of those runs.
+    pub failures: Vec<Failure>,
+    /// How many runs failed.
+    pub failing: u64,
+    /// A run that differed from its repetition.
+    pub unstable: Option<Unstable>,
+    /// Whether the watcher ended it early.
+    pub is_interrupted: bool,
+}
+
+/// A kind of failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What makes it the same failure again.
+    pub identity: Identity,
+    /// The first run that showed it: its number, and which it is.
+    pub number: u64,
+    /// As above.
+    pub case: Case,
+    /// The choices of that run.
+    pub log: Log,
+    /// How many runs showed it.
+    pub runs: u64,
+}
+
+/// Two runs with equal choices in which not the same happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unstable {
+    /// The number of the run.
+    pub number: u64,
+    /// Which it is.
+    pub case: Case,
+    /// What happened first.
+    pub first: Trace,
+    /// What happened when it was made again.
+    pub again: Trace,
+}
+
+/// How many runs a thread makes before it looks up.
+const CHUNK: u64 = 64;
+
+/// Of how many passing runs one is made again.
+const SAMPLE: u64 = 64;
+
+/// Makes the runs of a plan. `watch` is told how far it has come, now and then, and says whether to go on.
+pub fn explore(experiment: &dyn Experiment, plan: &Plan, watch: &mut dyn FnMut(Progress) -> bool) -> Explored {
+    let cases = Cases::new(experiment, plan);
+    let shared = Shared {
+        experiment,
+        cases: &cases,
+        plan,
+        next: AtomicU64::new(0),
+        is_over: AtomicBool::new(false),
+        explored: Mutex::new(Explored { planned: cases.count(plan), ..Explored::default() }),
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..plan.jobs.get() {
+            scope.spawn(|| shared.work(&mut |_| true));
+        }
+        shared.work(watch);
+    });
+    let mut explored = shared.explored.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    explored.faults.0 = cases.faults();
+    explored.failures.sort_by_key(|failure| failure.number);
+    explored
+}
+
+/// Where a run could be cut when nothing else happens: as [`explore`] goes through it.
+pub fn ordinary_openings(experiment: &dyn Experiment) -> Openings {
+    experiment.begin().openings(&mut crate::choice::Ordinary, case::OPENINGS_MAX)
+}
+
+struct Shared<'a> {
+    experiment: &'a dyn Experiment,
+    cases: &'a Cases,
+    plan: &'a Plan,
+    next: AtomicU64,
+    is_over: AtomicBool,
+    explored: Mutex<Explored>,
+}
+
+impl Shared<'_> {
+    /// Takes cases until there are none.
+    fn work(&self, watch: &mut dyn FnMut(Progress) -> bool) {
+        let planned = self.cases.count(self.plan);
+        let mut worker = Worker {
+            run: self.experiment.begin(),
+            again: None,
+            answers: self.cases.answers(self.plan.sampler),
+            shared: self,
+            found: Explored::default(),
+        };
+        while !self.is_over.load(Ordering::Relaxed) {
+            let from = self.next.fetch_add(CHUNK, Ordering::Relaxed);
+            if from >= planned {
+                break;
+            }
+            for at in from..planned.min(from + CHUNK) {
+                worker.make(at);
+            }
+            let progress = self.merge(&mut worker.found, planned);
+            if !watch(progress) {
+                self.is_over.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn merge(&self, found: &mut Explored, planned: u64) -> Progress {
+        let mut explored = self.explored.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        explored.merge(std::mem::take(found));
+        let explored = &mut *explored;
+        explored.is_interrupted = explored.runs < planned;
+        Progress { runs: explored.runs, of: planned, orders: explored.orders.count(), failing: explored.failing }
+    }
+}
+
+struct Worker<'a> {
+    run: Box<dyn Run + 'a>,
+    /// Memory of its own for a run that is made again, so that nothing is left over from the first.
+    again: Option<Box<dyn Run + 'a>>,
+    answers: Answers,
+    shared: &'a Shared<'a>,
+    found: Explored,
+}
+
+impl Worker<'_> {
+    /// Makes the run of one case.
+    fn make(&mut self, at: u64) {
+        let plan = self.shared.plan;
+        let number = plan.shard.0 + at * plan.shard.1.get();
+        let case = self.shared.cases.case(number, plan);
+        let ran = self.run.run(self.answers.to(case));
+        let found = &mut self.found;
+        found.runs += 1;
+        found.orders.add(ran.order);
+        let ending = Ending::from(ran.outcome);
+        *found.endings.entry((ending, Tally { ended: Time::ZERO, ..ran.tally })).or_insert(0) += 1;
+        found.unfinished += u64::from(matches!(ending, Ending::OutOfSteps | Ending::Livelocked));
+        match case {
+            Case::Ordinary => {}
+            Case::Fault(_) => found.faults.1 += 1,
+            Case::Seed(seed) => {
+                let seeds = found.seeds.get_or_insert(seed..seed);
+                *seeds = seeds.start.min(seed)..seeds.end.max(seed + 1);
+            }
+        }
+        if self.shared.cases.has_cuts() {
+            self.run.each(&mut |moment| {
+                if let What::Cut { phase, instance, site, .. } = moment.what {
+                    *found.cuts.entry((instance, site, phase)).or_insert(0) += 1;
+                }
+            });
+        }
+        if (!ran.is_good || number.is_multiple_of(SAMPLE)) && !self.is_stable(number, case, ran) {
+            return;
+        }
+        if !ran.is_good {
+            self.fail(number, case);
+        }
+    }
+
+    fn is_stable(&mut self, number: u64, case: Case, ran: Ran) -> bool {
+        let again = self.again.get_or_insert_with(|| self.shared.experiment.begin());
+        if again.run(self.answers.to(case)) == ran {
+            return true;
+        }
+        let unstable = Unstable { number, case, first: self.run.trace(), again: again.trace() };
+        self.found.unstable.get_or_insert(unstable);
+        false
+    }
+
+    fn fail(&mut self, number: u64, case: Case) {
+        self.found.failing += 1;
+        for identity in self.run.verdict().identities(self.shared.experiment.program()) {
+            match self.found.failures.iter_mut().find(|failure| failure.identity == identity) {
+                Some(failure) if failure.number < number => failure.runs += 1,
+                known => {
+                    let failure = Failure { identity, number, case, log: self.run.trace().log(), runs: 1 };
+                    match known {
+                        Some(known) => *known = Failure { runs: known.runs + 1, ..failure },
+                        None => self.found.failures.push(failure),
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Explored {
+    fn merge(&mut self, other: Explored) {
+        self.runs += other.runs;
+        self.faults.1 += other.faults.1;
+        self.unfinished += other.unfinished;
+        self.failing += other.failing;
+        self.orders.merge(other.orders);
+        for (ending, count) in other.endings {
+            *self.endings.entry(ending).or_insert(0) += count;
+        }
+        for (cut, count) in other.cuts {
+            *self.cuts.entry(cut).or_insert(0) += count;
+        }
+        if let Some(seeds) = other.seeds {
+            let own = self.seeds.get_or_insert(seeds.clone());
+            *own = own.start.min(seeds.start)..own.end.max(seeds.end);
+        }
+        for failure in other.failures {
+            match self.failures.iter_mut().find(|own| own.identity == failure.identity) {
+                Some(own) if own.number < failure.number => own.runs += failure.runs,
+                Some(own) => *own = Failure { runs: own.runs + failure.runs, ..failure },
+                None => self.failures.push(failure),
+            }
+        }
+        if other.unstable.as_ref().is_some_and(|new| self.unstable.as_ref().is_none_or(|own| new.number < own.number)) {
+            self.unstable = other.unstable;
+        }
+    }
+}
+
+/// Whether the run with these answers shows a failure; its choices, if it does.
+pub fn shows(run: &mut dyn Run, experiment: &dyn Experiment, answers: &[u64], identity: &Identity) -> Option<Log> {
+    let ran = run.run(&mut Given::new(answers));
+    let is_same = !ran.is_good && run.verdict().identities(experiment.program()).contains(identity);
+    is_same.then(|| run.trace().log())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,195 @@
+//! What an exploration finds in a toy whose every run is known.
+//!
+//! Knows nothing of any real machine.
+
+use super::*;
+use crate::choice::{Choices, Cut, Kind, Options, Question};
+use crate::id::TaskId;
+use crate::machine::Opening;
+use crate::program::{Program, Value, sample};
+use crate::trace::{Fingerprint, Moment, Outcome, Recorder};
+use crate::verdict::{Finding, Oracle, Verdict};
+
+/// A run asks for one cut of two victims before one of ten handles, and then for an order of four. It fails if the
+/// second victim is cut before handle 7, or if the last of the four comes first. Every `flaky`-th run strays.
+struct Toy {
+    program: Program,
+    flaky: Option<u32>,
+}
+
+struct ToyRun<'a> {
+    toy: &'a Toy,
+    recorder: Recorder,
+    verdict: Verdict,
+    made: u32,
+}
+
+const VICTIMS: u32 = 2;
+const HANDLES: u64 = 10;
+
+fn toy(flaky: Option<u32>) -> Toy {
+    let mut program = sample::program(&["worker"]);
+    let victims = vec![false, true];
+    program.cuts.push(crate::program::Cuts { up_to: 1, victims, handles: HANDLES, tasks: VICTIMS });
+    Toy { program, flaky }
+}
+
+impl Experiment for Toy {
+    fn program(&self) -> &Program {
+        &self.program
+    }
+
+    fn begin(&self) -> Box<dyn Run + '_> {
+        Box::new(ToyRun { toy: self, recorder: Recorder::default(), verdict: Verdict::default(), made: 0 })
+    }
+}
+
+impl ToyRun<'_> {
+    fn ask(&mut self, choices: &mut dyn Choices, kind: Kind, options: Options<'_>) -> u64 {
+        let question = Question { kind, subject: TaskId::MAIN, site: 0, options };
+        let answer = choices.answer(&question);
+        self.recorder.record(What::Chose(crate::choice::Choice::new(&question, answer)));
+        answer
+    }
+}
+
+const END: Outcome = Outcome::Finished(Value::None);
+
+impl Run for ToyRun<'_> {
+    fn run(&mut self, choices: &mut dyn Choices) -> Ran {
+        self.recorder.reset();
+        self.made += 1;
+        let cuts = Options::Cuts { handles: HANDLES, victims: VICTIMS, left: 1 };
+        let cut = Cut::from_answer(self.ask(choices, Kind::Cut, cuts), VICTIMS);
+        let ids = [1, 2, 3, 4].map(crate::id::FutureId);
+        let first = self.ask(choices, Kind::TimerOrder, Options::Futures(&ids));
+        if let Some(Cut { victim, .. }) = cut {
+            let (task, instance) = (TaskId(victim), InstanceId(1));
+            self.recorder.record(What::Cut { task, phase: Phase::Waiting, instance, site: 3 });
+        }
+        self.recorder.record(What::Started { task: TaskId(first as u32) });
+        if self.toy.flaky.is_some_and(|every| self.made.is_multiple_of(every)) {
+            self.recorder.record(What::Started { task: TaskId(9) });
+        }
+        let found = |oracle| Finding { oracle, task: None, error: None };
+        let lost = cut == Some(Cut { handle: 7, victim: 1 });
+        let last_first = first == 3;
+        let findings = [(lost, Oracle::LostCancel), (last_first, Oracle::Deadlock)];
+        let findings =
+            findings.into_iter().filter(|(is_found, _)| *is_found).map(|(_, oracle)| found(oracle)).collect();
+        self.verdict = Verdict { findings, ..Verdict::default() };
+        Ran {
+            fingerprint: self.fingerprint(),
+            order: self.recorder.order(),
+            outcome: END,
+            tally: Tally::default(),
+            is_good: self.verdict.is_good(),
+        }
+    }
+
+    fn trace(&self) -> Trace {
+        self.recorder.trace(END, &Default::default())
+    }
+
+    fn verdict(&self) -> Verdict {
+        self.verdict.clone()
+    }
+
+    fn each(&self, see: &mut dyn FnMut(Moment)) {
+        self.recorder.iter().for_each(see);
+    }
+
+    fn openings(&mut self, _: &mut dyn Choices, most: usize) -> Openings {
+        let mut all = Openings::default();
+        for handle in 0..HANDLES {
+            for victim in 0..VICTIMS {
+                let (phase, time) = (Phase::Waiting, Time::ZERO);
+                let (task, instance) = (TaskId(victim), InstanceId(1));
+                let cut = Cut { handle, victim };
+                all.add(
+                    &[Opening { entry: 0, cut, task, phase, instance, site: 3, visit: 0, age: handle, time }],
+                    most,
+                );
+            }
+        }
+        all
+    }
+}
+
+impl ToyRun<'_> {
+    fn fingerprint(&self) -> Fingerprint {
+        self.recorder.fingerprint(END, &Default::default())
+    }
+}
+
+fn plan(seeds: Range<u64>, jobs: usize) -> Plan {
+    let (one, jobs) = (const { NonZero::new(1).unwrap() }, NonZero::new(jobs).unwrap());
+    Plan { faults: 1000, seeds, sampler: Sampler::Random, shard: (0, one), jobs }
+}
+
+/// What is said of an exploration, in one text.
+fn told(explored: &mut Explored) -> String {
+    let orders = explored.orders.count();
+    let Explored { runs, planned, faults, seeds, endings, cuts, unfinished, failures, failing, .. } = explored;
+    format!("{runs} {planned} {faults:?} {seeds:?} {orders} {endings:?} {cuts:?} {unfinished} {failures:?} {failing}")
+}
+
+#[test]
+fn every_single_cut_is_tried_before_the_seeds() {
+    let explored = explore(&toy(None), &plan(0..0, 1), &mut |_| true);
+    assert_eq!((explored.runs, explored.faults), (21, (20, 20)));
+    let [failure] = &explored.failures[..] else { panic!("{:?}", explored.failures) };
+    assert_eq!(failure.identity.what, "lost-cancel");
+    // The two first chances are 1 and 2; the other eighteen follow in the order of the run.
+    assert_eq!((failure.number, failure.runs), (16, 1));
+    assert_eq!(failure.log[0].answer, Cut { handle: 7, victim: 1 }.answer(VICTIMS));
+}
+
+#[test]
+fn the_same_is_found_on_any_number_of_threads_and_in_shards() {
+    let toy = toy(None);
+    let mut alone = explore(&toy, &plan(5..3000, 1), &mut |_| true);
+    assert_eq!(alone.failures.len(), 2);
+    let expected = told(&mut alone);
+    for jobs in [2, 3, 8] {
+        assert_eq!(told(&mut explore(&toy, &plan(5..3000, jobs), &mut |_| true)), expected);
+    }
+    let of = NonZero::new(3).unwrap();
+    let shards = [0, 1, 2].map(|shard| explore(&toy, &Plan { shard: (shard, of), ..plan(5..3000, 2) }, &mut |_| true));
+    let mut all = Explored::default();
+    for shard in shards {
+        all.planned += shard.planned;
+        all.faults.0 = shard.faults.0;
+        all.merge(shard);
+    }
+    all.failures.sort_by_key(|failure| failure.number);
+    assert_eq!(told(&mut all), expected);
+}
+
+#[test]
+fn a_run_that_differs_from_its_repetition_is_no_failure() {
+    let explored = explore(&toy(Some(2)), &plan(0..1000, 1), &mut |_| true);
+    let unstable = explored.unstable.expect("every second run strays");
+    assert_ne!(unstable.first, unstable.again);
+    // What is the same twice still counts.
+    assert!(explored.failures.iter().all(|failure| failure.number != unstable.number));
+}
+
+#[test]
+fn it_ends_when_the_watcher_has_seen_enough() {
+    let mut seen = Vec::new();
+    let explored = explore(&toy(None), &plan(0..1_000_000, 1), &mut |progress| {
+        seen.push(progress.runs);
+        seen.len() < 3
+    });
+    assert_eq!(seen, [CHUNK, 2 * CHUNK, 3 * CHUNK]);
+    assert!(explored.is_interrupted);
+    assert_eq!((explored.runs, explored.planned), (3 * CHUNK, 1_000_021));
+}
+
+#[test]
+fn an_empty_exploration_is_complete() {
+    let none = Plan { faults: 0, shard: (1, NonZero::new(2).unwrap()), ..plan(0..0, 2) };
+    let explored = explore(&toy(None), &none, &mut |_| true);
+    assert_eq!((explored.runs, explored.is_interrupted), (0, false));
+}

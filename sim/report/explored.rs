@@ -1,0 +1,148 @@
+//! What an exploration covered: so many runs of which kinds, what they had to say, and what they never reached.
+//!
+//! Knows nothing of how the runs were drawn. It never says that a program is safe: nobody has seen every run.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use serde::Serialize;
+
+use crate::id::InstanceId;
+use crate::program::Program;
+use crate::trace::Phase;
+
+use super::json::push_line;
+use super::names::{counted, grouped, listed, printable};
+use super::paint::{Paint, Style};
+use super::sites::Site;
+
+/// What was done and seen. [`Covered::default`] is an exploration without a single run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Covered {
+    /// All runs, whatever they were for.
+    pub runs: u64,
+    /// How many different failures there are.
+    pub failures: u64,
+    /// In how many different orders events happened.
+    pub distinct_orders: u64,
+    /// In how many different ways runs ended.
+    pub distinct_outcomes: u64,
+    /// How many of the single cancellations in plain order were run.
+    pub cuts_tried: u64,
+    /// How many there are; none if the file does not allow cancellations.
+    pub cuts_possible: u64,
+    /// How many cancellations there were in all runs together.
+    pub cuts_made: u64,
+    /// Where nobody was ever cancelled: at which operation of whose code, in which phase.
+    pub never_reached: Vec<(InstanceId, u32, Phase)>,
+    /// The seeds that were run.
+    pub seeds: Option<Range<u64>>,
+    /// How many runs reached the limit of steps and were given up.
+    pub unfinished: u64,
+    /// Whether it was stopped before it was done.
+    pub interrupted: bool,
+    /// How fast it was, if that is to be told.
+    pub runs_per_second: Option<f64>,
+}
+
+/// So many places that were never reached are named.
+const MOST_NAMED: usize = 4;
+
+/// The lines at the end of an exploration, in ANSI colours or without.
+pub fn explored(program: &Program, covered: &Covered, color: bool) -> String {
+    let paint = Paint::new(color);
+    let speed = covered.runs_per_second.map(|rate| format!(" ({} runs/s)", grouped(rate.round() as u64)));
+    let orders = counted(covered.distinct_orders, "distinct order", "distinct orders");
+    let outcomes = counted(covered.distinct_outcomes, "outcome", "outcomes");
+    let style = if covered.failures == 0 { Style::Good } else { Style::Bad };
+    let failures = paint.text(&counted(covered.failures, "failure", "failures"), style);
+    let stopped = if covered.interrupted { "stopped early: " } else { "" };
+    let mut out = format!(
+        "{stopped}{}{}; {orders}, {outcomes}; {failures}{}\n",
+        counted(covered.runs, "run", "runs"),
+        covered.of_what(),
+        speed.unwrap_or_default()
+    );
+    let never = covered.never(program);
+    if !never.is_empty() {
+        out.push_str(&format!("never cut: {}\n", listed(&never, MOST_NAMED)));
+    }
+    if covered.unfinished > 0 {
+        let runs = counted(covered.runs, "run", "runs");
+        out.push_str(&format!("{} of {runs} hit the step limit", grouped(covered.unfinished)));
+        if covered.runs < covered.unfinished.saturating_mul(2) {
+            let limit = grouped(program.limits.steps);
+            out.push_str(&format!(
+                " of {limit} steps, so they say little: raise `steps` under `[limits]`, or let the tasks come to an end"
+            ));
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// A line of JSON about an exploration: `explored` in `json.md`.
+pub fn json_explored(program: &Program, covered: &Covered) -> String {
+    let line = Line {
+        event: "explored",
+        runs: covered.runs,
+        failures: covered.failures,
+        distinct_orders: covered.distinct_orders,
+        distinct_outcomes: covered.distinct_outcomes,
+        cuts_tried: covered.cuts_tried,
+        cuts_possible: covered.cuts_possible,
+        cuts_made: covered.cuts_made,
+        never_reached: covered.never(program),
+        seeds: covered.seeds.as_ref().map(|seeds| [seeds.start, seeds.end]),
+        unfinished: covered.unfinished,
+        interrupted: covered.interrupted,
+        runs_per_second: covered.runs_per_second,
+    };
+    let mut out = String::new();
+    push_line(&line, &mut out);
+    out
+}
+
+#[derive(Serialize)]
+struct Line {
+    event: &'static str,
+    runs: u64,
+    failures: u64,
+    distinct_orders: u64,
+    distinct_outcomes: u64,
+    cuts_tried: u64,
+    cuts_possible: u64,
+    cuts_made: u64,
+    never_reached: Vec<String>,
+    seeds: Option<[u64; 2]>,
+    unfinished: u64,
+    interrupted: bool,
+    runs_per_second: Option<f64>,
+}
+
+impl Covered {
+    /// Which runs there were.
+    fn of_what(&self) -> String {
+        let mut kinds = Vec::new();
+        if self.cuts_possible > 0 {
+            let all = counted(self.cuts_possible, "single cancellation", "single cancellations");
+            let which =
+                if self.cuts_tried < self.cuts_possible { grouped(self.cuts_tried) } else { "every one".to_owned() };
+            kinds.push(format!("{which} of {all} in plain order"));
+        }
+        if let Some(Range { start, end }) = self.seeds {
+            kinds.push(format!("seeds {start}..{end}"));
+        }
+        if kinds.is_empty() { String::new() } else { format!(": {}", kinds.join(", ")) }
+    }
+
+    /// Where nobody was cut: a `[[task]]` once, however many instances it has.
+    fn never(&self, program: &Program) -> Vec<String> {
+        let mut told = BTreeSet::new();
+        let places = self.never_reached.iter().map(|&(instance, site, phase)| {
+            let when = Site::new(instance, site, None).when(program, phase);
+            format!("`{}` {when}", printable(&program.body(instance).name))
+        });
+        places.filter(|place| told.insert(place.clone())).collect()
+    }
+}

@@ -1,0 +1,152 @@
+//! A failure in one screen: what went wrong, what it takes, how it happens, and the command that shows it again.
+//!
+//! The shortest comes first, so that whoever knows enough may stop reading, and the command last, where the cursor is.
+//!
+//! Knows nothing of how the failure was found or made small.
+
+use serde::Serialize;
+
+use crate::id::TaskId;
+use crate::program::Program;
+use crate::time::Time;
+use crate::trace::Trace;
+use crate::verdict::{Finding, Identity, Oracle, Unmet};
+
+use super::draw::{WIDEST, wrap};
+use super::json::push_line;
+use super::lanes::{Focus, tell_lanes};
+use super::names::{Names, counted, printable};
+use super::paint::{Paint, Style};
+use super::parting::parting;
+use super::points::{points, told};
+use super::sentence::{self, circle};
+
+/// Everything that is told of one failure.
+#[derive(Clone, Copy, Debug)]
+pub struct Story<'a> {
+    /// What runs: made small, if it could be.
+    pub program: &'a Program,
+    /// The run that fails.
+    pub trace: &'a Trace,
+    /// The nearest run of the same program that does not fail, if one is known.
+    pub passing: Option<&'a Trace>,
+    /// What kind of failure it is.
+    pub identity: &'a Identity,
+    /// What is wrong with the run.
+    pub wrong: Wrong<'a>,
+    /// From when to when the cut may come and the run fails all the same; for a run with one cut.
+    pub window: Option<(Time, Time)>,
+    /// How many runs it took to find it.
+    pub runs: u64,
+    /// The scenario in small, as TOML, if it is another one than the file's.
+    pub shrunk: Option<&'a str>,
+    /// What a reader types to see it again.
+    pub command: &'a str,
+}
+
+/// What is wrong with a run.
+#[derive(Clone, Copy, Debug)]
+pub enum Wrong<'a> {
+    /// Something that nobody has to ask for.
+    Finding(&'a Finding),
+    /// The scenario expects otherwise.
+    Unmet(&'a Unmet),
+}
+
+/// The story of a failure, in ANSI colours or without. Its last line is the command.
+pub fn failure(story: &Story<'_>, color: bool) -> String {
+    let paint = Paint::new(color);
+    let sentence = format!("{}: {}", story.identity.what, story.sentence());
+    let found = counted(story.runs, "run", "runs");
+    let takes = format!("It takes: {}. Found in {found}.", told(&story.points()));
+    let mut out = String::new();
+    for (text, style) in [(sentence, Style::Bad), (takes, Style::Plain)] {
+        for line in wrap(&text, WIDEST) {
+            out.push_str(&paint.text(&line, style));
+            out.push('\n');
+        }
+    }
+    out.push('\n');
+    if let Some(shrunk) = story.shrunk {
+        out.push_str("The same in small:\n\n");
+        for line in shrunk.trim_end().lines() {
+            out.push_str(format!("    {}", printable(line)).trim_end());
+            out.push('\n');
+        }
+        out.push('\n');
+    }
+    let parting = story.passing.map(|passing| parting(story.program, story.trace, passing));
+    let focus = Focus { tasks: story.tasks(), agree: parting.as_ref().map(|parting| parting.agree) };
+    tell_lanes(story.program, story.trace, &focus, paint, &mut out);
+    out.push('\n');
+    if let Some(parting) = parting {
+        parting.tell(&mut out);
+        out.push('\n');
+    }
+    out.push_str(&format!("See it again:\n  {}\n", paint.text(&printable(story.command), Style::Strong)));
+    out
+}
+
+/// A line of JSON about a failure: `failure` in `json.md`.
+pub fn json_failure(story: &Story<'_>) -> String {
+    let Identity { what, subject, error } = story.identity;
+    let parting = story.passing.map(|passing| parting(story.program, story.trace, passing));
+    let line = Line {
+        event: "failure",
+        what,
+        subject: subject.as_deref(),
+        error: error.as_deref(),
+        sentence: story.sentence(),
+        points: story.points(),
+        window_ns: story.window.map(|(from, to)| [from.0, to.0]),
+        runs: story.runs,
+        agree: parting.map(|parting| parting.agree),
+        shrunk: story.shrunk,
+        fingerprint: story.trace.fingerprint().to_string(),
+        command: story.command,
+    };
+    let mut out = String::new();
+    push_line(&line, &mut out);
+    out
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    event: &'static str,
+    what: &'static str,
+    subject: Option<&'a str>,
+    error: Option<&'a str>,
+    sentence: String,
+    points: Vec<String>,
+    window_ns: Option<[u64; 2]>,
+    runs: u64,
+    agree: Option<usize>,
+    shrunk: Option<&'a str>,
+    fingerprint: String,
+    command: &'a str,
+}
+
+impl Story<'_> {
+    fn sentence(&self) -> String {
+        match self.wrong {
+            Wrong::Finding(finding) => sentence::finding(self.program, self.trace, finding),
+            Wrong::Unmet(unmet) => sentence::unmet(unmet),
+        }
+    }
+
+    fn points(&self) -> Vec<String> {
+        points(self.program, self.trace, self.window)
+    }
+
+    /// Whom the failure is about.
+    fn tasks(&self) -> Vec<TaskId> {
+        let Wrong::Finding(finding) = self.wrong else { return Vec::new() };
+        let mut tasks: Vec<TaskId> = finding.task.iter().map(|&(task, _)| task).collect();
+        if finding.oracle == Oracle::Deadlock {
+            let mut names = Names::new(self.program, self.trace);
+            self.trace.iter().for_each(|moment| names.see(moment.what));
+            tasks.extend(circle(&names));
+        }
+        tasks
+    }
+}

@@ -1,0 +1,142 @@
+//! Where a failing run leaves a passing run of the same program, and which two events change places.
+//!
+//! What is asked and who is cut is not counted: that is why the runs part, not where. Events are the same in two runs if
+//! they happen at the same time, to somebody of the same name, and are told in the same words; turns may differ.
+//!
+//! Knows nothing of how the passing run was found, or of why one of the two fails.
+
+use std::collections::BTreeMap;
+
+use crate::program::Program;
+use crate::time::Time;
+use crate::trace::{Moment, Trace, What};
+
+use super::columns::{Side, align};
+use super::names::{Names, counted};
+use super::trace::{is_untold, tell};
+
+/// Where two runs part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parting {
+    /// How many events they have in common from the start.
+    pub agree: usize,
+    /// What happens next in the passing run; nothing if it ends there.
+    pub passing: Option<Told>,
+    /// What happens next in the failing one.
+    pub failing: Option<Told>,
+    /// Two events, the first of which comes first in the passing run and second in the failing one. Nothing if the
+    /// failing run leaves the passing one because somebody is cut there.
+    pub order: Option<(Told, Told)>,
+}
+
+/// An event in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// When.
+    pub time: Time,
+    /// In which turn; 0 on a machine that has none.
+    pub turn: u32,
+    /// To whom: `worker 1`.
+    pub who: String,
+    /// What: `starts`.
+    pub event: String,
+}
+
+/// After the parting, the order of so many events is looked at.
+const MOST_COMPARED: usize = 10_000;
+
+/// Where `failing` leaves `passing`.
+pub fn parting(program: &Program, failing: &Trace, passing: &Trace) -> Parting {
+    let counts = |moment: &Moment| is_counted(moment.what);
+    let pairs = failing.iter().filter(counts).zip(passing.iter().filter(counts));
+    let agree = pairs.take_while(|(a, b)| a.time == b.time && a.what == b.what).count();
+    let (is_cut, failing) = after(program, failing, agree);
+    let (_, passing) = after(program, passing, agree);
+    let order = if is_cut { None } else { exchanged(&failing, &passing) };
+    let order = order.map(|(first, second)| (passing[first].clone(), failing[second].clone()));
+    Parting { agree, passing: passing.into_iter().next(), failing: failing.into_iter().next(), order }
+}
+
+/// Whether an event is one in which runs are compared.
+pub(super) fn is_counted(what: What) -> bool {
+    !matches!(what, What::Chose(_) | What::Cut { .. }) && !is_untold(what)
+}
+
+/// The events after the first `agree` ones, and whether a cut comes before the next.
+fn after(program: &Program, trace: &Trace, agree: usize) -> (bool, Vec<Told>) {
+    let mut names = Names::new(program, trace);
+    let (mut counted, mut is_cut, mut told) = (0, false, Vec::new());
+    for moment in trace.iter() {
+        names.see(moment.what);
+        if !is_counted(moment.what) {
+            is_cut |= counted == agree && matches!(moment.what, What::Cut { .. });
+            continue;
+        }
+        counted += 1;
+        if counted <= agree {
+            continue;
+        }
+        if told.len() == MOST_COMPARED {
+            break;
+        }
+        if let Some((who, event)) = tell(&names, moment.what) {
+            told.push(Told { time: moment.time, turn: moment.turn, who, event });
+        }
+    }
+    (is_cut, told)
+}
+
+/// The first two events that have changed places: the number in `passing` of the one that comes first there, and the
+/// number in `failing` of the one that comes first here.
+fn exchanged(failing: &[Told], passing: &[Told]) -> Option<(usize, usize)> {
+    let mut places: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
+    for (at, told) in passing.iter().enumerate().rev() {
+        places.entry((&told.who, &told.event)).or_default().push(at);
+    }
+    // The n-th time that something happens is the n-th time in the other run too.
+    let mut latest: Vec<(usize, usize)> = Vec::new();
+    for (here, told) in failing.iter().enumerate() {
+        let Some(at) = places.get_mut(&(told.who.as_str(), told.event.as_str())).and_then(Vec::pop) else { continue };
+        // As long as nothing is found the last one is the latest.
+        if latest.last().is_some_and(|&(last, _)| at < last) {
+            return latest.into_iter().find(|&(earlier, _)| at < earlier).map(|(_, overtaking)| (at, overtaking));
+        }
+        latest.push((at, here));
+    }
+    None
+}
+
+impl Parting {
+    /// A few lines for a person.
+    pub(super) fn tell(&self, out: &mut String) {
+        let agree = counted(self.agree as u64, "event", "events");
+        if self.passing.is_none() && self.failing.is_none() {
+            out.push_str(&format!("The nearest passing run has the same {agree}.\n"));
+            return;
+        }
+        out.push_str(&format!("The nearest passing run agrees for {agree}. Then\n"));
+        let row = |which: &str, told: &Option<Told>| {
+            let [time, turn, who, event] = told.as_ref().map_or_else(Default::default, Told::cells);
+            let event = if told.is_some() { event } else { "the run ends".to_owned() };
+            [format!("  {which}"), time, turn, who, event]
+        };
+        let rows = [row("passing", &self.passing), row("failing", &self.failing)];
+        align(&rows, [Side::Left, Side::Right, Side::Left, Side::Left, Side::Left], out);
+        if let Some((first, second)) = &self.order {
+            if (Some(first), Some(second)) == (self.passing.as_ref(), self.failing.as_ref()) {
+                out.push_str("What decides is the order of these two.\n");
+                return;
+            }
+            out.push_str("What decides is the order of two events, which is the other way round in the passing run:\n");
+            let row = |when: &str, Told { who, event, .. }: &Told| [format!("  {when}"), who.clone(), event.clone()];
+            align(&[row("first", second), row("then", first)], [Side::Left; 3], out);
+        }
+    }
+}
+
+impl Told {
+    fn cells(&self) -> [String; 4] {
+        let turn = if self.turn > 0 { format!("turn {}", self.turn) } else { String::new() };
+        [self.time.to_string(), turn, self.who.clone(), self.event.clone()]
+    }
+}

@@ -1,0 +1,154 @@
+//! Where in its code a task is, in words that hold when the file is edited: "its 2nd await: sleep 1s".
+//!
+//! Operations have numbers, but no reader knows them, and a `finally` stands several times among them. The copies of a
+//! step are equal, and no two steps are; the last copy of a `finally` comes after all that it belongs to. So the awaits
+//! of a body are counted by where the last copy of each stands, which is the order of the file.
+//!
+//! Knows nothing of runs: a site is a place of the program.
+
+use std::collections::BTreeSet;
+
+use crate::id::InstanceId;
+use crate::program::{Body, Expr, ExprId, Op, Program, Slot, Value};
+use crate::time::Nanos;
+use crate::trace::Phase;
+
+use super::names::{ordinal, printable};
+
+/// An await of a coroutine, or the place before its first line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Site {
+    instance: InstanceId,
+    /// The number of an operation there.
+    op: u32,
+    /// Whether it is code that another coroutine awaits in place.
+    is_called: bool,
+}
+
+/// Lists in expressions beyond this many levels are not looked into.
+const DEEPEST: u32 = 4;
+
+/// Of a longer list, the first items are told.
+const MOST_ITEMS: u32 = 4;
+
+impl Site {
+    /// The site at an operation of `instance`, reached by a task that was made of `own`.
+    pub(super) fn new(instance: InstanceId, op: u32, own: Option<InstanceId>) -> Site {
+        Site { instance, op, is_called: own.is_some_and(|own| own != instance) }
+    }
+
+    /// `its 2nd await`, or `the 2nd await of helper`.
+    fn place(self, program: &Program) -> String {
+        let whose = if self.is_called { "the" } else { "its" };
+        let of =
+            if self.is_called { format!(" of `{}`", printable(program.name(self.instance))) } else { String::new() };
+        let body = program.body(self.instance);
+        let awaits = awaits(body);
+        let here = body.ops.get(self.op as usize).and_then(step);
+        match awaits.iter().position(|&known| Some(known) == here) {
+            Some(_) if awaits.len() == 1 => format!("{whose} only await{of}"),
+            Some(at) => format!("{whose} {} await{of}", ordinal(at + 1)),
+            None => format!("{whose} first line{of}"),
+        }
+    }
+
+    /// `sleep 1s`; nothing where nothing is awaited.
+    fn what(self, program: &Program) -> Option<String> {
+        let op = program.body(self.instance).ops.get(self.op as usize)?;
+        Some(match *op {
+            Op::Sleep { min, max } => {
+                let [least, most] = [min, max].map(|slot| length(program, self.instance, slot));
+                if least == most { format!("sleep {least}") } else { format!("sleep {least}..{most}") }
+            }
+            Op::Await { what, .. } => format!("await {}", expression(program, self.instance, what, DEEPEST)),
+            Op::Wait { what, .. } => format!("wait {}", expression(program, self.instance, what, DEEPEST)),
+            _ => return None,
+        })
+    }
+
+    /// `its 2nd await: sleep 1s`
+    pub(super) fn told(self, program: &Program) -> String {
+        let what = self.what(program).map(|what| format!(": {what}")).unwrap_or_default();
+        self.place(program) + &what
+    }
+
+    /// `its 2nd await (sleep 1s)`, to go on after it.
+    pub(super) fn told_within(self, program: &Program) -> String {
+        let what = self.what(program).map(|what| format!(" ({what})")).unwrap_or_default();
+        self.place(program) + &what
+    }
+
+    /// When a task is cancelled that is here in this phase: `while it waits at its 2nd await: sleep 1s`.
+    pub(super) fn when(self, program: &Program, phase: Phase) -> String {
+        let told = self.told(program);
+        match phase {
+            Phase::NotStarted => "before its first line runs".to_owned(),
+            Phase::Waiting => format!("while it waits at {told}"),
+            Phase::Woken => format!("woken but not yet run, at {told}"),
+            Phase::Cleanup => format!("during its cleanup, at {told}"),
+            Phase::Again => format!("once more before it is told, at {told}"),
+        }
+    }
+
+    /// The same when it is over: `while it waited at its 2nd await (sleep 1s)`.
+    pub(super) fn when_it_was(self, program: &Program, phase: Phase) -> String {
+        let told = self.told_within(program);
+        match phase {
+            Phase::NotStarted => "before its first line ran".to_owned(),
+            Phase::Waiting => format!("while it waited at {told}"),
+            Phase::Woken => format!("when it had been woken from {told} and had not yet run"),
+            Phase::Cleanup => format!("during its cleanup, at {told}"),
+            Phase::Again => format!("once more before it was told, at {told}"),
+        }
+    }
+}
+
+/// What the copies of an awaiting step have in common, and no other step has.
+fn step(op: &Op) -> Option<(u8, u32)> {
+    match *op {
+        Op::Sleep { min, .. } => Some((0, min.0)),
+        Op::Await { what, .. } => Some((1, what.0)),
+        Op::Wait { what, .. } => Some((2, what.0)),
+        _ => None,
+    }
+}
+
+/// The awaits of a body, each once, in the order of the file.
+fn awaits(body: &Body) -> Vec<(u8, u32)> {
+    let mut seen = BTreeSet::new();
+    let mut awaits: Vec<_> = body.ops.iter().rev().filter_map(step).filter(|&step| seen.insert(step)).collect();
+    awaits.reverse();
+    awaits
+}
+
+fn length(program: &Program, instance: InstanceId, slot: Slot) -> String {
+    match program.constant(instance, slot) {
+        Value::Int(0) => "0".to_owned(),
+        Value::Int(nanos) => Nanos(nanos as u64).to_string(),
+        other => unreachable!("a length is an integer, not {other:?}"),
+    }
+}
+
+/// What is awaited, as far as it is a name or made of names.
+fn expression(program: &Program, instance: InstanceId, id: ExprId, levels: u32) -> String {
+    let again = |id| expression(program, instance, id, levels.saturating_sub(1));
+    let text = match program.exprs[id.0 as usize] {
+        _ if levels == 0 => "…".to_owned(),
+        Expr::Local(local) => program.body(instance).locals[usize::from(local.0)].clone(),
+        Expr::Named(named) | Expr::Call(named) => program.name(named).to_owned(),
+        Expr::Shared(shared) => program.shared[usize::from(shared)].0.clone(),
+        Expr::Current => "current".to_owned(),
+        Expr::Same(same) => again(same),
+        Expr::Index(list, index) => format!("{}[{}]", again(list), again(index)),
+        Expr::List { first, count } => {
+            let mut items: Vec<String> = (0..count.min(MOST_ITEMS)).map(|at| again(ExprId(first.0 + at))).collect();
+            if count > MOST_ITEMS {
+                items.push("…".to_owned());
+            }
+            format!("[{}]", items.join(", "))
+        }
+        Expr::Literal(Value::Int(int)) => int.to_string(),
+        _ => "…".to_owned(),
+    };
+    printable(&text)
+}

@@ -1,0 +1,298 @@
+//! What `atropos python` prints, run by the interpreters: a script has to print what the scenario prints.
+//!
+//! Knows nothing of events: a script is no program of the judge, and tells nothing but its own output.
+
+use std::cell::RefCell;
+
+use atropos::choice::Ordinary;
+use atropos::event_loop::EventLoop;
+use atropos::experiment::Runtime;
+use atropos::generate::{Sketch, scenarios};
+use atropos::harness::{find, strategies};
+use atropos::machine::Machine;
+use atropos::report;
+use atropos::scenario::Scenario;
+use atropos::strategy;
+use atropos::time::Nanos;
+use atropos::trace::Outcome;
+use proptest::collection::vec;
+use proptest::prelude::{Just, Strategy, any};
+use proptest::prop_oneof;
+use proptest::sample::select;
+use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
+use serde_json::{Value as Json, json};
+
+use crate::python::{Script, interpreters, variable};
+use crate::root;
+
+/// What the random programs and texts are drawn from.
+const SEED: u64 = 97;
+
+/// One interpreter a version, each running scripts.
+struct Printers(Vec<Script>);
+
+impl Printers {
+    /// Nothing if there is no interpreter; then it was said.
+    fn start() -> Option<Printers> {
+        let scripts: Vec<Script> =
+            interpreters().iter().map(|python| Script::start(python, "printed.py", &[])).collect();
+        (!scripts.is_empty()).then_some(Printers(scripts))
+    }
+
+    /// Runs the script of a scenario on every interpreter, or on the one that the file is about; returns whether the
+    /// scenario ends, without which there is nothing to compare.
+    fn compare(&mut self, text: &str, strategy: Option<&str>, everywhere: bool) -> Result<bool, String> {
+        let scenario = Scenario::parse(text, &strategies());
+        let scenario = scenario.map_err(|errors| report::diagnostics("the scenario", text, &errors, false))?;
+        let mut has_ended = false;
+        for printer in &mut self.0 {
+            let profile = printer.python().profile;
+            if !everywhere && scenario.profile() != profile {
+                continue;
+            }
+            let Ok(program) = scenario.program(strategy, Some(profile)) else { continue };
+            let mut event_loop = EventLoop::new(&program);
+            event_loop.run(&mut Ordinary);
+            let trace = event_loop.trace();
+            // A script cannot cancel from outside before its loop has turned once.
+            let is_at_once = program.outside_cancels.iter().any(|cancel| cancel.at == Nanos(0));
+            if matches!(trace.outcome, Outcome::OutOfSteps | Outcome::Livelocked) || is_at_once {
+                continue;
+            }
+            has_ended = true;
+            let script = scenario.python(strategy, Some(profile)).map_err(|errors| format!("{errors:?}"))?;
+            printer.send(&json!({ "script": script }).to_string());
+            let answer: Json = serde_json::from_str(&printer.receive()?).map_err(|error| error.to_string())?;
+            let (ours, theirs) = (report::transcript(&program, &trace), answer["printed"].as_str().unwrap_or_default());
+            if ours != theirs {
+                let version = &printer.python().version;
+                let error = &answer["error"];
+                return Err(format!("{script}\nprints on Python {version}\n{theirs}\nnot\n{ours}\n{error}\n{text}"));
+            }
+        }
+        Ok(has_ended)
+    }
+}
+
+/// Every file under its own main and under every strategy, as the version that it is about.
+#[test]
+fn scenario_files_print_the_same_as_python() {
+    let Some(mut printers) = Printers::start() else { return };
+    let mut differences = Vec::new();
+    let mut count = 0;
+    for path in find(&[root().join("scenarios")]).unwrap() {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let scenario = Scenario::parse(&text, &strategies()).unwrap();
+        if !scenario.runtimes().contains(&Runtime::Asyncio) {
+            continue;
+        }
+        let own = scenario.mains().contains(&None).then_some(None);
+        for main in strategy::all().iter().map(|strategy| Some(strategy.name)).chain(own) {
+            match printers.compare(&text, main, false) {
+                Ok(has_ended) => count += usize::from(has_ended),
+                Err(difference) => differences.push(format!("{}, {main:?}: {difference}", path.display())),
+            }
+        }
+    }
+    println!("{count} scripts");
+    assert!(differences.is_empty(), "{}", differences.join("\n\n"));
+    assert!(count > 100, "expected most files to run, but only {count} scripts did");
+}
+
+#[test]
+fn random_programs_print_the_same_as_python() {
+    let Some(printers) = Printers::start() else { return };
+    let cases = variable("ATROPOS_CONFORMANCE_PROGRAMS").and_then(|count| count.parse().ok()).unwrap_or(300);
+    check(cases, scenarios(), |sketch: &Sketch| sketch.to_string(), printers);
+}
+
+/// Whatever stands in texts and names.
+#[test]
+fn hostile_texts_print_the_same_as_python() {
+    let Some(printers) = Printers::start() else { return };
+    let cases = variable("ATROPOS_CONFORMANCE_PROGRAMS").and_then(|count| count.parse().ok()).unwrap_or(300);
+    check(cases, (vec(words(), 8), vec(names(), 5)), |(words, names)| hostile(words, names), printers);
+}
+
+fn check<S: Strategy>(cases: u32, strategy: S, text: fn(&S::Value) -> String, printers: Printers) {
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(SEED),
+        max_shrink_iters: 5000,
+        ..Config::default()
+    };
+    let printers = RefCell::new(printers);
+    let conforms = |drawn: S::Value| {
+        let compared = printers.borrow_mut().compare(&text(&drawn), None, true);
+        compared.map(|_| ()).map_err(TestCaseError::fail)
+    };
+    match TestRunner::new(config).run(&strategy, conforms) {
+        Ok(()) => {}
+        Err(TestError::Fail(reason, _) | TestError::Abort(reason)) => panic!("{reason}"),
+    }
+}
+
+/// Texts that would be something else if they were printed as they are.
+fn words() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        2 => select(&[
+            "\"", "'", "\\", "{", "}", "{{", "\n", "\r", "\t", "\"\"\"", "'''", "#", "%s", "%", "\\n", "\\N{BULLET}", "{0}",
+            "{i}", "{name!r}", "f\"", "$", "`", "\0", "\u{1b}[31m", "\u{202e}", "\u{2028}", "ß", "\u{1f600}", "é", ")", "(",
+            "None", "import os", ";", "\u{feff}", "=", ":",
+        ][..]).prop_map(str::to_owned),
+        1 => any::<char>().prop_map(String::from),
+        1 => "[a-z ]{1,5}",
+    ];
+    vec(piece, 0..5).prop_map(|pieces| pieces.concat())
+}
+
+/// Names that mean something in Python, or would become the same one there.
+fn names() -> impl Strategy<Value = &'static str> {
+    prop_oneof![
+        Just("x"),
+        select(
+            &[
+                "print",
+                "asyncio",
+                "random",
+                "main",
+                "list",
+                "str",
+                "type",
+                "Exception",
+                "ValueError",
+                "__debug__",
+                "__name__",
+                "_",
+                "self",
+                "match",
+                "names",
+                "named",
+                "by_name",
+                "start",
+                "started",
+                "shown",
+                "cancel",
+                "elapsed",
+                "began",
+                "task",
+                "run_task",
+                "coro",
+                "ﬁ",
+                "fi",
+                "größe",
+                "ünï",
+                "µ",
+                "μ",
+                "K",
+                "ℋ",
+                "名前",
+                "İ",
+                "nonlocal_",
+                "isinstance",
+                "int",
+                "map",
+                "format",
+                "repr",
+                "name_of",
+                "type_name",
+                "i_of",
+                "task_2",
+                "é",
+                "ª",
+                "e",
+                "x_",
+                "dict",
+                "set",
+            ][..]
+        ),
+    ]
+}
+
+/// A scenario in which all of that stands wherever a text or a name may.
+fn hostile(words: &[String], names: &[&'static str]) -> String {
+    let quoted = |text: &str| json!(text).to_string().replace('\u{7f}', "\\u007f");
+    let doubled = |text: &str| text.replace('{', "{{").replace('}', "}}");
+    let text = |at: usize| quoted(&doubled(&words[at]));
+    let [a, b, shared, class, key] = names else { unreachable!("five names") };
+    let (class, shared, key) = (format!("{class}C"), format!("{shared}S"), format!("{key}k"));
+    let line = |text: String| text.replace(['\n', '\r'], " ").chars().filter(|c| !c.is_control()).collect::<String>();
+    let first = line(format!("{}0", words[0]));
+    let second = line(format!("1{}", words[1]));
+    let (first_name, second_name) = (quoted(&doubled(&first)), quoted(&format!("{} {{i}}", doubled(&second))));
+    let (first, second) = (quoted(&first), quoted(&format!("{second} 1")));
+    let value = |at: usize| quoted(&words[at]);
+    let fill = words[2].chars().next().filter(|c| !"{}\n\r".contains(*c) && !c.is_control()).unwrap_or('"');
+    let padded = quoted(&format!("{{name:{fill}>30}}|{{{key}:{fill}^9}}"));
+    let compared = quoted(&format!("{} {{name == 'a\\b\"#c' or {key} != '{{x'}}", doubled(&words[3])));
+    format!(
+        r#"about = {about}
+exceptions = ["{class}"]
+[shared]
+{shared_key} = 1
+[[task]]
+name = {first_name}
+steps = [
+    {{ print = {t2} }},
+    {{ print = "{{name}}" }},
+    {{ set = "{a}", to = "name" }},
+    {{ sleep = "1s" }},
+    {{ point = {p} }},
+    {{ print = "{{{a}}}{{name}}" }},
+    {{ raise = {t3}, type = "{class}" }},
+]
+[[task]]
+name = {second_name}
+each = {{ {each_key} = [{v4}, {v5}], n = [1.5, 2] }}
+steps = [
+    {{ print = {padded} }},
+    {{ print = {compared} }},
+    {{ set = "{b}", to = "{key}" }},
+    {{ add = 1, to = "{shared}" }},
+    {{ sleep = "{{n}}s" }},
+    {{ point = {p} }},
+    {{ return = "{{{b}}}" }},
+]
+[main]
+steps = [
+    {{ spawn = {second}, as = "{a}" }},
+    {{ spawn = {first}, as = "{b}2" }},
+    {{ print = "{{{a}}} {{[{a}, 'x']}} {{{a}.{key}}}" }},
+    {{ for = "current_", in = "[{a}, {b}2]", do = [
+        {{ try = [
+            {{ await = "current_", as = "result" }},
+            {{ print = "{{result}}" }},
+        ], except = {{ "{class} as e" = [
+            {{ print = "{{e.type}} {{e}} {{[e]}}" }},
+        ], "CancelledError as e" = [
+            {{ print = "{{current_.name}} {{e}}" }},
+        ], "Exception as e" = [
+            {{ print = "{{e}} {{{shared}}}" }},
+        ] }} }},
+    ] }},
+    {{ cancel = {second}, message = {t6} }},
+]
+[[fail]]
+task = {first}
+at = {p}
+time = "1s"
+print = {t7}
+raise = {t6}
+[[cancel]]
+task = {second}
+time = "1700ms"
+message = {t7}
+"#,
+        about = value(0),
+        shared_key = quoted(&shared),
+        each_key = quoted(&key),
+        p = value(7),
+        t2 = text(2),
+        t3 = text(3),
+        v4 = value(4),
+        v5 = value(5),
+        t6 = text(6),
+        t7 = text(7),
+    )
+}
