@@ -201,6 +201,26 @@ pub enum Op {
         /// Where.
         to: u32,
     },
+    /// Goes on elsewhere unless `except*` catches something of what is left of an error; records that it was caught.
+    JumpUnlessSplit {
+        /// What is left: an error, or `None`.
+        rest: Local,
+        /// What the clause catches.
+        ty: ErrorType,
+        /// Where that goes.
+        matched: Local,
+        /// Where.
+        to: u32,
+    },
+    /// The end of a `try` with `except*`: raises what its clauses have raised and what is left of the error.
+    EndStar {
+        /// The error.
+        error: Local,
+        /// What is left of it.
+        rest: Local,
+        /// What the clauses have raised, a list.
+        raised: Local,
+    },
     /// Begins a `for`: the list, or the end of a range, goes to the local after `cursor`, its start into `cursor`.
     Iterate {
         /// The first number of a range; nothing for a list or a text.

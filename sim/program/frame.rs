@@ -454,6 +454,25 @@ impl<R: Effects> Run<'_, R> {
                 }
                 self.rt.record(What::Caught { task: self.rt.current(), error });
             }
+            Op::JumpUnlessSplit { rest, ty, matched, to } => {
+                let Value::Error(error) = self.local(rest) else { return Ok(Flow::To(to)) };
+                let types = &self.program.error_types;
+                let (caught, left) = self.rt.memory().split_error(types, error, ty);
+                let Some(caught) = caught else { return Ok(Flow::To(to)) };
+                self.rt.record(What::Caught { task: self.rt.current(), error: caught });
+                self.bind(matched, Value::Error(caught));
+                self.bind(rest, left.map_or(Value::None, Value::Error));
+            }
+            Op::EndStar { error, rest, raised } => {
+                let (Value::Error(error), Value::List(raised)) = (self.local(error), self.local(raised)) else {
+                    unreachable!("a guard keeps errors")
+                };
+                let rest = if let Value::Error(rest) = self.local(rest) { Some(rest) } else { None };
+                let types = &self.program.error_types;
+                if let Some(error) = self.rt.memory().end_of_star(types, error, raised, rest) {
+                    return Err(error);
+                }
+            }
             Op::Iterate { from, over, cursor } => {
                 let first = from.map_or(Ok(Value::Int(0)), |from| self.eval(from))?;
                 let over = match (from, first, self.eval(over)?) {

@@ -4,11 +4,10 @@
 //!
 //! Knows nothing of tasks or time.
 
-use crate::id::{FutureId, InstanceId, ListId, TextId};
+use crate::id::{FutureId, InstanceId, ListId};
 
-use std::fmt::Write as _;
-
-use super::{Error, ErrorType, ErrorTypes, Instance, Program, Texts, Value};
+use super::groups::Group;
+use super::{Instance, Program, Texts, Value};
 
 /// A coroutine that is being run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,8 +42,8 @@ pub struct Memory {
     pub(super) started: Vec<bool>,
     /// The newest task of each instance.
     pub(super) newest: Vec<Option<FutureId>>,
-    /// The exception groups, by their texts, each of which is a group's own; and what each is made of.
-    error_groups: Vec<(TextId, ListId)>,
+    /// The exception groups, in the order of their texts.
+    pub(super) error_groups: Vec<Group>,
     /// Texts that are not the program's.
     pub(super) texts: Texts,
     pub(super) scratch: Scratch,
@@ -235,29 +234,6 @@ impl Memory {
     /// The items of a list, to be changed.
     pub fn list_mut(&mut self, id: ListId) -> &mut Vec<Value> {
         &mut self.lists.all[id.index()].items
-    }
-
-    /// An exception group of these errors, whose list is its own from here on.
-    pub fn new_error_group(&mut self, types: &ErrorTypes, message: &str, errors: ListId) -> Error {
-        let parts = self.list(errors);
-        let of_exceptions =
-            parts.iter().all(|part| matches!(part, Value::Error(error) if types.is_a(error.ty, ErrorType::EXCEPTION)));
-        let (count, plural) = (parts.len(), if parts.len() == 1 { "" } else { "s" });
-        let mut text = std::mem::take(&mut self.scratch.text);
-        text.clear();
-        _ = write!(text, "{message} ({count} sub-exception{plural})");
-        let message = self.texts.push(&text);
-        self.scratch.text = text;
-        self.error_groups.push((message, errors));
-        let ty = if of_exceptions { ErrorType::EXCEPTION_GROUP } else { ErrorType::BASE_EXCEPTION_GROUP };
-        Error { ty, message: Some(message) }
-    }
-
-    /// What an exception group is made of; nothing for any other error.
-    pub fn error_parts(&self, error: Error) -> Option<ListId> {
-        let message = error.message?;
-        let at = self.error_groups.binary_search_by_key(&message, |&(text, _)| text).ok()?;
-        Some(self.error_groups[at].1)
     }
 
     /// Takes one of the steps that the program may execute; false if there is none left.

@@ -10,6 +10,7 @@
 mod code;
 mod expr;
 mod frame;
+mod groups;
 mod library;
 mod memory;
 mod object;

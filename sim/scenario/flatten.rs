@@ -58,6 +58,8 @@ pub(super) enum Enter {
 pub(super) struct TryNode {
     pub(super) body: Vec<Node>,
     pub(super) clauses: Vec<ClauseNode>,
+    /// Whether the clauses are `except*`.
+    pub(super) is_star: bool,
     pub(super) otherwise: Vec<Node>,
     pub(super) finally: Option<Vec<Node>>,
 }
@@ -331,7 +333,12 @@ impl<'n> Flat<'n, '_> {
         self.leave_try(finally.is_some(), end)?;
         if let Some(handler) = except {
             let error = self.place_handler(handler);
-            self.clauses(&block.clauses, error, finally.is_some(), end)?;
+            if block.is_star {
+                self.star_clauses(&block.clauses, error)?;
+                self.leave_try(finally.is_some(), end)?;
+            } else {
+                self.clauses(&block.clauses, error, finally.is_some(), end)?;
+            }
         }
         if let Some((finally, handler)) = finally {
             self.exits.pop();
@@ -372,13 +379,19 @@ impl<'n> Flat<'n, '_> {
 
     /// From here on errors go to a new label, kept in a new local.
     fn enter(&mut self, what: &str) -> Result<HandlerId, TooLarge> {
-        let (target, error) = (self.label(), self.hidden(what)?);
+        let error = self.hidden(what)?;
+        Ok(self.enter_into(error))
+    }
+
+    /// The same, kept in a local that is there.
+    fn enter_into(&mut self, error: Local) -> HandlerId {
+        let target = self.label();
         let outer = self.scope.handler;
         let depth = outer.map_or(0, |HandlerId(id)| self.handlers[id].depth + 1);
         self.handlers.push(Handler { target, error, outer, depth, runs: Vec::new() });
         let id = HandlerId(self.handlers.len() - 1);
         self.scope.handler = Some(id);
-        Ok(id)
+        id
     }
 
     /// The ordinary way out of a `try`, by way of its `finally` if it has one.
@@ -419,6 +432,37 @@ impl<'n> Flat<'n, '_> {
             self.place(next);
         }
         self.emit(Op::Reraise(error))
+    }
+
+    /// The clauses of `except*`: each takes its part of the error, and what they raise is put together at the end.
+    fn star_clauses(&mut self, clauses: &'n [ClauseNode], error: Local) -> Done {
+        let inside = self.scope;
+        let (rest, raised) = (self.hidden("rest")?, self.hidden("raised")?);
+        let (matched, inner) = (self.hidden("matched")?, self.hidden("clause error")?);
+        self.set(rest, Expr::Local(error))?;
+        let none = ExprId(self.exprs.len() as u32);
+        self.set(raised, Expr::List { first: none, count: 0 })?;
+        for clause in clauses {
+            let (next, over) = (self.label(), self.label());
+            self.emit(Op::JumpUnlessSplit { rest, ty: clause.ty, matched, to: next })?;
+            let handler = self.enter_into(inner);
+            self.scope.handling = Some(matched);
+            if let Some(name) = clause.name {
+                self.set(name, Expr::Local(matched))?;
+            }
+            self.block(&clause.body)?;
+            self.scope = inside;
+            self.emit(Op::Jump(over))?;
+            let error = self.place_handler(handler);
+            let (list, item) = (self.expr(Expr::Local(raised)), self.expr(Expr::Local(error)));
+            self.emit(Op::Append { list, item })?;
+            self.place(over);
+            if let Some(name) = clause.name {
+                self.set(name, Expr::Literal(Value::Unbound))?;
+            }
+            self.place(next);
+        }
+        self.emit(Op::EndStar { error, rest, raised })
     }
 
     /// Writes out what has to be passed to leave the blocks above `height`, innermost first.
@@ -479,7 +523,9 @@ impl<'n> Flat<'n, '_> {
 /// Where an operation may jump to: a label, until it is replaced by a place.
 fn jump_of(op: &mut Op) -> Option<&mut Label> {
     match op {
-        Op::Jump(to) | Op::JumpUnless { to, .. } | Op::JumpUnlessCaught { to, .. } => Some(to),
+        Op::Jump(to) | Op::JumpUnless { to, .. } | Op::JumpUnlessCaught { to, .. } | Op::JumpUnlessSplit { to, .. } => {
+            Some(to)
+        }
         Op::NextItem { done, .. } => Some(done),
         _ => None,
     }

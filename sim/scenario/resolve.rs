@@ -109,6 +109,7 @@ pub(super) fn resolve<'a>(
         path: Vec::new(),
         loops: 0,
         clauses: 0,
+        star: None,
         unsure: 0,
         calling: false,
     };
@@ -168,6 +169,8 @@ struct Resolver<'a, 't> {
     path: Path,
     loops: u32,
     clauses: u32,
+    /// How many loops there were around the `except*` clause that is being read: nothing leaves one by a jump.
+    star: Option<u32>,
     /// How many blocks around this step may be left out.
     unsure: u32,
     /// Whether a task's name is a call of its coroutine, as in `spawn`.
@@ -270,6 +273,8 @@ impl<'a> Resolver<'a, '_> {
                 let message = "expected a `for` or a `while` around this step, but found none";
                 self.error(Diagnostic::at(step.span.clone(), message, "outside of every loop"))
             }
+            Verb::Break | Verb::Continue if self.star == Some(self.loops) => self.leaves_star(step),
+            Verb::Return(_) if self.star.is_some() => self.leaves_star(step),
             Verb::Break => Some(Node::Break),
             Verb::Continue => Some(Node::Continue),
             Verb::Reraise if self.clauses == 0 => {
@@ -333,6 +338,12 @@ impl<'a> Resolver<'a, '_> {
         }
     }
 
+    fn leaves_star<T>(&mut self, step: &Step) -> Option<T> {
+        let message = "expected an `except*` clause to end by itself or by an error, but found a jump out of it";
+        let help = "Python has no `return`, `break` or `continue` there";
+        self.error(Diagnostic::at(step.span.clone(), message, "leaves the clause").help(help))
+    }
+
     fn repeated(&mut self, body: &'a [Step]) -> Vec<Node> {
         self.loops += 1;
         self.unsure += 1;
@@ -355,6 +366,9 @@ impl<'a> Resolver<'a, '_> {
     }
 
     fn try_block(&mut self, span: &Span, block: &'a Try) -> Node {
+        if block.is_star {
+            self.needs_timeouts(span, "except*");
+        }
         let body = self.branch(span, 0, &block.body);
         self.unsure += 1;
         let mut clauses = Vec::new();
@@ -363,7 +377,10 @@ impl<'a> Resolver<'a, '_> {
             let before = self.bound.clone();
             let name = clause.name.as_ref().map(|name| self.bind(name));
             self.clauses += 1;
+            let star = if block.is_star { Some(self.loops) } else { self.star };
+            let outer = std::mem::replace(&mut self.star, star);
             let body = self.branch(span, at + 1, &clause.body);
+            self.star = outer;
             self.clauses -= 1;
             if let Some(Some(name)) = name {
                 self.bound[usize::from(name.0)] = before[usize::from(name.0)];
@@ -375,7 +392,7 @@ impl<'a> Resolver<'a, '_> {
         let otherwise = self.branch(span, 0, &block.otherwise);
         self.unsure -= 1;
         let finally = block.finally.as_ref().map(|steps| self.steps(steps));
-        Node::Try(Box::new(TryNode { body, clauses, otherwise, finally }))
+        Node::Try(Box::new(TryNode { body, clauses, is_star: block.is_star, otherwise, finally }))
     }
 
     /// Without a timeout it is an `await`; with one it is a coroutine of its own, but for where it is an `await` within a
@@ -431,7 +448,7 @@ impl<'a> Resolver<'a, '_> {
         let body = self.steps(body);
         let release = self.use_object(object, Operation::Release, None, None);
         let finally = Some(vec![Node::Op(release?)]);
-        let held = TryNode { body, clauses: Vec::new(), otherwise: Vec::new(), finally };
+        let held = TryNode { body, clauses: Vec::new(), is_star: false, otherwise: Vec::new(), finally };
         Some(Node::Block(vec![Node::Op(acquire?), Node::Try(Box::new(held))]))
     }
 

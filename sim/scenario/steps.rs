@@ -77,6 +77,8 @@ pub(super) struct Wait {
 pub(super) struct Try {
     pub(super) body: Vec<Step>,
     pub(super) clauses: Vec<Clause>,
+    /// Whether the clauses are `except*`.
+    pub(super) is_star: bool,
     pub(super) otherwise: Vec<Step>,
     pub(super) finally: Option<Vec<Step>>,
 }
@@ -128,7 +130,7 @@ const VERBS: &[(&str, &[&str])] = &[
     ("if", &["then", "else"]),
     ("while", &["do"]),
     ("for", &["in", "do"]),
-    ("try", &["except", "else", "finally"]),
+    ("try", &["except", "except*", "else", "finally"]),
     ("with", &["do"]),
     ("acquire", &["as"]),
     ("release", &[]),
@@ -513,15 +515,21 @@ fn read_try(fields: &mut Fields) -> Option<Verb> {
     let body = fields.steps("try");
     let otherwise = fields.optional_steps("else");
     let finally = fields.optional("finally", read_steps);
-    let clauses = match fields.table.get("except") {
+    let star = fields.table.get("except*");
+    if let (Some(_), Some(_)) = (star, fields.table.get("except")) {
+        let message = "expected `except` or `except*` beside `try`, but found both";
+        fields.reader.errors.push(Diagnostic::at(fields.table.key_span("except*"), message, "one kind of clauses"));
+    }
+    let clauses = match star.or(fields.table.get("except")) {
         Some(value) => read_clauses(fields.reader, value),
         None => Some(Vec::new()),
     };
-    if fields.table.get("except").is_none() && fields.table.get("finally").is_none() {
+    if star.is_none() && fields.table.get("except").is_none() && fields.table.get("finally").is_none() {
         let message = "expected `except` or `finally` beside `try`, but found neither";
         fields.reader.errors.push(Diagnostic::at(fields.table.key_span("try"), message, "nothing is caught here"));
     }
-    Some(Verb::Try(Box::new(Try { body: body?, clauses: clauses?, otherwise: otherwise?, finally: finally? })))
+    let (body, clauses, otherwise, finally) = (body?, clauses?, otherwise?, finally?);
+    Some(Verb::Try(Box::new(Try { body, clauses, is_star: star.is_some(), otherwise, finally })))
 }
 
 /// The clauses of `except`, in the order of the file.

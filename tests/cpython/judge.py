@@ -578,6 +578,10 @@ class Here:
         types = (self.error_type(name),)
         return types + (asyncio.TimeoutError,) if name == "TimeoutError" else types
 
+    def star_types(self, name):
+        """The same for `except*`, which has to leave alone what ends a run."""
+        return (Exception, asyncio.CancelledError) if name == "BaseException" else self.caught_types(name)
+
     def error(self, name, message):
         error = self.error_type(name)(*([] if message is None else [message]))
         error.is_scenarios = True

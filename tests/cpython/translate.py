@@ -407,10 +407,16 @@ class Writer:
         # A run that is over, or a coroutine that is dropped, is not the scenario's business.
         self.line("except _atropos.STOPS:")
         self.line("    raise")
+        star = "*" if "except*" in step else ""
+        if star:
+            # `except` and `except*` cannot stand in one `try`.
+            self.lines.pop()
+            self.lines.pop()
         for clause, handler in clauses(step):
             kind, _, name = (part.strip() for part in clause.partition(" as "))
             name = name or "_atropos_caught"
-            self.line("except _atropos.caught_types({!r}) as {}:".format(kind, name))
+            types = "star_types" if star else "caught_types"
+            self.line("except{} _atropos.{}({!r}) as {}:".format(star, types, kind, name))
             self.line("    _atropos.caught({})".format(name))
             self.block(handler)
         if "else" in step:
@@ -430,7 +436,7 @@ class Writer:
 
 def clauses(step):
     """The clauses of a `try`, in order: an object, or a list of pairs for those whose objects have no order."""
-    handlers = step.get("except", {})
+    handlers = step.get("except*") or step.get("except", {})
     return list(handlers.items()) if isinstance(handlers, dict) else handlers
 
 

@@ -485,7 +485,8 @@ impl<'w, 'a> Body<'w, 'a> {
                 }
                 None => String::new(),
             };
-            self.line(format!("except {class}{name}:"));
+            let star = if block.is_star { "*" } else { "" };
+            self.line(format!("except{star} {class}{name}:"));
             self.block(&clause.body);
         }
         if !block.clauses.is_empty() && !block.otherwise.is_empty() {
