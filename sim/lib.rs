@@ -33,6 +33,7 @@
 //! - `network`: a body as one host of a simulated network, on turmoil.
 //! - `judge`: expectations, as folds over events.
 //! - `explore`: which runs to make: the ordinary one, every single fault in it, seeds and their samplers.
+//! - `replay`: the choices of a run by name, and found again in another one, perhaps of an edited program.
 //! - `report`: every sentence, table and line of JSON.
 //! - `shrink`: fewer choices, and less of a file, with the same failure.
 //! - `generate`: random small scenarios, for property tests (feature `proptest`).
@@ -80,6 +81,7 @@ pub mod machine;
 #[cfg(feature = "network")]
 pub mod network;
 pub mod program;
+pub mod replay;
 pub mod report;
 pub mod scenario;
 pub mod shrink;

@@ -5,6 +5,7 @@
 //!
 //! Knows nothing of how any of it is drawn, or of which machine ran.
 
+mod names;
 mod waits;
 
 use crate::choice::{Choice, Kind, Log};
@@ -12,6 +13,7 @@ use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
 use crate::program::{Error, ErrorType, Operation, Program, Stage, Texts, Value};
 use crate::time::Time;
 
+pub use names::{Names, Whose};
 pub use waits::{Owner, Waits};
 
 /// A recorded run. It ends in its outcome, which cannot be missing.

@@ -18,6 +18,7 @@ const FLOORS: [&[&str]; 4] = [
         "generate",
         "explore",
         "shrink",
+        "replay",
     ],
     &["harness", "cli", "main", "lib"],
 ];

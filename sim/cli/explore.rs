@@ -14,12 +14,13 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Refused, SCENARIOS, load, mains, pasted, profile, runtime_name};
+use super::replay::{command, story};
+use super::{Refused, SCENARIOS, load, mains, profile, runtime_name};
 use crate::experiment::{Experiment, Runtime};
 use crate::explore::{Plan, Progress, Sampler};
-use crate::harness::{File, Search, Setting, Told};
+use crate::harness::{File, Search, Setting};
 use crate::program::Profile;
-use crate::report::{self, Story, Wrong};
+use crate::report;
 
 /// How many single faults are tried of a file, at most.
 const FAULTS_MAX: u64 = 20_000;
@@ -59,9 +60,6 @@ pub(super) struct Arguments {
     /// For how many orderings PCT looks at once.
     #[arg(long, value_name = "D", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
     depth: u32,
-    /// Leave the files of failures beside the scenarios as they are.
-    #[arg(long)]
-    no_save: bool,
     /// What to print.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -232,7 +230,7 @@ fn print(
     arguments: &Arguments,
     out: &mut impl Write,
 ) -> Result<bool, Refused> {
-    let color = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
+    let color = super::colors();
     let covered = search.covered(rate);
     let program = search.experiment.program();
     let is_text = arguments.format == Format::Text;
@@ -240,7 +238,7 @@ fn print(
         writeln!(out, "{}\n", title(file, setting))?;
     }
     for (at, told) in search.told.iter().enumerate() {
-        let command = format!("atropos replay {} {}", told.identity.what, pasted(&file.path.display().to_string()));
+        let command = command(file, &file.token(setting, &search.experiment, told));
         let story = story(told, program, search.explored.failures[at].number + 1, &command);
         if is_text {
             writeln!(out, "{}", report::failure(&story, color))?;
@@ -254,23 +252,4 @@ fn print(
         out.write_all(report::json_explored(program, &covered).as_bytes())?;
     }
     Ok(search.explored.failures.is_empty())
-}
-
-fn story<'a>(told: &'a Told, program: &'a crate::program::Program, runs: u64, command: &'a str) -> Story<'a> {
-    let identity = &told.identity;
-    let finding =
-        told.verdict.findings.iter().find(|finding| finding.identity(program) == *identity).map(Wrong::Finding);
-    let unmet = || told.verdict.unmet.iter().find(|unmet| unmet.identity(program) == *identity).map(Wrong::Unmet);
-    let wrong = finding.or_else(unmet).expect("a small run fails as the great one did");
-    Story {
-        program,
-        trace: &told.trace,
-        passing: told.passing.as_ref(),
-        identity,
-        wrong,
-        window: told.window,
-        runs,
-        shrunk: None,
-        command,
-    }
 }

@@ -5,6 +5,7 @@
 //! Knows nothing of how a run is made; that is the harness's.
 
 mod explore;
+mod replay;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -42,6 +43,8 @@ enum Command {
     Run(RunArguments),
     /// Try many runs: every single fault in the ordinary order, then seeds; and tell what fails as a short story.
     Explore(explore::Arguments),
+    /// Make the run that a token names once more, and tell its story.
+    Replay(replay::Arguments),
     /// Check that scenario files are valid, without running them.
     Check {
         /// Scenario files, and folders of them.
@@ -193,6 +196,7 @@ fn execute(command: Command, out: &mut impl Write) -> Result<ExitCode, Refused> 
     match command {
         Command::Run(arguments) => return run(&arguments, out),
         Command::Explore(arguments) => return explore::explore(&arguments, out),
+        Command::Replay(arguments) => return replay::replay(&arguments, out),
         Command::Check { paths } => {
             let files = load(&paths)?;
             writeln!(
@@ -236,6 +240,11 @@ fn load(paths: &[PathBuf]) -> Result<Vec<File>, Refused> {
         }
     }
     if rejected.is_empty() { Ok(files) } else { Err(Refused::Files(rejected)) }
+}
+
+/// Whether what is printed may have colours.
+fn colors() -> bool {
+    anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
 }
 
 /// The mains to run a file under: the one that is asked for, every one for `all`, or else those that the file lists.

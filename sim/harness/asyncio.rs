@@ -25,6 +25,11 @@ impl Asyncio {
     pub fn new(program: Arc<Program>, expectation: Expectation) -> Asyncio {
         Asyncio { program, expectation }
     }
+
+    /// What runs.
+    pub fn shared_program(&self) -> Arc<Program> {
+        self.program.clone()
+    }
 }
 
 /// Writes into the program how many handles its ordinary run has, and how many victims, so that cuts can be drawn. Other

@@ -8,7 +8,7 @@ mod asyncio;
 mod search;
 
 pub use asyncio::Asyncio;
-pub use search::{Search, Setting, Told, small, tell};
+pub use search::{Replayed, Search, Setting, Told, tell};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -2,12 +2,15 @@
 //!
 //! Knows nothing of how any of it is told, or of clocks.
 
-use crate::choice::{Choice, Given, Kind, Log};
+use std::sync::Arc;
+
+use crate::choice::{Choice, Cut, Deviation, Given, Kind, Log, Token};
 use crate::experiment::{Experiment, Run};
 use crate::explore::{Explored, Failure, Plan, Progress, explore, shows};
 use crate::id::InstanceId;
-use crate::machine::Openings;
+use crate::machine::Opening;
 use crate::program::{Cuts, Profile, Program};
+use crate::replay;
 use crate::report::Covered;
 use crate::shrink;
 use crate::time::Time;
@@ -48,16 +51,14 @@ const TOLD_MAX: usize = 10;
 pub struct Told {
     /// Which failure.
     pub identity: Identity,
-    /// The choices that are left of it.
-    pub log: Log,
+    /// The answers that are left of it.
+    pub answers: Vec<u64>,
     /// How many runs that took.
     pub runs: usize,
     /// What happens in the run.
     pub trace: Trace,
     /// All that is wrong with it.
     pub verdict: Verdict,
-    /// Where it could be cut, had it not been.
-    pub openings: Openings,
     /// From when to when its only cut may come, and the failure stays the same.
     pub window: Option<(Time, Time)>,
     /// The nearest run that passes.
@@ -97,6 +98,64 @@ impl File {
     }
 }
 
+/// The run of a token.
+#[derive(Debug)]
+pub struct Replayed {
+    /// What ran.
+    pub program: Arc<Program>,
+    /// What happened.
+    pub trace: Trace,
+    /// What is wrong with it, each kind of failure by itself; empty if the run passes.
+    pub told: Vec<Told>,
+    /// What the token says and the program does not ask for.
+    pub unplaced: Vec<Deviation>,
+    /// Whether the file's text is another one than when the token was made.
+    pub was_edited: bool,
+}
+
+impl File {
+    /// The token of a failure that an experiment with this file showed.
+    pub fn token(&self, setting: &Setting, experiment: &Asyncio, told: &Told) -> Token {
+        let mut choices = Given::new(&told.answers);
+        Token {
+            scenario_hash: Token::hash(&self.text),
+            strategy: setting.strategy.clone(),
+            profile: setting.profile.map(|profile| profile.name.to_owned()),
+            deviations: replay::deviations(&mut *experiment.begin(), experiment.program(), &mut choices),
+        }
+    }
+
+    /// Makes the run of a token, as far as this file still asks what the token answers.
+    ///
+    /// # Errors
+    ///
+    /// If the file does not fit the token's strategy.
+    pub fn replay(&self, token: &Token) -> Result<Replayed, Rejected> {
+        let cuts = token.deviations.iter().filter(|deviation| deviation.kind == Kind::Cut).count() as u32;
+        let profile = token.profile.as_deref().and_then(Profile::find);
+        let mut setting = Setting { strategy: token.strategy.clone(), profile, cancels: None };
+        let mut experiment = self.experiment(&setting)?;
+        let allowed: u32 = experiment.program().cuts.iter().map(|cuts| cuts.up_to).sum();
+        if allowed < cuts {
+            // It was found with more cuts than the file itself allows.
+            setting.cancels = Some(cuts);
+            experiment = self.experiment(&setting)?;
+        }
+        let mut run = experiment.begin();
+        let placed = replay::place(&mut *run, experiment.program(), &token.deviations);
+        run.run(&mut Given::new(&answers(&placed.log)));
+        let identities = run.verdict().identities(experiment.program());
+        let told = identities.iter().map(|identity| as_it_is(&experiment, placed.log.clone(), identity)).collect();
+        Ok(Replayed {
+            trace: run.trace(),
+            told,
+            unplaced: placed.unplaced,
+            was_edited: Token::hash(&self.text) != token.scenario_hash,
+            program: experiment.shared_program(),
+        })
+    }
+}
+
 impl Search {
     /// What was covered, in numbers; with `runs_per_second`, if somebody measured that.
     pub fn covered(&mut self, runs_per_second: Option<f64>) -> Covered {
@@ -105,10 +164,11 @@ impl Search {
         Covered {
             runs: explored.runs,
             failures: explored.failures.len() as u64,
+            failing: explored.failing,
             distinct_orders: explored.orders.count(),
             distinct_outcomes: explored.endings.len() as u64,
-            cuts_tried: explored.faults.1,
-            cuts_possible: explored.faults.0,
+            faults_tried: explored.faults.1,
+            faults_possible: explored.faults.0,
             cuts_made: explored.cuts.values().sum(),
             never_reached,
             seeds: explored.seeds.clone(),
@@ -128,12 +188,14 @@ impl Search {
                 program.instance(id).body == at && program.cuts.iter().any(|cuts| cuts.victims[id.index()])
             });
             let Some(victim) = victim else { continue };
+            // The copies of a `finally` are one place.
+            let step = |site: u32| body.ops[site as usize].awaits().ok_or(site);
             let is_reached = |site: u32, phase: Phase| {
                 let mut cuts = self.explored.cuts.keys();
-                cuts.any(|&(id, op, cut)| program.instance(id).body == at && (op, cut) == (site, phase))
+                cuts.any(|&(id, op, cut)| program.instance(id).body == at && cut == phase && step(op) == step(site))
             };
-            let waits = (0..).zip(&body.ops).filter(|(_, op)| op.waits()).map(|(site, _)| site);
-            let places = waits.flat_map(|site| [(site, Phase::Waiting), (site, Phase::Woken)]);
+            let waits = body.awaits().into_iter();
+            let places = waits.flat_map(|(site, _)| [(site, Phase::Waiting), (site, Phase::Woken)]);
             let places = std::iter::once((0, Phase::NotStarted)).chain(places);
             never.extend(
                 places.filter(|&(site, phase)| !is_reached(site, phase)).map(|(site, phase)| (victim, site, phase)),
@@ -163,29 +225,35 @@ pub fn tell(experiment: &Asyncio, failure: &Failure) -> Told {
 }
 
 /// The same for the choices of any run that fails like this.
-pub fn small(experiment: &Asyncio, log: Log, identity: &Identity) -> Told {
+fn small(experiment: &Asyncio, log: Log, identity: &Identity) -> Told {
     let program = experiment.program();
     let mut run = experiment.begin();
     let mut same = |answers: &[u64]| shows(&mut *run, experiment, answers, identity);
-    let shrink::Shrunk { log, mut runs } = shrink::choices(log, &|choice| width(program, choice), &mut same);
+    let shrink::Shrunk { log, runs } = shrink::choices(log, &|choice| width(program, choice), &mut same);
+    Told { runs, ..as_it_is(experiment, log, identity) }
+}
+
+/// What is near a run that fails.
+fn as_it_is(experiment: &Asyncio, log: Log, identity: &Identity) -> Told {
+    let program = experiment.program();
+    let mut run = experiment.begin();
+    let mut same = |answers: &[u64]| shows(&mut *run, experiment, answers, identity);
     let cut = only_cut(&log);
     let range = cut.map(|at| shrink::window(&log, at, width(program, &log[at]), &mut same));
-    runs += range.map_or(0, |range| range.runs);
 
     let answers = answers(&log);
     run.run(&mut Given::new(&answers));
     let (trace, verdict) = (run.trace(), run.verdict());
-    let openings = run.openings(&mut Given::new(&answers), OPENINGS_MAX);
     let window = cut.zip(range).and_then(|(at, range)| times(&mut *run, program, &log, at, range));
     let passing = nearest_passing(&mut *run, program, &log, range.map(|range| (range.first, range.last)), &trace);
-    Told { identity: identity.clone(), log, runs, trace, verdict, openings, window, passing }
+    Told { identity: identity.clone(), answers, runs: 0, trace, verdict, window, passing }
 }
 
 /// How many places for a cut are looked at when a failure is told.
 const OPENINGS_MAX: usize = 1_000_000;
 
 /// The answers of a log.
-pub fn answers(log: &[Choice]) -> Vec<u64> {
+fn answers(log: &[Choice]) -> Vec<u64> {
     log.iter().map(|choice| choice.answer).collect()
 }
 
@@ -204,7 +272,7 @@ fn only_cut(log: &[Choice]) -> Option<usize> {
     cuts.next().is_none().then_some(at)
 }
 
-/// At which times a cut of the range comes.
+/// From when to when the cut of the range comes while its victim waits at the same place in the same phase.
 fn times(
     run: &mut dyn Run,
     program: &Program,
@@ -214,14 +282,17 @@ fn times(
 ) -> Option<(Time, Time)> {
     let mut without = answers(log);
     without[at] = 0;
-    let openings = run.openings(&mut Given::new(&without), OPENINGS_MAX);
-    let width = width(program, &log[at]);
-    let time = |answer: u64| {
-        let is_it = |handle: u64| handle == (answer - 1) / width;
-        openings.list.iter().find(|opening| is_it(opening.cut.handle)).map(|opening| opening.time)
+    let openings = run.openings(&mut Given::new(&without), OPENINGS_MAX).list;
+    let (entry, tasks) = (usize::from(log[at].site), width(program, &log[at]) as u32);
+    let here = Cut::from_answer(log[at].answer, tasks)?;
+    let here = *openings.iter().find(|opening| (opening.entry, opening.cut) == (entry, here))?;
+    let is_alike = |opening: &&Opening| {
+        (opening.entry, opening.task, opening.visit, opening.phase) == (entry, here.task, here.visit, here.phase)
+            && (range.first..=range.last).contains(&opening.cut.answer(tasks))
     };
-    let last = time(range.last).or(openings.list.last().map(|opening| opening.time));
-    time(range.first).zip(last)
+    let mut alike = openings.iter().filter(is_alike).map(|opening| opening.time);
+    let from = alike.next()?;
+    Some((from, alike.next_back().unwrap_or(from)))
 }
 
 /// Of the runs that deviate in one choice less, and of those whose cut comes just before or after the `range` in which

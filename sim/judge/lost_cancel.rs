@@ -108,7 +108,8 @@ impl LostCancel {
                 self.answer(task);
             }
             What::Finished { task, .. } => {
-                if self.answer(task) {
+                let is_owed = self.answer(task);
+                if is_owed {
                     found.add(Oracle::LostCancel, task, waits, None);
                 }
             }

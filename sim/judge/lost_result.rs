@@ -54,10 +54,10 @@ impl LostResult {
             What::Failed { task, error } => {
                 self.future(waits.future_of(task), waits).holds = Held::Error(error.ty);
             }
-            What::GatherFinished { future } => {
-                if waits.children(future).any(|child| self.holds(child) != Held::Nothing) {
-                    self.future(future, waits).holds = Held::Value;
-                }
+            What::GatherFinished { future }
+                if waits.children(future).any(|child| self.holds(child) != Held::Nothing) =>
+            {
+                self.future(future, waits).holds = Held::Value;
             }
             What::GatherFailed { future, error } if !error.is_cancelled() => {
                 self.future(future, waits).holds = Held::Error(error.ty);

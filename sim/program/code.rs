@@ -6,6 +6,8 @@
 //!
 //! Knows nothing of what executes it.
 
+use std::collections::BTreeSet;
+
 use crate::id::{InstanceId, TextId};
 use crate::time::{Nanos, Time};
 
@@ -16,7 +18,7 @@ use super::{Error, ErrorType, ExprId, Operation};
 pub struct Local(pub u16);
 
 /// A constant in which the instances of a body differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot(pub u32);
 
 /// The code of a `[[task]]` or of main.
@@ -309,6 +311,8 @@ pub enum Op {
         manager: Local,
         /// The error with which its block has ended.
         error: Option<Local>,
+        /// If it is a task group, which one of the body: its tasks are waited for. A timeout is left at once.
+        group: Option<u32>,
     },
     /// How far a `try` with a `finally` has come; only recorded. The copies of one `finally` have one number.
     Cleanup {
@@ -345,14 +349,50 @@ impl Stage {
     }
 }
 
+/// A step of a body at which a task may wait. A `finally` stands several times among the operations, and the copies of
+/// a step are one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Await {
+    /// `await asyncio.sleep(…)`; every step has a slot of its own.
+    Sleep(Slot),
+    /// `await …`; every step has an expression of its own.
+    Handle(ExprId),
+    /// `await asyncio.wait(…)`
+    Wait(ExprId),
+    /// `await asyncio.wait_for(…)`, where that is a coroutine of its own.
+    WaitFor(ExprId),
+    /// `await queue.get()`, and so on; every step has a slot of its own.
+    Use(Slot),
+    /// The end of `async with asyncio.TaskGroup()`, by the number of the group.
+    Group(u32),
+}
+
 impl Op {
-    /// Whether a task may wait here.
-    pub fn waits(&self) -> bool {
-        match self {
-            Op::Sleep { .. } | Op::Await { .. } | Op::Wait { .. } | Op::WaitFor { .. } | Op::Leave { .. } => true,
-            Op::Use { operation, .. } => operation.waits(),
-            _ => false,
+    /// At which step a task may wait here.
+    pub fn awaits(&self) -> Option<Await> {
+        match *self {
+            Op::Sleep { min, .. } => Some(Await::Sleep(min)),
+            Op::Await { what, .. } => Some(Await::Handle(what)),
+            Op::Wait { what, .. } => Some(Await::Wait(what)),
+            Op::WaitFor { what, .. } => Some(Await::WaitFor(what)),
+            Op::Use { operation, object, .. } if operation.waits() => Some(Await::Use(object)),
+            Op::Leave { group, .. } => group.map(Await::Group),
+            _ => None,
         }
+    }
+}
+
+impl Body {
+    /// Every step at which a task may wait, in the order of the file, each with the number of its last operation: the
+    /// last copy of a `finally` comes after all that it belongs to.
+    pub fn awaits(&self) -> Vec<(u32, Await)> {
+        let mut seen = BTreeSet::new();
+        let awaits = (0..).zip(&self.ops).filter_map(|(at, op)| Some((at, op.awaits()?)));
+        let mut awaits: Vec<(u32, Await)> = awaits.collect();
+        awaits.reverse();
+        awaits.retain(|&(_, step)| seen.insert(step));
+        awaits.reverse();
+        awaits
     }
 }
 

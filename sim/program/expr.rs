@@ -7,7 +7,7 @@ use crate::id::{InstanceId, ObjectId};
 use super::{Inquiry, Local, Slot, Value};
 
 /// A node of an expression: an index into [`Program::exprs`](super::Program::exprs).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ExprId(pub u32);
 
 /// One node.

@@ -537,7 +537,7 @@ impl<R: Effects> Run<'_, R> {
                 };
                 return self.library(Library::Reschedule(timeout, length.map(|length| nanos(self.consts, length))));
             }
-            Op::Leave { manager, error } => {
+            Op::Leave { manager, error, .. } => {
                 let error = error.map(|local| match self.local(local) {
                     Value::Error(error) => error,
                     other => unreachable!("a guard keeps errors, not {other:?}"),

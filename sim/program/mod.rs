@@ -23,7 +23,7 @@ mod text;
 mod value;
 
 pub use code::{
-    Action, Body, Cuts, Failure, Guard, Local, Op, OutsideCancel, Place, ReturnWhen, Slot, Stage, Strike, Text,
+    Action, Await, Body, Cuts, Failure, Guard, Local, Op, OutsideCancel, Place, ReturnWhen, Slot, Stage, Strike, Text,
 };
 pub use expr::{Attribute, Comparison, Expr, ExprId};
 pub use frame::{Effects, FutureState, Next, resume};
@@ -67,7 +67,7 @@ pub struct Program {
     pub keys: Vec<String>,
     /// The shared variables and what they start as.
     pub shared: Vec<(String, i64)>,
-    /// What tasks synchronise by: an [`ObjectId`](crate::id::ObjectId) counts from its start.
+    /// What tasks synchronise by: an [`ObjectId`] counts from its start.
     pub objects: Vec<Object>,
     /// Whether it does something that has no twin on tokio.
     pub is_asyncio_only: bool,

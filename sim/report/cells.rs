@@ -10,10 +10,10 @@ use crate::program::Program;
 use crate::time::{Nanos, Time};
 use crate::trace::{Moment, Phase, Requester, Trace, Wake, What};
 
-use super::names::{Names, counted, listed, ordinal, quoted};
+use super::names::{Names, clipped, counted, listed, ordinal, quoted};
 use super::parting::is_counted;
 use super::sites::Site;
-use super::trace::sentence;
+use super::trace::{requester, sentence};
 
 /// A row: what happens at one moment, in the lanes of whoever has a part in it.
 #[derive(Clone, Debug)]
@@ -81,11 +81,20 @@ struct Act {
     actor: Option<(TaskId, &'static str)>,
 }
 
-/// Two plain cells go together if they do not get wider than this.
-const LONGEST_JOINED: usize = 34;
+/// Two plain cells go together if they do not get wider than this, with so many lanes.
+fn longest_joined(lanes: usize) -> usize {
+    match lanes {
+        ..=2 => 44,
+        3 => 34,
+        _ => 26,
+    }
+}
 
 /// An actor's cell names those who have a lane, or if nobody has, so many.
 const MOST_NAMED: usize = 3;
+
+/// Of a longer text, so many characters are told: what a scenario prints may have no end.
+const LONGEST_TEXT: usize = 100;
 
 /// The rows in the making.
 pub(super) struct Fold<'a> {
@@ -122,7 +131,8 @@ impl<'a> Fold<'a> {
             self.cut = Some(task);
         }
         if let Some(act) = self.act(moment.what) {
-            self.tell(moment, act, apart);
+            let text = clipped(&act.text, LONGEST_TEXT).into_owned();
+            self.tell(moment, Act { text, ..act }, apart);
         }
         self.events += usize::from(is_counted(moment.what));
         self.last = Some(moment.what);
@@ -130,6 +140,11 @@ impl<'a> Fold<'a> {
 
     fn lane(&self, task: TaskId) -> Option<usize> {
         self.lanes.binary_search(&task).ok()
+    }
+
+    /// Whether a task has a lane and has not ended.
+    fn is_alive(&self, task: TaskId) -> bool {
+        self.lane(task).is_some_and(|lane| self.alive[lane])
     }
 
     fn tell(&mut self, Moment { time, turn, what }: Moment, act: Act, apart: bool) {
@@ -183,12 +198,13 @@ impl<'a> Fold<'a> {
 
     /// Adds to the last row if it has nothing but a plain cell of this lane, and room.
     fn joins_last(&mut self, lane: usize, text: &str) -> bool {
+        let longest = longest_joined(self.lanes.len());
         let Some(row) = self.rows.last_mut() else { return false };
         if row.cells.iter().enumerate().any(|(at, (_, cell))| at != lane && cell.is_some()) {
             return false;
         }
         let (_, Some(Cell { text: before, tone: Tone::Plain })) = &mut row.cells[lane] else { return false };
-        let fits = before.width() + 2 + text.width() <= LONGEST_JOINED;
+        let fits = before.width() + 2 + text.width() <= longest;
         if fits {
             before.push_str(", ");
             before.push_str(text);
@@ -265,7 +281,7 @@ impl Fold<'_> {
                 act(task, Tone::Plain, format!("call returns {}", names.value(value)))
             }
             What::Resumed { task, by: Wake::Yield } => plain(task, "goes on"),
-            What::Resumed { task, by: Wake::Timer } => plain(task, "resumed: sleep over"),
+            What::Resumed { task, by: Wake::Timer } => plain(task, "wakes"),
             What::Resumed { task, by: Wake::Future(future) } => {
                 act(task, Tone::Plain, format!("resumed: {} is done", names.future(future)))
             }
@@ -295,6 +311,8 @@ impl Fold<'_> {
                 act(task, Tone::Trouble, by.to_owned())
             }
             What::Dropped { task } => act(task, Tone::Trouble, "never ends: the loop is closed".to_owned()),
+            // What run() gathers after main has ended is its own affair.
+            What::Gathered { by, .. } if !self.is_alive(by) => None,
             What::Gathered { future, by, children } => {
                 let children = counted(children, "child", "children");
                 act(by, Tone::Plain, format!("makes {} of {children}", names.future(future)))
@@ -326,8 +344,9 @@ impl Fold<'_> {
                 self.gather_cancel(future, by, &format!(": refused, done since turn {since}")),
             ),
             What::GatherFinished { future } => {
+                let whose = names.owner(future).filter(|&owner| self.is_alive(owner))?;
                 let text = format!("{} has every result", names.future(future));
-                Some(Act { whose: names.owner(future)?, text, tone: Tone::Plain, actor: None })
+                Some(Act { whose, text, tone: Tone::Plain, actor: None })
             }
             What::GatherFailed { future, error } => {
                 act(names.owner(future)?, format!("{} fails: {}", names.future(future), names.error(error)))
@@ -380,7 +399,7 @@ impl Fold<'_> {
         let gather = self.names.future(future);
         match by {
             Requester::Task(by) if self.names.owner(future) == Some(by) => format!("cancels {gather}{how}"),
-            by => format!("{gather} cancelled by {}{how}", super::trace::requester(&self.names, by)),
+            by => format!("{gather} cancelled by {}{how}", requester(&self.names, by)),
         }
     }
 

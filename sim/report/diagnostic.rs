@@ -11,7 +11,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 
 use crate::diagnostic::Diagnostic;
 
-use super::names::{counted, printable};
+use super::names::{clipped, counted, printable};
 
 /// More messages than this are counted, not shown: one mistake may cause thousands.
 const MOST: usize = 20;
@@ -91,9 +91,8 @@ fn line_length(source: &str, at: usize) -> usize {
 
 /// A text without control characters but newlines, cut where it gets too long.
 fn shortened(text: &str) -> String {
-    let end = text.char_indices().nth(LONGEST_TEXT).map(|(at, _)| at);
-    let lines: Vec<String> = text[..end.unwrap_or(text.len())].lines().map(printable).collect();
-    lines.join("\n") + if end.is_some() { "…" } else { "" }
+    let lines: Vec<String> = clipped(text, LONGEST_TEXT).lines().map(printable).collect();
+    lines.join("\n")
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub(super) enum Line {
 pub(super) const WIDEST: usize = 116;
 
 /// No column is wider than this: what is longer reads better in two lines.
-const WIDEST_CELL: usize = 48;
+const WIDEST_CELL: usize = 56;
 
 /// No column is narrower than this if it has more to say.
 const NARROWEST: usize = 14;

@@ -12,7 +12,7 @@ use crate::program::Program;
 use crate::trace::Phase;
 
 use super::json::push_line;
-use super::names::{counted, grouped, listed, printable};
+use super::names::{counted, grouped, printable};
 use super::paint::{Paint, Style};
 use super::sites::Site;
 
@@ -23,14 +23,16 @@ pub struct Covered {
     pub runs: u64,
     /// How many different failures there are.
     pub failures: u64,
+    /// How many runs had one of them.
+    pub failing: u64,
     /// In how many different orders events happened.
     pub distinct_orders: u64,
     /// In how many different ways runs ended.
     pub distinct_outcomes: u64,
-    /// How many of the single cancellations in plain order were run.
-    pub cuts_tried: u64,
-    /// How many there are; none if the file does not allow cancellations.
-    pub cuts_possible: u64,
+    /// How many runs in plain order with a single fault were made: a cancellation, or a failure that may fire.
+    pub faults_tried: u64,
+    /// How many there are; none if the file allows no faults.
+    pub faults_possible: u64,
     /// How many cancellations there were in all runs together.
     pub cuts_made: u64,
     /// Where nobody was ever cancelled: at which operation of whose code, in which phase.
@@ -55,17 +57,28 @@ pub fn explored(program: &Program, covered: &Covered, color: bool) -> String {
     let orders = counted(covered.distinct_orders, "distinct order", "distinct orders");
     let outcomes = counted(covered.distinct_outcomes, "outcome", "outcomes");
     let style = if covered.failures == 0 { Style::Good } else { Style::Bad };
-    let failures = paint.text(&counted(covered.failures, "failure", "failures"), style);
+    let mut failures = counted(covered.failures, "failure", "failures");
+    if covered.failing > 0 {
+        failures.push_str(&format!(", in {}", counted(covered.failing, "run", "runs")));
+    }
+    let failures = paint.text(&failures, style);
     let stopped = if covered.interrupted { "stopped early: " } else { "" };
     let mut out = format!(
         "{stopped}{}{}; {orders}, {outcomes}; {failures}{}\n",
         counted(covered.runs, "run", "runs"),
-        covered.of_what(),
+        covered.of_what(program),
         speed.unwrap_or_default()
     );
     let never = covered.never(program);
     if !never.is_empty() {
-        out.push_str(&format!("never cut: {}\n", listed(&never, MOST_NAMED)));
+        out.push_str("never cut:\n");
+        never.iter().take(MOST_NAMED).for_each(|place| out.push_str(&format!("  {place}\n")));
+        if never.len() > MOST_NAMED {
+            out.push_str(&format!(
+                "  and {}\n",
+                counted((never.len() - MOST_NAMED) as u64, "more place", "more places")
+            ));
+        }
     }
     if covered.unfinished > 0 {
         let runs = counted(covered.runs, "run", "runs");
@@ -87,10 +100,11 @@ pub fn json_explored(program: &Program, covered: &Covered) -> String {
         event: "explored",
         runs: covered.runs,
         failures: covered.failures,
+        failing: covered.failing,
         distinct_orders: covered.distinct_orders,
         distinct_outcomes: covered.distinct_outcomes,
-        cuts_tried: covered.cuts_tried,
-        cuts_possible: covered.cuts_possible,
+        faults_tried: covered.faults_tried,
+        faults_possible: covered.faults_possible,
         cuts_made: covered.cuts_made,
         never_reached: covered.never(program),
         seeds: covered.seeds.as_ref().map(|seeds| [seeds.start, seeds.end]),
@@ -108,10 +122,11 @@ struct Line {
     event: &'static str,
     runs: u64,
     failures: u64,
+    failing: u64,
     distinct_orders: u64,
     distinct_outcomes: u64,
-    cuts_tried: u64,
-    cuts_possible: u64,
+    faults_tried: u64,
+    faults_possible: u64,
     cuts_made: u64,
     never_reached: Vec<String>,
     seeds: Option<[u64; 2]>,
@@ -122,12 +137,20 @@ struct Line {
 
 impl Covered {
     /// Which runs there were.
-    fn of_what(&self) -> String {
+    fn of_what(&self, program: &Program) -> String {
         let mut kinds = Vec::new();
-        if self.cuts_possible > 0 {
-            let all = counted(self.cuts_possible, "single cancellation", "single cancellations");
-            let which =
-                if self.cuts_tried < self.cuts_possible { grouped(self.cuts_tried) } else { "every one".to_owned() };
+        if self.faults_possible > 0 {
+            let (one, more) = match (program.cuts.is_empty(), program.failures.is_empty()) {
+                (false, true) => ("single cancellation", "single cancellations"),
+                (true, false) => ("single failure", "single failures"),
+                _ => ("single fault", "single faults"),
+            };
+            let all = counted(self.faults_possible, one, more);
+            let which = if self.faults_tried < self.faults_possible {
+                grouped(self.faults_tried)
+            } else {
+                "every one".to_owned()
+            };
             kinds.push(format!("{which} of {all} in plain order"));
         }
         if let Some(Range { start, end }) = self.seeds {

@@ -9,17 +9,17 @@ use serde::Serialize;
 use crate::id::TaskId;
 use crate::program::Program;
 use crate::time::Time;
-use crate::trace::Trace;
+use crate::trace::{Owner, Trace};
 use crate::verdict::{Finding, Identity, Oracle, Unmet};
 
 use super::draw::{WIDEST, wrap};
 use super::json::push_line;
 use super::lanes::{Focus, tell_lanes};
-use super::names::{Names, counted, printable};
+use super::names::{clipped, counted, printable};
 use super::paint::{Paint, Style};
 use super::parting::parting;
 use super::points::{points, told};
-use super::sentence::{self, circle};
+use super::sentence;
 
 /// Everything that is told of one failure.
 #[derive(Clone, Copy, Debug)]
@@ -53,10 +53,13 @@ pub enum Wrong<'a> {
     Unmet(&'a Unmet),
 }
 
+/// Of a longer sentence, so many characters are told: it may quote what a task returned.
+const LONGEST_SENTENCE: usize = 500;
+
 /// The story of a failure, in ANSI colours or without. Its last line is the command.
 pub fn failure(story: &Story<'_>, color: bool) -> String {
     let paint = Paint::new(color);
-    let sentence = format!("{}: {}", story.identity.what, story.sentence());
+    let sentence = format!("{}: {}", story.identity.what, clipped(&story.sentence(), LONGEST_SENTENCE));
     let found = counted(story.runs, "run", "runs");
     let takes = format!("It takes: {}. Found in {found}.", told(&story.points()));
     let mut out = String::new();
@@ -140,12 +143,16 @@ impl Story<'_> {
 
     /// Whom the failure is about.
     fn tasks(&self) -> Vec<TaskId> {
-        let Wrong::Finding(finding) = self.wrong else { return Vec::new() };
+        let finding = match self.wrong {
+            Wrong::Finding(finding) => finding,
+            Wrong::Unmet(unmet) => return unmet.task.iter().map(|&(task, _)| task).collect(),
+        };
         let mut tasks: Vec<TaskId> = finding.task.iter().map(|&(task, _)| task).collect();
         if finding.oracle == Oracle::Deadlock {
-            let mut names = Names::new(self.program, self.trace);
-            self.trace.iter().for_each(|moment| names.see(moment.what));
-            tasks.extend(circle(&names));
+            let circle = self.trace.cycle();
+            tasks.extend(
+                circle.iter().filter_map(|owner| if let Owner::Task(task) = owner { Some(*task) } else { None }),
+            );
         }
         tasks
     }

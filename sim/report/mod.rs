@@ -38,7 +38,7 @@ pub use explored::{Covered, explored, json_explored};
 pub use failure::{Story, Wrong, failure, json_failure};
 pub use json::{Origin, json};
 pub use lanes::{Focus, lanes};
-pub use parting::{Parting, Told, parting};
+pub use parting::{Parting, Told, mismatch, parting};
 pub use table::{Row, markdown, table};
 pub use trace::trace;
 pub use transcript::transcript;

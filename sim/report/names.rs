@@ -1,40 +1,23 @@
 //! Who is who in a trace, and what each task is doing: a fold over the events.
 //!
-//! Events name tasks and futures by number. Future numbers are given out in creation order, to tasks and gathers
-//! alike, so what a number stands for follows from the events up to there.
-//!
 //! Knows nothing of how any of it is laid out.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
 
 use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
 use crate::program::{Error, Lookup, Make, Operation, Program, Value, push_printable, quote, repr};
-use crate::trace::{Subject, Trace, What};
+use crate::trace::{self, Subject, Trace, What, Whose};
 
 /// The names that the events so far have introduced.
 pub(super) struct Names<'a> {
     program: &'a Program,
     trace: &'a Trace,
-    /// By number; main is there from the start.
-    tasks: Vec<Task>,
-    /// By number.
-    futures: Vec<Future>,
-    /// How many tasks each instance has had.
-    counts: Vec<u32>,
-    gathers: u32,
-    shields: u32,
-}
-
-/// What there is to know of a task.
-#[derive(Clone, Copy)]
-struct Task {
-    instance: InstanceId,
-    /// Which task of its instance, from 1.
-    ordinal: u32,
-    /// Nothing once it has ended, or the loop was closed under it.
-    doing: Option<Doing>,
+    who: trace::Names<'a>,
+    /// By the task's number. Nothing once it has ended, or the loop was closed under it.
+    doing: Vec<Option<Doing>>,
 }
 
 /// What a task does after its last event.
@@ -50,18 +33,6 @@ pub(super) enum Doing {
     Waiting(u32),
     /// Waits to use an object.
     Blocked(Operation, ObjectId),
-}
-
-/// Whose future it is.
-#[derive(Clone, Copy)]
-enum Future {
-    Task(TaskId),
-    /// Its number, from 1, how many children it was made for, and by whom.
-    Gather(u32, u32, TaskId),
-    /// A shield's number, from 1, and whose it is.
-    Shield(u32, TaskId),
-    /// One that the file declares.
-    Declared(ObjectId),
 }
 
 /// A task by its name, or a gather by its number.
@@ -86,40 +57,14 @@ impl fmt::Display for Named {
 
 impl<'a> Names<'a> {
     pub(super) fn new(program: &'a Program, trace: &'a Trace) -> Names<'a> {
-        let mut counts = vec![0; program.instances.len()];
-        counts[InstanceId::MAIN.index()] = 1;
-        let main = Task { instance: InstanceId::MAIN, ordinal: 1, doing: Some(Doing::Starting) };
-        Names {
-            program,
-            trace,
-            tasks: vec![main],
-            futures: vec![Future::Task(TaskId::MAIN)],
-            counts,
-            gathers: 0,
-            shields: 0,
-        }
+        Names { program, trace, who: trace::Names::new(program), doing: vec![Some(Doing::Starting)] }
     }
 
     /// Takes one more event in.
     pub(super) fn see(&mut self, what: What) {
+        self.who.see(what);
+        self.doing.resize(self.who.tasks(), Some(Doing::Starting));
         match what {
-            What::Created { task, instance, .. } if task != TaskId::MAIN => {
-                let count = &mut self.counts[instance.index()];
-                *count += 1;
-                self.tasks.push(Task { instance, ordinal: *count, doing: Some(Doing::Starting) });
-                self.futures.push(Future::Task(task));
-            }
-            What::Gathered { future, children, by } => {
-                debug_assert_eq!(future.index(), self.futures.len(), "futures are numbered in creation order");
-                self.gathers += 1;
-                self.futures.push(Future::Gather(self.gathers, children, by));
-            }
-            What::Shielded { future, by, .. } => {
-                debug_assert_eq!(future.index(), self.futures.len(), "futures are numbered in creation order");
-                self.shields += 1;
-                self.futures.push(Future::Shield(self.shields, by));
-            }
-            What::Declared { object, .. } => self.futures.push(Future::Declared(object)),
             What::Started { task }
             | What::Yielded { task }
             | What::Resumed { task, .. }
@@ -139,25 +84,20 @@ impl<'a> Names<'a> {
     }
 
     fn set(&mut self, task: TaskId, doing: Option<Doing>) {
-        if let Some(known) = self.tasks.get_mut(task.index()) {
-            known.doing = doing;
+        if let Some(known) = self.doing.get_mut(task.index()) {
+            *known = doing;
         }
     }
 
     /// The tasks that have not ended, in creation order, and what each does.
     pub(super) fn unfinished(&self) -> impl Iterator<Item = (TaskId, Doing)> {
-        let all = self.tasks.iter().enumerate();
-        all.filter_map(|(at, task)| Some((TaskId(at as u32), task.doing?)))
+        let all = self.doing.iter().enumerate();
+        all.filter_map(|(at, doing)| Some((TaskId(at as u32), (*doing)?)))
     }
 
     /// A task's name; the second task of one instance is `name#2`.
     pub(super) fn task(&self, task: TaskId) -> String {
-        let Some(Task { instance, ordinal, .. }) = self.tasks.get(task.index()) else { return task.to_string() };
-        let mut name = self.instance(*instance);
-        if *ordinal > 1 {
-            name.push_str(&format!("#{ordinal}"));
-        }
-        name
+        self.who.task(task)
     }
 
     /// A task's name in a sentence, where a name of several words has to be told from what surrounds it.
@@ -167,40 +107,40 @@ impl<'a> Names<'a> {
 
     /// Which coroutine a task was made of.
     pub(super) fn instance_of_task(&self, task: TaskId) -> Option<InstanceId> {
-        self.tasks.get(task.index()).map(|task| task.instance)
+        self.who.instance_of(task)
     }
 
     /// How many tasks there are so far, main counted.
     pub(super) fn count(&self) -> usize {
-        self.tasks.len()
+        self.who.tasks()
     }
 
     /// Who made a gather: main's name stands for `run()` once main has ended.
     pub(super) fn maker(&self, by: TaskId) -> String {
-        let has_ended = self.tasks.get(by.index()).is_some_and(|task| task.doing.is_none());
+        let has_ended = self.doing.get(by.index()).is_some_and(Option::is_none);
         if has_ended { "run()".to_owned() } else { self.task(by) }
     }
 
     /// A coroutine's name.
     pub(super) fn instance(&self, instance: InstanceId) -> String {
-        printable(self.program.name(instance))
+        self.who.instance(instance)
     }
 
     /// What a future belongs to.
     pub(super) fn future(&self, future: FutureId) -> Named {
-        match self.futures.get(future.index()) {
-            Some(&Future::Task(task)) => Named::Task(self.task(task)),
-            Some(&Future::Gather(number, ..)) => Named::Gather(number),
-            Some(&Future::Shield(number, _)) => Named::Shield(number),
-            Some(&Future::Declared(object)) => Named::Future(self.object(object)),
+        match self.who.whose(future) {
+            Some(Whose::Task(task)) => Named::Task(self.task(task)),
+            Some(Whose::Gather { number, .. }) => Named::Gather(number),
+            Some(Whose::Shield { number, .. }) => Named::Shield(number),
+            Some(Whose::Declared(object)) => Named::Future(self.object(object)),
             None => Named::Task(format!("future {}", future.0)),
         }
     }
 
     /// For how many children a gather was made; nothing if it is a task's future.
     pub(super) fn children(&self, future: FutureId) -> Option<u32> {
-        match self.futures.get(future.index()) {
-            Some(&Future::Gather(_, children, _)) => Some(children),
+        match self.who.whose(future) {
+            Some(Whose::Gather { children, .. }) => Some(children),
             _ => None,
         }
     }
@@ -208,9 +148,9 @@ impl<'a> Names<'a> {
     /// The task whose future this is, or who made the gather or the shield; nothing for a future that is not known or
     /// nobody's.
     pub(super) fn owner(&self, future: FutureId) -> Option<TaskId> {
-        match self.futures.get(future.index())? {
-            Future::Task(task) | Future::Gather(_, _, task) | Future::Shield(_, task) => Some(*task),
-            Future::Declared(_) => None,
+        match self.who.whose(future)? {
+            Whose::Task(task) | Whose::Gather { by: task, .. } | Whose::Shield { by: task, .. } => Some(task),
+            Whose::Declared(_) => None,
         }
     }
 
@@ -278,8 +218,8 @@ impl Lookup for Names<'_> {
     }
 
     fn instance_of(&self, future: FutureId) -> Option<InstanceId> {
-        match self.futures.get(future.index()) {
-            Some(Future::Task(task)) => self.tasks.get(task.index()).map(|task| task.instance),
+        match self.who.whose(future) {
+            Some(Whose::Task(task)) => self.who.instance_of(task),
             _ => None,
         }
     }
@@ -337,5 +277,30 @@ pub(super) fn listed(items: &[String], most: usize) -> String {
         ([one], 0) => one.clone(),
         ([first @ .., last], 0) => format!("{} and {last}", first.join(", ")),
         (shown, more) => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// A text of which no more than `most` characters are left.
+pub(super) fn clipped(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_lists_are_written_as_in_a_sentence() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(counted(1_u64, "run", "runs") + ", " + &counted(1000_u32, "run", "runs"), "1 run, 1,000 runs");
+        let expected = ["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "102nd", "113th"];
+        assert_eq!([1, 2, 3, 4, 11, 12, 13, 21, 102, 113].map(ordinal), expected);
+        let items = ["a", "b", "c", "d"].map(str::to_owned);
+        assert_eq!([0, 1, 2, 3].map(|count| listed(&items[..count], 3)), ["", "a", "a and b", "a, b and c"]);
+        assert_eq!(listed(&items, 2), "a, b and 2 more");
+        assert_eq!((clipped("日本", 2), clipped("日本語", 2)), ("日本".into(), "日本…".into()));
     }
 }

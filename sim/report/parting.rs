@@ -12,7 +12,7 @@ use crate::time::Time;
 use crate::trace::{Moment, Trace, What};
 
 use super::columns::{Side, align};
-use super::names::{Names, counted};
+use super::names::{Names, clipped, counted};
 use super::trace::{is_untold, tell};
 
 /// Where two runs part.
@@ -22,7 +22,7 @@ pub struct Parting {
     pub agree: usize,
     /// What happens next in the passing run; nothing if it ends there.
     pub passing: Option<Told>,
-    /// What happens next in the failing one.
+    /// What happens next in the failing one; a cut, if that is why they part.
     pub failing: Option<Told>,
     /// Two events, the first of which comes first in the passing run and second in the failing one. Nothing if the
     /// failing run leaves the passing one because somebody is cut there.
@@ -45,6 +45,9 @@ pub struct Told {
 /// After the parting, the order of so many events is looked at.
 const MOST_COMPARED: usize = 10_000;
 
+/// Of a longer event, so many characters are told.
+const LONGEST_EVENT: usize = 80;
+
 /// Where `failing` leaves `passing`.
 pub fn parting(program: &Program, failing: &Trace, passing: &Trace) -> Parting {
     let counts = |moment: &Moment| is_counted(moment.what);
@@ -62,24 +65,23 @@ pub(super) fn is_counted(what: What) -> bool {
     !matches!(what, What::Chose(_) | What::Cut { .. }) && !is_untold(what)
 }
 
-/// The events after the first `agree` ones, and whether a cut comes before the next.
+/// The events after the first `agree` ones, cuts among them, and whether a cut comes first.
 fn after(program: &Program, trace: &Trace, agree: usize) -> (bool, Vec<Told>) {
     let mut names = Names::new(program, trace);
-    let (mut counted, mut is_cut, mut told) = (0, false, Vec::new());
+    let (mut seen, mut is_cut, mut told) = (0, false, Vec::new());
     for moment in trace.iter() {
         names.see(moment.what);
-        if !is_counted(moment.what) {
-            is_cut |= counted == agree && matches!(moment.what, What::Cut { .. });
-            continue;
-        }
-        counted += 1;
-        if counted <= agree {
+        let is_here = agree <= seen;
+        seen += usize::from(is_counted(moment.what));
+        if !is_here || matches!(moment.what, What::Chose(_)) {
             continue;
         }
         if told.len() == MOST_COMPARED {
             break;
         }
+        is_cut |= told.is_empty() && matches!(moment.what, What::Cut { .. });
         if let Some((who, event)) = tell(&names, moment.what) {
+            let event = clipped(&event, LONGEST_EVENT).into_owned();
             told.push(Told { time: moment.time, turn: moment.turn, who, event });
         }
     }
@@ -106,6 +108,15 @@ fn exchanged(failing: &[Told], passing: &[Told]) -> Option<(usize, usize)> {
     None
 }
 
+/// Two runs that should be one and the same, and are not: where they part, from both sides.
+pub fn mismatch(program: &Program, first: &Trace, again: &Trace) -> String {
+    let parting = parting(program, again, first);
+    let events = counted(parting.agree as u64, "event", "events");
+    let mut out = format!("Two runs with the same choices agree for {events} only. Then\n");
+    parting.tell_both(["first time", "second time"], &mut out);
+    out
+}
+
 impl Parting {
     /// A few lines for a person.
     pub(super) fn tell(&self, out: &mut String) {
@@ -115,13 +126,7 @@ impl Parting {
             return;
         }
         out.push_str(&format!("The nearest passing run agrees for {agree}. Then\n"));
-        let row = |which: &str, told: &Option<Told>| {
-            let [time, turn, who, event] = told.as_ref().map_or_else(Default::default, Told::cells);
-            let event = if told.is_some() { event } else { "the run ends".to_owned() };
-            [format!("  {which}"), time, turn, who, event]
-        };
-        let rows = [row("passing", &self.passing), row("failing", &self.failing)];
-        align(&rows, [Side::Left, Side::Right, Side::Left, Side::Left, Side::Left], out);
+        self.tell_both(["passing", "failing"], out);
         if let Some((first, second)) = &self.order {
             if (Some(first), Some(second)) == (self.passing.as_ref(), self.failing.as_ref()) {
                 out.push_str("What decides is the order of these two.\n");
@@ -131,6 +136,17 @@ impl Parting {
             let row = |when: &str, Told { who, event, .. }: &Told| [format!("  {when}"), who.clone(), event.clone()];
             align(&[row("first", second), row("then", first)], [Side::Left; 3], out);
         }
+    }
+
+    /// What happens next in either run.
+    fn tell_both(&self, names: [&str; 2], out: &mut String) {
+        let row = |which: &str, told: &Option<Told>| {
+            let [time, turn, who, event] = told.as_ref().map_or_else(Default::default, Told::cells);
+            let event = if told.is_some() { event } else { "the run ends".to_owned() };
+            [format!("  {which}"), time, turn, who, event]
+        };
+        let rows = [row(names[0], &self.passing), row(names[1], &self.failing)];
+        align(&rows, [Side::Left, Side::Right, Side::Left, Side::Left, Side::Left], out);
     }
 }
 

@@ -8,7 +8,7 @@ use crate::program::Program;
 use crate::time::{Nanos, Time};
 use crate::trace::{Moment, Requester, Trace, Wake, What};
 
-use super::names::{Names, counted, quoted};
+use super::names::{Names, counted, grouped, quoted};
 use super::sites::Site;
 
 /// Everything that is not ordinary in the run, in the order of the run; first of all whether it is in plain order. Cuts
@@ -50,18 +50,21 @@ fn point(names: &Names<'_>, choice: Choice, time: Time, rest: &[Moment]) -> Stri
     let Choice { kind, subject, bound, answer, chosen, .. } = choice;
     let chosen = chosen.and_then(|future| names.owner(future)).unwrap_or(subject);
     let who = names.marked(chosen);
-    let others = |what: &str| format!("the other {} that {what}", bound - 1);
+    let others = |what: &str| match bound - 1 {
+        1 => format!("the other one that is {what}"),
+        others => format!("the other {} that are {what}", grouped(others)),
+    };
     match kind {
         Kind::TimerOrder => {
             let other = if bound == 2 { woken_next(time, chosen, rest) } else { None };
-            let than = other.map_or_else(|| others("are due"), |other| names.marked(other));
+            let than = other.map_or_else(|| others("due"), |other| names.marked(other));
             format!("{who} wakes before {than} at {time}")
         }
         Kind::TaskSetOrder => {
             let walker = names.marked(subject);
-            format!("{who} comes before {} in a set that {walker} walks at {time}", others("are left"))
+            format!("{who} comes before {} in a set that {walker} walks at {time}", others("left"))
         }
-        Kind::ReadyOrder => format!("{who} runs before {} at {time} (beyond asyncio)", others("are ready")),
+        Kind::ReadyOrder => format!("{who} runs before {} at {time} (beyond asyncio)", others("ready")),
         Kind::SleepLength => {
             let who = names.marked(subject);
             let until = rest.iter().find_map(|moment| match moment.what {

@@ -5,11 +5,12 @@
 use crate::id::TaskId;
 use crate::program::Program;
 use crate::time::Time;
-use crate::trace::{Moment, Outcome, Requester, Trace, What};
+use crate::trace::{Moment, Owner, Requester, Trace, What};
 use crate::verdict::{Finding, Oracle, Unmet};
 
-use super::names::{Doing, Names, counted, grouped, listed, printable};
+use super::names::{Names, counted, grouped, listed, printable};
 use super::sites::Site;
+use super::trace::{now, requester};
 
 /// The sentence about something that nobody has to ask for.
 pub(super) fn finding(program: &Program, trace: &Trace, finding: &Finding) -> String {
@@ -19,30 +20,31 @@ pub(super) fn finding(program: &Program, trace: &Trace, finding: &Finding) -> St
     let run = Run { program, names, moments };
     let task = finding.task.map_or(TaskId::MAIN, |(task, _)| task);
     let who = run.names.marked(task);
+    let class = finding.error.map(|error| program.error_types.name(error));
     match finding.oracle {
         Oracle::LostCancel => {
-            format!("{who} was cancelled {}, and {} as if nothing had happened.", run.cancelled(task), run.end(task))
+            let how = if class.is_some() { "instead" } else { "as if nothing had happened" };
+            format!("{who} was cancelled{}, and {} {how}.", run.cancelled(task), run.end(task))
         }
         Oracle::OutlivesMain => format!("{who} was still there when main ended{}.", run.doing_at_mains_end(task)),
-        Oracle::CleanupCutShort => {
-            format!("{who} was cancelled {}, and its cleanup did not come to its end.", run.cancelled(task))
-        }
+        Oracle::CleanupCutShort => match run.cancelled(task) {
+            how if how.is_empty() => format!("a `finally` of {who} did not come to its end."),
+            how => format!("{who} was cancelled{how}, and its `finally` did not come to its end."),
+        },
         Oracle::LostResult => {
-            format!("{who} was cancelled {}, and the result that it waited for is lost.", run.cancelled(task))
+            let what = class.unwrap_or("result");
+            format!("{who} was cancelled{}, and the {what} of what it awaited is lost.", run.cancelled(task))
         }
-        Oracle::Deadlock => format!("nothing can go on: {}.", deadlock(&run.names)),
+        Oracle::Deadlock => format!("nothing can go on: {}.", deadlock(&run.names, trace)),
         Oracle::Livelock => run.livelock(),
         Oracle::Unsettled => {
             let limit = grouped(program.limits.steps);
             format!("after {} the run never settles: it reaches its limit of {limit} steps.", run.last_fault())
         }
-        Oracle::MainFailed => match trace.outcome {
-            Outcome::Failed(error) => {
-                format!("main failed with {}, and no fault accounts for it.", run.names.error(error))
-            }
-            _ => format!("main failed{}, and no fault accounts for it.", run.error(TaskId::MAIN)),
-        },
-        Oracle::AssertionFailed => format!("an assertion does not hold in {who}{}.", run.error(task)),
+        Oracle::MainFailed => {
+            format!("main failed{}, which nothing in the file accounts for.", run.error(TaskId::MAIN))
+        }
+        Oracle::AssertionFailed => format!("an `assert` failed in {who}{}.", run.error(task)),
     }
 }
 
@@ -52,66 +54,25 @@ pub(super) fn unmet(unmet: &Unmet) -> String {
     format!("the scenario expects {expected}, but found {found}.")
 }
 
-/// Who waits for whom: a circle if there is one, otherwise everybody who waits.
-fn deadlock(names: &Names<'_>) -> String {
-    let circle = circle(names);
-    if !circle.is_empty() {
-        let waits: Vec<String> = (0..circle.len())
-            .map(|at| {
-                format!("{} waits for {}", names.marked(circle[at]), names.marked(circle[(at + 1) % circle.len()]))
-            })
-            .collect();
-        return format!("{}, which is a circle", listed(&waits, MOST_WAITS));
+/// Who waits for whom: the circle if there is one, otherwise everybody who waits.
+fn deadlock(names: &Names<'_>, trace: &Trace) -> String {
+    let name = |owner: &Owner| match owner {
+        Owner::Task(task) => names.marked(*task),
+        Owner::Gather(number) => format!("gather {number}"),
+        Owner::Shield(number) => format!("shield {number}"),
+        Owner::Declared(object) => names.object(*object),
+    };
+    let circle: Vec<String> = trace.cycle().iter().map(name).collect();
+    if let [first, rest @ ..] = circle.as_slice() {
+        let rest: String = rest.iter().map(|next| format!("{next}, which waits for ")).collect();
+        return format!("{first} waits for {rest}{first}");
     }
-    let waits = names.unfinished().map(|(task, doing)| {
-        let what = match doing {
-            Doing::Starting | Doing::Running => "waits for nobody".to_owned(),
-            Doing::Awaiting(future) => match names.children(future) {
-                Some(children) => {
-                    format!("waits for {} ({})", names.future(future), counted(children, "child", "children"))
-                }
-                None => format!("waits for `{}`", names.future(future)),
-            },
-            Doing::Blocked(operation, object) => format!("waits for {}.{}()", names.object(object), operation.method()),
-            Doing::Waiting(count) => format!("waits for {}", counted(count, "future", "futures")),
-        };
-        format!("{} {what}", names.marked(task))
-    });
+    let waits = names.unfinished().map(|(task, doing)| format!("{} {}", names.marked(task), now(names, doing)));
     listed(&waits.collect::<Vec<_>>(), MOST_WAITS)
 }
 
 /// So many who wait are told.
 const MOST_WAITS: usize = 6;
-
-/// The tasks of the first circle of tasks that await each other; empty if there is none.
-pub(super) fn circle(names: &Names<'_>) -> Vec<TaskId> {
-    let mut next: Vec<Option<TaskId>> = vec![None; names.count()];
-    for (task, doing) in names.unfinished() {
-        if let Doing::Awaiting(future) = doing
-            && names.children(future).is_none()
-        {
-            next[task.index()] = names.owner(future);
-        }
-    }
-    // Who was met on the way from which start.
-    let mut met: Vec<Option<usize>> = vec![None; next.len()];
-    for start in 0..next.len() {
-        let mut at = start;
-        while met[at].is_none() {
-            met[at] = Some(start);
-            match next[at] {
-                Some(task) => at = task.index(),
-                None => break,
-            }
-        }
-        if met[at] == Some(start) && next[at].is_some() {
-            let first = TaskId(at as u32);
-            let others = std::iter::successors(next[at], |task| next[task.index()]).take_while(|&task| task != first);
-            return std::iter::once(first).chain(others).collect();
-        }
-    }
-    Vec::new()
-}
 
 /// A run and its names at the end.
 struct Run<'a> {
@@ -121,22 +82,25 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// How a task was cancelled, the last time: `while it waited at its 2nd await (sleep 1s)`, or `by main at 1s`.
+    /// How a task was cancelled, the last time: ` while it waited at its 2nd await (sleep 1s)`, or ` by main at 1s`;
+    /// empty if no event tells.
     fn cancelled(&self, whom: TaskId) -> String {
-        let found = self.moments.iter().rev().find_map(|moment| match moment.what {
-            What::Cut { task, phase, instance, site } if task == whom => {
-                Some(Site::new(instance, site, self.names.instance_of_task(task)).when_it_was(self.program, phase))
+        let is_asked = |moment: &Moment| matches!(moment.what, What::CancelRequested { task, .. } if task == whom);
+        let Some(at) = self.moments.iter().rposition(is_asked) else { return String::new() };
+        let What::CancelRequested { by, .. } = self.moments[at].what else { return String::new() };
+        let (time, before) = (self.moments[at].time, self.moments[..at].iter().rev());
+        let cut = before.map(|moment| moment.what).find(|what| matches!(what, What::Cut { .. }));
+        match (by, cut) {
+            (Requester::Harness, Some(What::Cut { task, phase, instance, site })) if task == whom => {
+                let site = Site::new(instance, site, self.names.instance_of_task(task));
+                format!(" {}", site.when_it_was(self.program, phase))
             }
-            What::CancelRequested { task, by, .. } if task == whom && by != Requester::Harness => {
-                let by = match by {
-                    Requester::Task(by) => self.names.marked(by),
-                    other => super::trace::requester(&self.names, other),
-                };
-                Some(format!("by {by} at {}", moment.time))
+            (Requester::Harness, Some(What::Cut { task, .. })) => {
+                format!(" along with {} at {time}", self.names.marked(task))
             }
-            _ => None,
-        });
-        found.unwrap_or_else(|| "with another task that awaited it".to_owned())
+            (Requester::Task(by), _) => format!(" by {} at {time}", self.names.marked(by)),
+            _ => format!(" by {} at {time}", requester(&self.names, by)),
+        }
     }
 
     /// What became of a task.
@@ -188,7 +152,7 @@ impl Run<'_> {
             What::Failed { task, error } | What::Raised { task, error } if task == whose => Some(error),
             _ => None,
         });
-        error.map(|error| format!(": {}", self.names.error(error))).unwrap_or_default()
+        error.map(|error| format!(" with {}", self.names.error(error))).unwrap_or_default()
     }
 
     /// Who keeps an instant from passing.
@@ -204,6 +168,9 @@ impl Run<'_> {
         }
         tasks.sort_unstable();
         let names: Vec<String> = tasks.iter().map(|&task| self.names.marked(task)).collect();
+        if names.is_empty() {
+            return format!("time stands still at {}.", self.end_time());
+        }
         let (verb, time) = (if names.len() == 1 { "runs" } else { "run" }, self.end_time());
         format!(
             "time stands still at {time}: {} {verb} turn after turn, and nothing else happens.",

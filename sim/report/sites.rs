@@ -1,15 +1,11 @@
 //! Where in its code a task is, in words that hold when the file is edited: "its 2nd await: sleep 1s".
 //!
-//! Operations have numbers, but no reader knows them, and a `finally` stands several times among them. The copies of a
-//! step are equal, and no two steps are; the last copy of a `finally` comes after all that it belongs to. So the awaits
-//! of a body are counted by where the last copy of each stands, which is the order of the file.
+//! Operations have numbers, but no reader knows them; what can be found in the file is the how manieth await it is.
 //!
 //! Knows nothing of runs: a site is a place of the program.
 
-use std::collections::BTreeSet;
-
 use crate::id::InstanceId;
-use crate::program::{Body, Expr, ExprId, Op, Program, Slot, Value};
+use crate::program::{Expr, ExprId, Op, Program, Slot, Value};
 use crate::time::Nanos;
 use crate::trace::Phase;
 
@@ -43,9 +39,9 @@ impl Site {
         let of =
             if self.is_called { format!(" of `{}`", printable(program.name(self.instance))) } else { String::new() };
         let body = program.body(self.instance);
-        let awaits = awaits(body);
-        let here = body.ops.get(self.op as usize).and_then(step);
-        match awaits.iter().position(|&known| Some(known) == here) {
+        let awaits = body.awaits();
+        let here = body.ops.get(self.op as usize).and_then(Op::awaits);
+        match awaits.iter().position(|&(_, step)| Some(step) == here) {
             Some(_) if awaits.len() == 1 => format!("{whose} only await{of}"),
             Some(at) => format!("{whose} {} await{of}", ordinal(at + 1)),
             None => format!("{whose} first line{of}"),
@@ -62,6 +58,14 @@ impl Site {
             }
             Op::Await { what, .. } => format!("await {}", expression(program, self.instance, what, DEEPEST)),
             Op::Wait { what, .. } => format!("wait {}", expression(program, self.instance, what, DEEPEST)),
+            Op::WaitFor { what, timeout, .. } => {
+                let timeout = length(program, self.instance, timeout);
+                format!("wait_for {} up to {timeout}", expression(program, self.instance, what, DEEPEST))
+            }
+            Op::Use { operation, object, .. } if operation.waits() => {
+                format!("{}.{}()", object_name(program, self.instance, object), operation.method())
+            }
+            Op::Leave { group: Some(_), .. } => "the end of a task group".to_owned(),
             _ => return None,
         })
     }
@@ -103,29 +107,18 @@ impl Site {
     }
 }
 
-/// What the copies of an awaiting step have in common, and no other step has.
-fn step(op: &Op) -> Option<(u8, u32)> {
-    match *op {
-        Op::Sleep { min, .. } => Some((0, min.0)),
-        Op::Await { what, .. } => Some((1, what.0)),
-        Op::Wait { what, .. } => Some((2, what.0)),
-        _ => None,
-    }
-}
-
-/// The awaits of a body, each once, in the order of the file.
-fn awaits(body: &Body) -> Vec<(u8, u32)> {
-    let mut seen = BTreeSet::new();
-    let mut awaits: Vec<_> = body.ops.iter().rev().filter_map(step).filter(|&step| seen.insert(step)).collect();
-    awaits.reverse();
-    awaits
-}
-
 fn length(program: &Program, instance: InstanceId, slot: Slot) -> String {
     match program.constant(instance, slot) {
         Value::Int(0) => "0".to_owned(),
         Value::Int(nanos) => Nanos(nanos as u64).to_string(),
         other => unreachable!("a length is an integer, not {other:?}"),
+    }
+}
+
+fn object_name(program: &Program, instance: InstanceId, slot: Slot) -> String {
+    match program.constant(instance, slot) {
+        Value::Int(object) => printable(&program.objects[object as usize].name),
+        other => unreachable!("an object is a number, not {other:?}"),
     }
 }
 

@@ -2,12 +2,12 @@
 //!
 //! Knows nothing of how it was judged.
 
-use crate::id::TaskId;
 use crate::program::Program;
-use crate::trace::{Owner, Trace};
+use crate::trace::Trace;
 use crate::verdict::{Finding, Oracle, Verdict};
 
-use super::names::{Names, counted, printable};
+use super::names::{counted, printable};
+use super::sentence;
 
 /// How many findings are told one by one.
 const TOLD_MAX: usize = 10;
@@ -40,9 +40,8 @@ fn tell_findings(program: &Program, trace: &Trace, findings: &[Finding], out: &m
     if findings.is_empty() {
         return;
     }
-    let names = all_names(program, trace);
-    for finding in findings.iter().take(TOLD_MAX) {
-        out.push_str(&format!("  {}\n", sentence(&names, program, trace, finding)));
+    for told in findings.iter().take(TOLD_MAX) {
+        out.push_str(&format!("  {}\n", finding(program, trace, told)));
     }
     if findings.len() > TOLD_MAX {
         out.push_str(&format!("  and {} more\n", findings.len() - TOLD_MAX));
@@ -54,73 +53,21 @@ fn tell_findings(program: &Program, trace: &Trace, findings: &[Finding], out: &m
 
 /// A finding as a sentence without its full stop, with the oracle behind it.
 pub fn finding(program: &Program, trace: &Trace, finding: &Finding) -> String {
-    sentence(&all_names(program, trace), program, trace, finding)
-}
-
-fn all_names<'a>(program: &'a Program, trace: &'a Trace) -> Names<'a> {
-    let mut names = Names::new(program, trace);
-    trace.iter().for_each(|moment| names.see(moment.what));
-    names
-}
-
-fn sentence(names: &Names<'_>, program: &Program, trace: &Trace, finding: &Finding) -> String {
-    let who = quoted_name(names, finding.task.map_or(TaskId::MAIN, |(task, _)| task));
-    let class = finding.error.map(|class| program.error_types.name(class));
-    let what = match (finding.oracle, class) {
-        (Oracle::LostCancel, None) => format!("{who} was cancelled and ended as if nothing had happened"),
-        (Oracle::LostCancel, Some(class)) => format!("{who} was cancelled and failed with {class} instead"),
-        (Oracle::OutlivesMain, _) => format!("{who} was still there when main had ended"),
-        (Oracle::CleanupCutShort, _) => format!("{who} did not come to the end of a `finally`"),
-        (Oracle::LostResult, None) => {
-            format!("{who} was cancelled when what it awaited was there, and the result is lost")
-        }
-        (Oracle::LostResult, Some(class)) => {
-            format!("{who} was cancelled when what it awaited had failed, and the {class} is lost")
-        }
-        (Oracle::Deadlock, _) => deadlock(names, trace),
-        (Oracle::Livelock, _) => "turn follows turn, and time stands still".to_owned(),
-        (Oracle::Unsettled, _) => "the run went on until its limit of steps".to_owned(),
-        (Oracle::MainFailed, class) => {
-            let with = class.map(|class| format!(" with {class}")).unwrap_or_default();
-            format!("main failed{with}, which nothing in the file accounts for")
-        }
-        (Oracle::AssertionFailed, _) => format!("an `assert` failed in {who}"),
-    };
-    format!("{what} ({})", finding.oracle.name())
-}
-
-fn deadlock(names: &Names<'_>, trace: &Trace) -> String {
-    let name = |owner: &Owner| match owner {
-        Owner::Task(task) => quoted_name(names, *task),
-        Owner::Gather(number) => format!("gather {number}"),
-        Owner::Shield(number) => format!("shield {number}"),
-        Owner::Declared(object) => names.object(*object),
-    };
-    let circle: Vec<String> = trace.cycle().iter().map(name).collect();
-    match circle.as_slice() {
-        [] => "everybody waits, and nobody can go on".to_owned(),
-        [first, rest @ ..] => {
-            let rest: String = rest.iter().map(|next| format!("{next}, which waits for ")).collect();
-            format!("{first} waits for {rest}{first}: nobody can go on")
-        }
-    }
-}
-
-fn quoted_name(names: &Names<'_>, task: TaskId) -> String {
-    format!("`{}`", names.task(task))
+    let sentence = sentence::finding(program, trace, finding);
+    format!("{} ({})", sentence.trim_end_matches('.'), finding.oracle.name())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{FutureId, InstanceId};
+    use crate::id::{FutureId, InstanceId, TaskId};
     use crate::program::{ErrorType, Texts, sample};
-    use crate::trace::{Outcome, Recorder, What};
+    use crate::trace::{Outcome, Recorder, Requester, What};
     use crate::verdict::Unmet;
 
     const MAIN: TaskId = TaskId::MAIN;
 
-    /// Two tasks that await each other.
+    /// Two tasks that await each other, the first of which main cancels.
     fn run() -> (Program, Trace) {
         let program = sample::program(&["buy", "sell"]);
         let mut recorder = Recorder::default();
@@ -129,6 +76,7 @@ mod tests {
         }
         recorder.record(What::Awaited { task: TaskId(1), future: FutureId(2) });
         recorder.record(What::Awaited { task: TaskId(2), future: FutureId(1) });
+        recorder.record(What::CancelRequested { task: TaskId(1), by: Requester::Task(MAIN), message: None });
         (program, recorder.trace(Outcome::Deadlocked, &Texts::default()))
     }
 
@@ -176,16 +124,16 @@ See in which order it happened:
         let bad = Verdict { findings, ..Verdict::default() };
         let expected = "\
 trade.toml: 11 findings
-  `buy` waits for `sell`, which waits for `buy`: nobody can go on (deadlock)
-  `buy` was cancelled and ended as if nothing had happened (lost-cancel)
-  `buy` was cancelled and failed with ValueError instead (lost-cancel)
-  `buy` was still there when main had ended (outlives-main)
-  `buy` did not come to the end of a `finally` (cleanup-cut-short)
-  `buy` was cancelled when what it awaited was there, and the result is lost (lost-result)
-  `buy` was cancelled when what it awaited had failed, and the ValueError is lost (lost-result)
+  nothing can go on: `buy` waits for `sell`, which waits for `buy` (deadlock)
+  `buy` was cancelled by main at 0s, and went on as if nothing had happened (lost-cancel)
+  `buy` was cancelled by main at 0s, and went on instead (lost-cancel)
+  `buy` was still there when main ended (outlives-main)
+  `buy` was cancelled by main at 0s, and its `finally` did not come to its end (cleanup-cut-short)
+  `buy` was cancelled by main at 0s, and the result of what it awaited is lost (lost-result)
+  `buy` was cancelled by main at 0s, and the ValueError of what it awaited is lost (lost-result)
   an `assert` failed in `buy` (assertion-failed)
-  main failed with ValueError, which nothing in the file accounts for (main-failed)
-  turn follows turn, and time stands still (livelock)
+  main failed, which nothing in the file accounts for (main-failed)
+  time stands still at 0s (livelock)
   and 1 more
 If that is as it should be, say why in the file:
   [allow]
@@ -202,6 +150,9 @@ See in which order it happened:
   atropos run trade.toml
 ";
         assert_eq!(verdict("trade.toml", &program, &trace, &bad, "atropos run trade.toml"), expected);
-        assert!(finding(&program, &trace, &bad.findings[10]).ends_with("until its limit of steps (unsettled)"));
+        assert!(
+            finding(&program, &trace, &bad.findings[10])
+                .ends_with("it reaches its limit of 1,000,000 steps (unsettled)")
+        );
     }
 }

@@ -91,6 +91,7 @@ pub(super) fn flatten(nodes: &[Node], locals: Vec<String>, exprs: &mut Vec<Expr>
         scope: Scope { handler: None, handling: None },
         exits: Vec::new(),
         finallies: 0,
+        groups: 0,
         nesting: 0,
     };
     flat.block(nodes)?;
@@ -133,8 +134,8 @@ enum Exit<'n> {
     /// Python unbinds the name of an `except` clause at its end.
     Unbind(Local),
     Finally(Finally<'n>),
-    /// What was entered has to be left, under what surrounds it.
-    Manager(Local, Scope),
+    /// What was entered has to be left, under what surrounds it; if it is a task group, which one of the body.
+    Manager(Local, Option<u32>, Scope),
     /// The code of a `finally` itself, which ends by being left.
     Cleanup(u32),
 }
@@ -168,6 +169,8 @@ struct Flat<'n, 'e> {
     exits: Vec<Exit<'n>>,
     /// How many `finally` the body has so far.
     finallies: u32,
+    /// How many task groups.
+    groups: u32,
     /// How deep the blocks are nested that are being written, copies of `finally` included: hidden locals are shared
     /// by what is never alive together.
     nesting: u32,
@@ -355,14 +358,21 @@ impl<'n> Flat<'n, '_> {
         let outside = self.scope;
         let end = self.label();
         let manager = self.hidden("manager")?;
-        match managed.enter {
-            Enter::TaskGroup => self.emit(Op::EnterGroup { into: manager })?,
-            Enter::Timeout(length) => self.emit(Op::EnterTimeout { length, into: manager })?,
-        }
+        let group = match managed.enter {
+            Enter::TaskGroup => {
+                self.emit(Op::EnterGroup { into: manager })?;
+                self.groups += 1;
+                Some(self.groups - 1)
+            }
+            Enter::Timeout(length) => {
+                self.emit(Op::EnterTimeout { length, into: manager })?;
+                None
+            }
+        };
         if let Some(name) = managed.name {
             self.set(name, Expr::Local(manager))?;
         }
-        self.exits.push(Exit::Manager(manager, outside));
+        self.exits.push(Exit::Manager(manager, group, outside));
         let handler = self.enter("manager error")?;
         self.block(&managed.body)?;
         self.pass(self.exits.len() - 1)?;
@@ -370,7 +380,7 @@ impl<'n> Flat<'n, '_> {
         self.emit(Op::Jump(end))?;
         self.exits.pop();
         let error = self.place_handler(handler);
-        self.emit(Op::Leave { manager, error: Some(error) })?;
+        self.emit(Op::Leave { manager, error: Some(error), group })?;
         // It has been made another error there, or goes on as it is.
         self.emit(Op::Reraise(error))?;
         self.place(end);
@@ -470,9 +480,9 @@ impl<'n> Flat<'n, '_> {
         let (exits, scope) = (self.exits.clone(), self.scope);
         while self.exits.len() > height {
             match self.exits.pop() {
-                Some(Exit::Manager(manager, outside)) => {
+                Some(Exit::Manager(manager, group, outside)) => {
                     self.scope = outside;
-                    self.emit(Op::Leave { manager, error: None })?;
+                    self.emit(Op::Leave { manager, error: None, group })?;
                 }
                 Some(Exit::Finally(finally)) => self.finally(finally)?,
                 Some(Exit::Cleanup(finally)) => self.emit(Op::Cleanup { finally, stage: Stage::Ended })?,

@@ -175,7 +175,7 @@ impl Waits {
                 };
                 if is_on_way[next.index()] {
                     let from = way.iter().position(|(other, _)| *other == next).unwrap_or(0);
-                    return self.from_first_task(&way[from..]);
+                    return self.beginning_with_first_task(&way[from..]);
                 }
                 if !std::mem::replace(&mut seen[next.index()], true) {
                     is_on_way[next.index()] = true;
@@ -196,7 +196,7 @@ impl Waits {
         }
     }
 
-    fn from_first_task(&self, circle: &[(FutureId, Vec<FutureId>)]) -> Vec<Owner> {
+    fn beginning_with_first_task(&self, circle: &[(FutureId, Vec<FutureId>)]) -> Vec<Owner> {
         let mut owners: Vec<Owner> = circle.iter().map(|(future, _)| self.owner(*future)).collect();
         // Tasks are less than gathers, and somebody has to await a gather.
         let first = (0..owners.len()).min_by_key(|&at| owners[at]).unwrap_or(0);

@@ -69,6 +69,10 @@ impl<'w, 'a> Body<'w, 'a> {
             group: None,
         };
         body.block(script.steps(body.body));
+        if !matches!(script.steps(body.body).last(), Some(Step { verb: Verb::Return(_), .. })) {
+            // Its end gives `None`.
+            body.learnt.returned |= Kinds::of(PLAIN);
+        }
         let steps = std::mem::take(&mut body.lines);
         body.function(steps)
     }
