@@ -112,8 +112,8 @@ pub enum What {
     Struck { task: TaskId, instance: InstanceId, point: u16 },
     /// A step raised.
     Raised { task: TaskId, error: Error },
-    /// An `except` caught it.
-    Caught { task: TaskId, error: Error },
+    /// An `except` of the class `clause` caught it.
+    Caught { task: TaskId, error: Error, clause: ErrorType },
     /// The task ended with a result.
     Finished { task: TaskId, value: Value },
     /// The task ended with an error.
@@ -564,7 +564,9 @@ impl Recorder {
                 Event::new(kind::STRUCK, 0, task.0, pair(instance.0, u32::from(point)))
             }
             What::Raised { task, error } => Event::new(kind::RAISED, 0, task.0, error_bits(error)),
-            What::Caught { task, error } => Event::new(kind::CAUGHT, 0, task.0, error_bits(error)),
+            What::Caught { task, error, clause } => {
+                Event::new(kind::CAUGHT, u32::from(clause.0), task.0, error_bits(error))
+            }
             What::Finished { task, value } => {
                 let (tag, bits) = value_bits(value);
                 Event::new(kind::FINISHED, tag, task.0, bits)
@@ -803,7 +805,7 @@ fn decode(event: Event) -> What {
         kind::CANCEL_DELIVERED => What::CancelDelivered { task, message: text_from(event.low()) },
         kind::STRUCK => What::Struck { task, instance: InstanceId(event.high()), point: event.low() as u16 },
         kind::RAISED => What::Raised { task, error: error_from(event) },
-        kind::CAUGHT => What::Caught { task, error: error_from(event) },
+        kind::CAUGHT => What::Caught { task, error: error_from(event), clause: ErrorType(event.small() as u16) },
         kind::FINISHED => What::Finished { task, value: value_from(event) },
         kind::FAILED => What::Failed { task, error: error_from(event) },
         kind::CANCELLED => What::Cancelled { task, message: text_from(event.low()) },
@@ -877,7 +879,7 @@ mod tests {
             What::CancelDelivered { task, message: Some(TextId(0)) },
             What::Struck { task, instance: InstanceId(4), point: 2 },
             What::Raised { task, error },
-            What::Caught { task, error: Error::cancelled(None) },
+            What::Caught { task, error: Error::cancelled(None), clause: ErrorType(u16::MAX) },
             What::Finished { task, value: Value::Error(error) },
             What::Finished { task, value: Value::Bool(true) },
             What::Failed { task, error },

@@ -230,7 +230,7 @@ pub struct Finding {
 /// What is looked for in every run that is explored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Oracle {
-    /// A cancellation was accepted, and its task went on and did not end as cancelled, though no handler took it.
+    /// A cancellation was accepted, and its task did not end as cancelled, though no handler for cancellations took it.
     LostCancel,
     /// A task is still there when main has ended.
     OutlivesMain,

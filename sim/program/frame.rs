@@ -452,14 +452,14 @@ impl<R: Effects> Run<'_, R> {
                 if !self.program.error_types.is_a(error.ty, ty) {
                     return Ok(Flow::To(to));
                 }
-                self.rt.record(What::Caught { task: self.rt.current(), error });
+                self.rt.record(What::Caught { task: self.rt.current(), error, clause: ty });
             }
             Op::JumpUnlessSplit { rest, ty, matched, to } => {
                 let Value::Error(error) = self.local(rest) else { return Ok(Flow::To(to)) };
                 let types = &self.program.error_types;
                 let (caught, left) = self.rt.memory().split_error(types, error, ty);
                 let Some(caught) = caught else { return Ok(Flow::To(to)) };
-                self.rt.record(What::Caught { task: self.rt.current(), error: caught });
+                self.rt.record(What::Caught { task: self.rt.current(), error: caught, clause: ty });
                 self.bind(matched, Value::Error(caught));
                 self.bind(rest, left.map_or(Value::None, Value::Error));
             }

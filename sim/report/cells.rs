@@ -13,7 +13,7 @@ use crate::trace::{Moment, Phase, Requester, Trace, Wake, What};
 use super::names::{Names, clipped, counted, listed, ordinal, quoted};
 use super::parting::is_counted;
 use super::sites::Site;
-use super::trace::{requester, sentence};
+use super::trace::{is_untold, requester, sentence};
 
 /// A row: what happens at one moment, in the lanes of whoever has a part in it.
 #[derive(Clone, Debug)]
@@ -135,7 +135,9 @@ impl<'a> Fold<'a> {
             self.tell(moment, Act { text, ..act }, apart);
         }
         self.events += usize::from(is_counted(moment.what));
-        self.last = Some(moment.what);
+        if !is_untold(moment.what) {
+            self.last = Some(moment.what);
+        }
     }
 
     fn lane(&self, task: TaskId) -> Option<usize> {
@@ -303,7 +305,7 @@ impl Fold<'_> {
                 act(task, Tone::Plain, format!("resumed: {done} done, {pending} pending"))
             }
             What::Raised { task, error } => act(task, Tone::Trouble, format!("raises {}", names.error(error))),
-            What::Caught { task, error } => act(task, Tone::Trouble, format!("catches {}", names.error(error))),
+            What::Caught { task, error, .. } => act(task, Tone::Trouble, format!("catches {}", names.error(error))),
             What::Finished { task, value } => act(task, Tone::Apart, format!("returns {}", names.value(value))),
             What::Failed { task, error } => act(task, Tone::Trouble, format!("fails: {}", names.error(error))),
             What::Cancelled { task, .. } => {

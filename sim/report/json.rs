@@ -102,7 +102,7 @@ enum Event<'a> {
     Struck { instance: String, point: &'a str },
     Cut { phase: &'static str, instance: String, site: u32 },
     Raised { error: Error<'a> },
-    Caught { error: Error<'a> },
+    Caught { error: Error<'a>, clause: &'a str },
     Finished { value: String },
     Failed { error: Error<'a> },
     Cancelled { message: Option<&'a str> },
@@ -203,7 +203,9 @@ fn event<'a>(names: &Names<'a>, what: What) -> Event<'a> {
             Event::Struck { instance: names.instance(instance), point: names.point(instance, point) }
         }
         What::Raised { error, .. } => Event::Raised { error: self::error(names, error) },
-        What::Caught { error, .. } => Event::Caught { error: self::error(names, error) },
+        What::Caught { error, clause, .. } => {
+            Event::Caught { error: self::error(names, error), clause: names.class(clause) }
+        }
         What::Finished { value, .. } => Event::Finished { value: names.value(value) },
         What::Failed { error, .. } => Event::Failed { error: self::error(names, error) },
         What::Cancelled { message, .. } => Event::Cancelled { message: text(message) },
@@ -264,7 +266,7 @@ fn requester(names: &Names<'_>, by: Requester) -> By {
 }
 
 fn error<'a>(names: &Names<'a>, error: program::Error) -> Error<'a> {
-    Error { class: names.class(error), message: error.message.map(|message| names.text(message)) }
+    Error { class: names.class(error.ty), message: error.message.map(|message| names.text(message)) }
 }
 
 fn end<'a>(names: &Names<'a>, trace: &Trace, counting: &Counting) -> End<'a> {

@@ -8,7 +8,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
-use crate::program::{Error, Lookup, Make, Operation, Program, Value, push_printable, quote, repr};
+use crate::program::{Error, ErrorType, Lookup, Make, Operation, Program, Value, push_printable, quote, repr};
 use crate::trace::{self, Subject, Trace, What, Whose};
 
 /// The names that the events so far have introduced.
@@ -201,9 +201,9 @@ impl<'a> Names<'a> {
         self.value(Value::Error(error))
     }
 
-    /// The class of an error.
-    pub(super) fn class(&self, error: Error) -> &'a str {
-        self.program.error_types.name(error.ty)
+    /// The name of a class of errors.
+    pub(super) fn class(&self, class: ErrorType) -> &'a str {
+        self.program.error_types.name(class)
     }
 }
 

@@ -348,7 +348,7 @@ mod tests {
                     1,
                     &[
                         What::Resumed { task: MAIN, by: Wake::Future(gather) },
-                        What::Caught { task: MAIN, error },
+                        What::Caught { task: MAIN, error, clause: ErrorType::EXCEPTION },
                         What::GatherCancelRefused { future: gather, by: Requester::Task(MAIN), since: 4 },
                         What::CancelRefused { task: first, by: Requester::Task(MAIN), since: 3 },
                         What::Failed { task: MAIN, error },

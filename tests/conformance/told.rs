@@ -167,7 +167,7 @@ impl Teller<'_> {
                 (json!(task.0), "struck", vec![json!(point)])
             }
             What::Raised { task, error } => (json!(task.0), "raised", vec![self.error(error)]),
-            What::Caught { task, error } => (json!(task.0), "caught", vec![self.error(error)]),
+            What::Caught { task, error, .. } => (json!(task.0), "caught", vec![self.error(error)]),
             What::Finished { task, value } => (json!(task.0), "finished", vec![self.value(value)]),
             What::Failed { task, error } => (json!(task.0), "failed", vec![self.error(error)]),
             What::Cancelled { task, message: given } => (json!(task.0), "cancelled", vec![message(given)]),
@@ -192,6 +192,7 @@ impl Teller<'_> {
             What::Used { task, operation, object, count } => {
                 (json!(task.0), "used", vec![json!(operation.method()), self.object(object), json!(count)])
             }
+            // Questions, and what is not told.
             What::Children { .. }
             | What::Taken { .. }
             | What::Declared { .. }
