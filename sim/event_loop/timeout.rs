@@ -43,6 +43,13 @@ enum State {
     Exited,
 }
 
+impl Deadline {
+    /// Whether the timer that it set as its `serial`-th is cancelled.
+    pub(super) fn is_off(self, serial: u32) -> bool {
+        self.serial != serial
+    }
+}
+
 impl EventLoop<'_> {
     pub(super) fn enter_timeout(&mut self, task: TaskId, length: Option<Nanos>) -> Value {
         let timeout = self.deadlines.len() as u32;
@@ -98,10 +105,6 @@ impl EventLoop<'_> {
 
     pub(super) fn call_off(&mut self, deadline: u32) {
         self.deadlines[deadline as usize].serial += 1;
-    }
-
-    pub(super) fn is_deadline_off(&self, deadline: u32, serial: u32) -> bool {
-        self.deadlines[deadline as usize].serial != serial
     }
 
     /// Whose deadline it is.

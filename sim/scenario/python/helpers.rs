@@ -36,7 +36,6 @@ pub(super) enum Need {
 }
 
 const NAMED: &str = r#"
-
 names = {}
 
 
@@ -47,7 +46,6 @@ def named(name, coro):
 "#;
 
 const START: &str = r#"
-
 by_name = {}
 
 
@@ -66,7 +64,6 @@ def start_in(group, name, coro):
 "#;
 
 const STARTED: &str = r#"
-
 def started(coros):
     """A task for each coroutine; futures stay as they are."""
     tasks = {}
@@ -81,7 +78,6 @@ const CREATE_IT: &str = "asyncio.create_task(coro, name=names.get(coro))";
 const START_IT: &str = "start(names.get(coro), coro)";
 
 const CANCEL: &str = r#"
-
 def cancel(name, *message):
     """Cancels the newest task of that name, if there is one."""
     if name in by_name:
@@ -89,7 +85,6 @@ def cancel(name, *message):
 "#;
 
 const ELAPSED: &str = r#"
-
 began = None
 
 
@@ -99,14 +94,12 @@ def elapsed():
 "#;
 
 const NAME_OF: &str = r#"
-
 def name_of(task):
     """What a task is called, or will be."""
     return names[task] if asyncio.iscoroutine(task) else task.get_name()
 "#;
 
 const TYPE_NAME: &str = r#"
-
 def type_name(error):
     """The class of an error."""
     if not isinstance(error, BaseException):
@@ -115,7 +108,6 @@ def type_name(error):
 "#;
 
 const SHOWN: &str = r#"
-
 def shown(value, otherwise=lambda value: value):
     """A task by its name, also within a list, where Python would show an address."""
     if isinstance(value, asyncio.Task):
