@@ -7,13 +7,13 @@ use std::num::NonZero;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 
+use super::progress::{progress_bar, stop_on_interrupt};
 use super::{Refused, SCENARIOS, load, mains, profile};
 use crate::choice::Token;
 use crate::experiment::Experiment;
@@ -221,19 +221,6 @@ impl<W: Write> Printer<'_, W> {
     }
 }
 
-/// Set once somebody has pressed Ctrl-C; whoever presses it again means it.
-fn stop_on_interrupt() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let set = stop.clone();
-    // Where it cannot be heard, Ctrl-C ends the process as it always does.
-    _ = ctrlc::set_handler(move || {
-        if set.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    });
-    stop
-}
-
 /// Shows how far an exploration has come, and ends it when it is time.
 struct Watcher<'a> {
     stop: &'a AtomicBool,
@@ -245,9 +232,7 @@ struct Watcher<'a> {
 impl<'a> Watcher<'a> {
     #[expect(clippy::disallowed_methods, reason = "the clock is on the door; no run sees it")]
     fn new(stop: &'a AtomicBool, time: Option<Duration>, title: String) -> Watcher<'a> {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        let template = "{msg} {wide_bar} {prefix}";
-        bar.set_style(ProgressStyle::with_template(template).expect("the template is well written"));
+        let bar = progress_bar();
         bar.set_message(title);
         Watcher { stop, begun: Instant::now(), time, bar }
     }

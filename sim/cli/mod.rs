@@ -5,6 +5,7 @@
 //! Knows nothing of how a run is made; that is the harness's.
 
 mod explore;
+mod progress;
 mod replay;
 mod verify;
 

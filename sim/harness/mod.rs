@@ -12,7 +12,7 @@ mod telling;
 mod verify;
 
 pub use asyncio::Asyncio;
-pub use python::{Interpreter, Problem, Session, installed};
+pub use python::{Interpreter, Patience, Problem, Session, installed};
 pub use saved::Kept;
 pub use search::{Replayed, Search, Setting, Told, tell};
 pub use telling::Findings;
@@ -82,6 +82,8 @@ pub struct Judged {
 pub enum Refused {
     /// The file does not fit the strategy that was asked for.
     Rejected(Rejected),
+    /// The program does something that only asyncio has.
+    NoTwin(Runtime),
     /// This build does not have the runtime.
     NotBuilt(Runtime),
 }
@@ -182,12 +184,15 @@ impl File {
 ///
 /// # Errors
 ///
-/// If this build does not have the runtime.
+/// If this build does not have the runtime, or the runtime does not have what the program does.
 pub fn trace(program: &Arc<Program>, runtime: Runtime, seed: Option<u64>) -> Result<Trace, Refused> {
     let mut choices: Box<dyn Choices> = match seed {
         Some(seed) => Box::new(Seeded::new(seed)),
         None => Box::new(Ordinary),
     };
+    if program.is_asyncio_only && runtime != Runtime::Asyncio {
+        return Err(Refused::NoTwin(runtime));
+    }
     match runtime {
         Runtime::Asyncio => {
             let mut event_loop = EventLoop::new(program);
@@ -283,6 +288,9 @@ impl std::fmt::Display for Refused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Refused::Rejected(rejected) => rejected.fmt(f),
+            Refused::NoTwin(runtime) => {
+                write!(f, "this scenario has steps that only asyncio has, so {} cannot run it", runtime.name())
+            }
             Refused::NotBuilt(runtime) => {
                 write!(f, "this build has no {}; build it with `--features network`", runtime.name())
             }

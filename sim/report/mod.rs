@@ -6,6 +6,7 @@
 //! - [`failure`]: what exploring found, told in one screen, with its [`lanes`] and its [`parting`] from a passing run; or
 //!   [`brief`], in a few lines;
 //! - [`explored`]: what exploring covered; [`rerun`]: what became of failures that were saved;
+//! - [`comparison`] and [`compared`]: what came of comparing runs with real interpreters;
 //! - [`table`]: strategies side by side;
 //! - [`verdict`]: which expectations were not met, and what to do next;
 //! - [`diagnostics`]: what is wrong with a file.
@@ -17,6 +18,7 @@
 
 mod cells;
 mod columns;
+mod compared;
 mod diagnostic;
 mod draw;
 mod explored;
@@ -35,6 +37,7 @@ mod trace;
 mod transcript;
 mod verdict;
 
+pub use compared::{Alike, Compared, Comparison, compared, comparison, json_compared, json_comparison};
 pub use diagnostic::diagnostics;
 pub use explored::{Covered, Differing, Sought, explored, json_explored};
 pub use failure::{Story, Wrong, brief, failure, in_short, json_failure};

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use atropos::experiment::Runtime;
 use atropos::generate::{Sketch, scenarios};
-use atropos::harness::{Compared, Verifier, find, strategies};
+use atropos::harness::{Compared, Patience, Verifier, find, strategies};
 use atropos::report;
 use atropos::scenario::Scenario;
 use atropos::strategy;
@@ -28,7 +28,7 @@ const SEED: u64 = 311;
 /// Nothing if there is no interpreter that could read scenarios; then it is said why.
 fn start() -> Option<Verifier> {
     let interpreters = interpreters();
-    match Verifier::start(interpreters, &[], PATIENCE) {
+    match Verifier::start(interpreters, &[], &Patience::of(PATIENCE)) {
         Ok(verifier) => Some(verifier),
         Err(problem) => {
             assert!(interpreters.is_empty() || variable("ATROPOS_REQUIRE_PYTHON").is_none(), "{problem}");

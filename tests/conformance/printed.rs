@@ -9,7 +9,7 @@ use atropos::cpython::Script;
 use atropos::event_loop::EventLoop;
 use atropos::experiment::Runtime;
 use atropos::generate::{Sketch, scenarios};
-use atropos::harness::{Session, find, strategies};
+use atropos::harness::{Patience, Session, find, strategies};
 use atropos::machine::Machine;
 use atropos::report;
 use atropos::scenario::Scenario;
@@ -35,7 +35,8 @@ struct Printers(Vec<Session>);
 impl Printers {
     /// Nothing if there is no interpreter; then it was said.
     fn start() -> Option<Printers> {
-        let start = |python| Session::start(python, Script::Printed, PATIENCE).expect("it was just asked");
+        let start =
+            |python| Session::start(python, Script::Printed, &Patience::of(PATIENCE)).expect("it was just asked");
         let scripts: Vec<Session> = interpreters().iter().map(start).collect();
         (!scripts.is_empty()).then_some(Printers(scripts))
     }
