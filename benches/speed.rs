@@ -22,7 +22,7 @@ use cpu_time::ProcessTime;
 
 const ROUNDS: usize = 15;
 
-/// The programs: a name that `tests/cpython/bench.py` knows, runs a round on CPython and here, the scenario, and the
+/// The programs: a name that `sim/cpython/bench.py` knows, runs a round on CPython and here, the scenario, and the
 /// strategy.
 fn programs() -> [(&'static str, u32, u32, String, Option<&'static str>); 3] {
     let gather = |count: u32| {
@@ -150,7 +150,7 @@ impl Python {
     }
 
     fn start_one(interpreter: &str) -> Option<Python> {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cpython/bench.py");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/sim/cpython/bench.py");
         let version =
             Command::new(interpreter).arg("--version").output().ok().filter(|output| output.status.success())?;
         println!("{}, virtual clock", String::from_utf8_lossy(&version.stdout).trim());

@@ -31,6 +31,7 @@
 //! - `event_loop`: asyncio's loop, tasks, futures, gather, wait and the end of `run()`, as data, exact to the turn.
 //! - `tokio_program`: a program as real tokio tasks, and the strategies as a Rust programmer would write them.
 //! - `network`: a body as one host of a simulated network, on turmoil.
+//! - `cpython`: the scripts with which a real interpreter runs a program, and how its events are compared with ours.
 //! - `judge`: expectations, and oracles that nobody has to ask, as folds over events.
 //! - `explore`: which runs to make: the ordinary one, every single fault in it, seeds and their samplers.
 //! - `replay`: the choices of a run by name, and found again in another one, perhaps of an edited program.
@@ -68,6 +69,7 @@ pub mod body;
 pub mod choice;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod cpython;
 pub mod diagnostic;
 pub mod event_loop;
 pub mod experiment;

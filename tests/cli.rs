@@ -81,6 +81,8 @@ fn help() {
     shows("help", &[], "--help", 0);
     shows("help-run", &[], "run --help", 0);
     shows("help-check", &[], "check --help", 0);
+    shows("help-python", &[], "python --help", 0);
+    shows("help-verify", &[], "verify --help", 0);
     shows("help-strategies", &[], "strategies --help", 0);
     shows("no-command", &[], "", 2);
     shows("unknown-command", &[], "rnu", 2);

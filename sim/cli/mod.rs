@@ -6,6 +6,7 @@
 
 mod explore;
 mod replay;
+mod verify;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -60,6 +61,8 @@ enum Command {
         #[arg(long, value_name = "NAME")]
         strategy: Option<String>,
     },
+    /// Run scenarios on real CPythons, and compare every event with ours.
+    Verify(verify::Arguments),
     /// List the strategies, or show one: its steps, and the Python and Rust that they stand for.
     Strategies {
         /// The one to show.
@@ -214,6 +217,7 @@ fn execute(command: Command, out: &mut impl Write) -> Result<ExitCode, Refused> 
             let strategy = strategy.as_deref().map(known_strategy).transpose()?.map(|strategy| strategy.name);
             out.write_all(File::load(&file)?.python(strategy)?.as_bytes())?;
         }
+        Command::Verify(arguments) => return verify::verify(&arguments, out),
         Command::Strategies { name: None } => list_strategies(out)?,
         Command::Strategies { name: Some(name) } => show_strategy(&name, out)?,
         Command::Reference => write!(out, "{REFERENCE}\n{}", tokio_program::DIFFERENCES)?,

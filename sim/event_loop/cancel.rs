@@ -57,7 +57,7 @@ impl EventLoop<'_> {
         depth: u32,
     ) -> Result<bool, TooDeep> {
         let mut is_first = true;
-        for _ in 0..=self.tasks.len() {
+        for _ in 0..self.tasks.len() + 1 {
             let state = &mut self.tasks[task.index()];
             if self.futures[state.future].is_done() {
                 if is_first {

@@ -94,12 +94,17 @@ impl Futures {
         FutureId(self.all.len() as u32 - 1)
     }
 
+    #[inline]
     pub(super) fn add_callback(&mut self, future: FutureId, callback: Callback) {
         let callbacks = &mut self.all[future.index()].callbacks;
         if callbacks.first.is_none() {
             callbacks.first = Some(callback);
-            return;
+        } else {
+            self.add_another_callback(future, callback);
         }
+    }
+
+    fn add_another_callback(&mut self, future: FutureId, callback: Callback) {
         let node = match self.free {
             Some(node) => {
                 self.free = self.nodes[node as usize].1;
@@ -111,6 +116,7 @@ impl Futures {
                 self.nodes.len() as u32 - 1
             }
         };
+        let callbacks = &mut self.all[future.index()].callbacks;
         match callbacks.last.replace(node) {
             Some(last) => self.nodes[last as usize].1 = Some(node),
             None => callbacks.second = Some(node),

@@ -119,6 +119,15 @@ enum Timer {
     OutsideCancel(u32),
 }
 
+impl Timer {
+    fn is_cancelled(self, tasks: &[Task]) -> bool {
+        match self {
+            Timer::Own { task, serial } => tasks[task.index()].own_serial != serial,
+            Timer::OutsideCancel(_) => false,
+        }
+    }
+}
+
 /// Memory that is used again and again and means nothing in between.
 #[derive(Clone, Debug, Default)]
 struct Scratch {
@@ -244,20 +253,8 @@ impl<'p> EventLoop<'p> {
     /// The first deadline, once the cancelled timers before it are dropped.
     #[inline(always)]
     fn first_due(&mut self) -> Option<Time> {
-        loop {
-            let (due, timer) = self.timers.first()?;
-            if !self.is_cancelled(timer) {
-                return Some(due);
-            }
-            self.timers.remove_first();
-        }
-    }
-
-    fn is_cancelled(&self, timer: Timer) -> bool {
-        match timer {
-            Timer::Own { task, serial } => self.tasks[task.index()].own_serial != serial,
-            Timer::OutsideCancel(_) => false,
-        }
+        while self.timers.take_first_if(|_, timer| timer.is_cancelled(&self.tasks)).is_some() {}
+        self.timers.first()
     }
 
     /// Moves the timers that are due to the end of the batch, those of one instant in any order if that is open.
@@ -265,8 +262,8 @@ impl<'p> EventLoop<'p> {
         let first = self.batch.len();
         let mut options = std::mem::take(&mut self.scratch.options);
         options.clear();
-        while let Some(timer) = self.timers.take_due(self.now) {
-            if !self.is_cancelled(timer) {
+        while let Some(timer) = self.timers.take_first_if(|due, _| due <= self.now) {
+            if !timer.is_cancelled(&self.tasks) {
                 self.batch.push(Handle::Fire(timer));
                 options.push(self.whose(timer));
             }
@@ -355,7 +352,7 @@ impl<'p> EventLoop<'p> {
                 task = Some(woken);
                 self.wake_task(woken, choices);
             }
-            Handle::Fire(timer) if self.is_cancelled(timer) => {}
+            Handle::Fire(timer) if timer.is_cancelled(&self.tasks) => {}
             Handle::Fire(Timer::Own { task, .. }) => self.own_timer_fired(task),
             Handle::Fire(Timer::OutsideCancel(at)) => {
                 let cancel = self.program.outside_cancels[at as usize];

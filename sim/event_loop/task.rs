@@ -107,19 +107,17 @@ impl EventLoop<'_> {
     /// The queued wakeup of a task: what it awaited is done.
     pub(super) fn wake_task<C: Choices + ?Sized>(&mut self, task: TaskId, choices: &mut C) {
         let state = &mut self.tasks[task.index()];
-        let waits_for = state.waits_for;
+        let &mut Task { waits_for, must_cancel, cancel_requested, .. } = state;
         let input = match waits_for {
-            WaitsFor::Future(future) => self.take_result(future),
             WaitsFor::Sleep => {
                 // On its way out a sleep cancels its timer.
-                let own = state.own;
-                self.cancel_own_timer(task);
-                own_result(own)
+                state.own_serial += 1;
+                own_result(state.own)
             }
+            WaitsFor::Future(future) => self.take_result(future),
             _ => own_result(state.own),
         };
-        let state = &self.tasks[task.index()];
-        let is_cancelled = state.must_cancel || input.is_err_and(Error::is_cancelled) && state.cancel_requested;
+        let is_cancelled = must_cancel || cancel_requested && input.is_err_and(Error::is_cancelled);
         match waits_for {
             // What is cancelled did not end by itself: nothing but the cancellation is told.
             _ if is_cancelled => {}
@@ -135,6 +133,7 @@ impl EventLoop<'_> {
     /// Runs a task with what it waited for, until it waits again or ends: asyncio's `__step`.
     fn resume_task<C: Choices + ?Sized>(&mut self, task: TaskId, input: Result<Value, Error>, choices: &mut C) {
         let state = &mut self.tasks[task.index()];
+        let frame = state.frame;
         let waited_for = std::mem::replace(&mut state.waits_for, WaitsFor::Nothing);
         let mut input = input;
         if state.must_cancel || input.is_err() {
@@ -144,7 +143,7 @@ impl EventLoop<'_> {
             let lists = self.leave_wait(task, wait, input.is_ok());
             input = input.map(|_| lists);
         }
-        if let Some(input) = self.run_frame(task, input, choices) {
+        if let Some(input) = self.run_frame(task, frame, input, choices) {
             self.run_more_frames(task, input, choices);
         }
     }
@@ -155,20 +154,21 @@ impl EventLoop<'_> {
     fn run_more_frames<C: Choices + ?Sized>(&mut self, task: TaskId, input: Result<Value, Error>, choices: &mut C) {
         let mut goes_on = Some(input);
         while let Some(input) = goes_on {
-            goes_on = self.run_frame(task, input, choices);
+            let frame = self.tasks[task.index()].frame;
+            goes_on = self.run_frame(task, frame, input, choices);
         }
     }
 
-    /// Runs the innermost coroutine of a task until it waits, calls another one in place, or ends. Returns what the
+    /// Runs a frame, the innermost coroutine of a task, until it waits, calls another one in place, or ends. Returns what the
     /// coroutine that is the innermost then goes on with, if the task does not wait.
     #[inline(always)]
     fn run_frame<C: Choices + ?Sized>(
         &mut self,
         task: TaskId,
+        frame: FrameId,
         input: Result<Value, Error>,
         choices: &mut C,
     ) -> Option<Result<Value, Error>> {
-        let frame = self.tasks[task.index()].frame;
         match resume(self.program, &mut Running { event_loop: self, choices, task }, frame, input) {
             Next::Sleep { min, max } => self.sleep(task, min, max, choices),
             Next::Await(future) => return self.await_future(task, future),
@@ -288,6 +288,7 @@ impl EventLoop<'_> {
     }
 
     /// The timer of a task's own future fires: whatever it waits for on its own is over.
+    #[inline]
     pub(super) fn own_timer_fired(&mut self, task: TaskId) {
         let state = &mut self.tasks[task.index()];
         if state.own == Own::Pending {

@@ -10,6 +10,7 @@
 //! Knows nothing of what a timer is for.
 
 use std::cmp::Reverse;
+use std::collections::binary_heap::PeekMut;
 use std::collections::{BinaryHeap, VecDeque};
 
 use crate::time::Time;
@@ -78,30 +79,21 @@ impl<T: Copy> Timers<T> {
         }
     }
 
-    /// The first deadline, and what its timer carries.
+    /// The first deadline.
     #[inline]
-    pub(super) fn first(&self) -> Option<(Time, T)> {
+    pub(super) fn first(&self) -> Option<Time> {
         let first = if self.first_is_rising() { self.rising.front() } else { self.others.peek().map(|Reverse(e)| e) };
-        first.map(|entry| (entry.due, entry.carried))
+        first.map(|entry| entry.due)
     }
 
-    /// Takes the first timer out if it is due.
+    /// Takes the first timer out if it is like this.
     #[inline]
-    pub(super) fn take_due(&mut self, now: Time) -> Option<T> {
-        let (due, carried) = self.first()?;
-        (due <= now).then(|| {
-            self.remove_first();
-            carried
-        })
-    }
-
-    #[inline]
-    pub(super) fn remove_first(&mut self) {
+    pub(super) fn take_first_if(&mut self, is_it: impl FnOnce(Time, T) -> bool) -> Option<T> {
         if self.first_is_rising() {
-            self.rising.pop_front();
-        } else {
-            self.others.pop();
+            return self.rising.pop_front_if(|first| is_it(first.due, first.carried)).map(|entry| entry.carried);
         }
+        let first = self.others.peek_mut()?;
+        is_it(first.0.due, first.0.carried).then(|| PeekMut::pop(first).0.carried)
     }
 
     /// In the order in which they would fire.
@@ -133,8 +125,7 @@ mod tests {
         }
         let mut fired = String::new();
         let expected: String = timers.in_order().into_iter().map(|(_, name)| name).collect();
-        while let Some((_, name)) = timers.first() {
-            timers.remove_first();
+        while let Some(name) = timers.take_first_if(|_, _| true) {
             fired.push(name);
         }
         assert_eq!(fired, "bdeacgf");

@@ -5,7 +5,9 @@
 //! Knows nothing of command lines.
 
 mod asyncio;
+mod python;
 mod search;
+mod verify;
 
 pub use asyncio::Asyncio;
 pub use search::{Replayed, Search, Setting, Told, tell};
@@ -24,6 +26,9 @@ use crate::scenario::Scenario;
 use crate::trace::Trace;
 use crate::verdict::{Expectation, Verdict};
 use crate::{report, strategy, tokio_program};
+
+pub use python::{Interpreter, Problem, Session, installed};
+pub use verify::{Compared, Verified, Verifier};
 
 /// A scenario file that is valid.
 #[derive(Clone, Debug)]

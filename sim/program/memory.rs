@@ -129,7 +129,6 @@ impl Memory {
     }
 
     /// A frame at the start of `instance`, run on behalf of `caller` if it is run in place.
-    #[inline]
     pub fn open(&mut self, program: &Program, instance: InstanceId, caller: Option<FrameId>) -> FrameId {
         let Instance { body, consts, .. } = *program.instance(instance);
         let locals = self.locals.len() as u32;

@@ -12,6 +12,7 @@ mod cast;
 mod constants;
 mod expect;
 mod expression;
+mod failures;
 mod faults;
 mod file;
 mod flatten;
@@ -23,6 +24,7 @@ mod steps;
 mod strategy_text;
 mod template;
 
+pub use failures::{SavedFailure, add_failure, read_failures};
 pub use strategy_text::{Parameter, StrategyText};
 
 use toml::Spanned;

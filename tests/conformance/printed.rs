@@ -5,10 +5,11 @@
 use std::cell::RefCell;
 
 use atropos::choice::Ordinary;
+use atropos::cpython::Script;
 use atropos::event_loop::EventLoop;
 use atropos::experiment::Runtime;
 use atropos::generate::{Sketch, scenarios};
-use atropos::harness::{find, strategies};
+use atropos::harness::{Session, find, strategies};
 use atropos::machine::Machine;
 use atropos::report;
 use atropos::scenario::Scenario;
@@ -22,20 +23,20 @@ use proptest::sample::select;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
 use serde_json::{Value as Json, json};
 
-use crate::python::{Script, interpreters, variable};
+use crate::python::{PATIENCE, interpreters, variable};
 use crate::root;
 
 /// What the random programs and texts are drawn from.
 const SEED: u64 = 97;
 
 /// One interpreter a version, each running scripts.
-struct Printers(Vec<Script>);
+struct Printers(Vec<Session>);
 
 impl Printers {
     /// Nothing if there is no interpreter; then it was said.
     fn start() -> Option<Printers> {
-        let scripts: Vec<Script> =
-            interpreters().iter().map(|python| Script::start(python, "printed.py", &[])).collect();
+        let start = |python| Session::start(python, Script::Printed, PATIENCE).expect("it was just asked");
+        let scripts: Vec<Session> = interpreters().iter().map(start).collect();
         (!scripts.is_empty()).then_some(Printers(scripts))
     }
 
@@ -46,7 +47,7 @@ impl Printers {
         let scenario = scenario.map_err(|errors| report::diagnostics("the scenario", text, &errors, false))?;
         let mut has_ended = false;
         for printer in &mut self.0 {
-            let profile = printer.python().profile;
+            let profile = printer.interpreter().profile;
             if !everywhere && scenario.profile() != profile {
                 continue;
             }
@@ -62,10 +63,12 @@ impl Printers {
             has_ended = true;
             let script = scenario.python(strategy, Some(profile)).map_err(|errors| format!("{errors:?}"))?;
             printer.send(&json!({ "script": script }).to_string());
-            let answer: Json = serde_json::from_str(&printer.receive()?).map_err(|error| error.to_string())?;
+            let answer: Json =
+                serde_json::from_str(&printer.receive().map_err(|problem| format!("{problem}\n{script}"))?)
+                    .map_err(|error| error.to_string())?;
             let (ours, theirs) = (report::transcript(&program, &trace), answer["printed"].as_str().unwrap_or_default());
             if ours != theirs {
-                let version = &printer.python().version;
+                let version = &printer.interpreter().version;
                 let error = &answer["error"];
                 return Err(format!("{script}\nprints on Python {version}\n{theirs}\nnot\n{ours}\n{error}\n{text}"));
             }

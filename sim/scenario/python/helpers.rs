@@ -32,7 +32,6 @@ pub(super) enum Need {
 }
 
 const NAMED: &str = r#"
-
 names = {}
 
 
@@ -43,7 +42,6 @@ def named(name, coro):
 "#;
 
 const START: &str = r#"
-
 by_name = {}
 
 
@@ -54,7 +52,6 @@ def start(name, coro):
 "#;
 
 const STARTED: &str = r#"
-
 def started(coros):
     """A task for each coroutine; futures stay as they are."""
     tasks = {}
@@ -69,7 +66,6 @@ const CREATE_IT: &str = "asyncio.create_task(coro, name=names.get(coro))";
 const START_IT: &str = "start(names.get(coro), coro)";
 
 const CANCEL: &str = r#"
-
 def cancel(name, *message):
     """Cancels the newest task of that name, if there is one."""
     if name in by_name:
@@ -77,7 +73,6 @@ def cancel(name, *message):
 "#;
 
 const ELAPSED: &str = r#"
-
 began = None
 
 
@@ -87,14 +82,12 @@ def elapsed():
 "#;
 
 const NAME_OF: &str = r#"
-
 def name_of(task):
     """What a task is called, or will be."""
     return names[task] if asyncio.iscoroutine(task) else task.get_name()
 "#;
 
 const TYPE_NAME: &str = r#"
-
 def type_name(error):
     """The class of an error."""
     if not isinstance(error, BaseException):
@@ -103,7 +96,6 @@ def type_name(error):
 "#;
 
 const SHOWN: &str = r#"
-
 def shown(value, otherwise=lambda value: value):
     """A task by its name, also within a list, where Python would show an address."""
     if isinstance(value, asyncio.Task):

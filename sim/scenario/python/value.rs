@@ -153,7 +153,8 @@ impl Body<'_, '_> {
 
     /// What awaiting something of these kinds may give.
     pub(super) fn awaited(&self, kinds: Kinds) -> Kinds {
-        let returned = self.learnt.returned;
+        // Whoever comes to the end of a function returns None.
+        let returned = self.learnt.returned.or(Kinds::of(PLAIN));
         if kinds.may_be(GATHER) {
             let items = returned.own | returned.items | ERROR;
             return returned.or(Kinds::list(items));
@@ -315,22 +316,25 @@ impl Body<'_, '_> {
             return literal(&text);
         }
         self.is_in_text = true;
-        let values: Vec<Option<(String, String)>> = pieces
-            .iter()
-            .map(|piece| match piece {
-                Piece::Text(_) => None,
-                Piece::Value(expression, padding) => {
-                    let is_padded = *padding != Padding::default();
-                    Some((self.shown(expression, is_padded), specification(*padding)))
-                }
-            })
-            .collect();
+        let values = self.placeholders(pieces);
         self.is_in_text = false;
         // Before 3.12 these may not stand within the braces of an f-string.
         let fits = |text: &str| !text.contains(['"', '\\', '#', '\n']);
         let fits_format = |format: &str| fits(format) && !format.contains(['{', '}']) && escaped(format, '"') == format;
         let is_plain = values.iter().flatten().all(|(value, format)| fits(value) && fits_format(format));
-        if is_plain { formatted(pieces, &values) } else { filled(pieces, &values) }
+        if is_plain { formatted(pieces, &values) } else { filled(pieces, &self.placeholders(pieces)) }
+    }
+
+    /// Of each piece that is one the value, and what stands behind its colon.
+    fn placeholders(&mut self, pieces: &[Piece]) -> Vec<Option<(String, String)>> {
+        let placeholder = |piece: &Piece| match piece {
+            Piece::Text(_) => None,
+            Piece::Value(expression, padding) => {
+                let is_padded = *padding != Padding::default();
+                Some((self.shown(expression, is_padded), specification(*padding)))
+            }
+        };
+        pieces.iter().map(placeholder).collect()
     }
 
     /// A value as it shows in a text.

@@ -18,7 +18,7 @@ import tomllib
 import judge
 
 HERE = pathlib.Path(__file__).parent
-STRATEGIES = HERE.parent.parent / "sim" / "strategy"
+STRATEGIES = HERE.parent / "strategy"
 
 
 def main():

@@ -1,13 +1,14 @@
-//! Our runs in the words of `tests/cpython/judge.py`, and where two runs differ.
+//! Our runs in the words of `judge.py`, and where two runs differ.
 //!
 //! Knows nothing of interpreters.
 
 use std::fmt::Write as _;
 
-use atropos::id::TextId;
-use atropos::program::{Error, Program, Value};
-use atropos::trace::{Outcome, Requester, Trace, Wake, What};
 use serde_json::{Value as Json, json};
+
+use crate::id::TextId;
+use crate::program::{Error, Program, Value};
+use crate::trace::{Outcome, Requester, Trace, Wake, What};
 
 /// How many events of a run that hit a limit are compared: as many as the judge keeps.
 const KEPT_OF_CUT_RUNS: usize = 1000;
@@ -15,6 +16,9 @@ const KEPT_OF_CUT_RUNS: usize = 1000;
 /// How many events are shown before the first difference, and from it on.
 const SHOWN_BEFORE: usize = 15;
 const SHOWN_AFTER: usize = 5;
+
+/// How much of an answer is shown that is none, in characters.
+const RUBBISH_SHOWN: usize = 200;
 
 /// A run as the judge tells it.
 #[derive(Debug)]
@@ -48,19 +52,37 @@ impl Told {
         Told { events, outcome }
     }
 
-    /// The judge's answer; its complaint if the program made no sense to it.
+    /// The judge's answer.
+    ///
+    /// # Errors
+    ///
+    /// If it is none: rubbish, or that the program makes no sense to the judge.
     pub fn theirs(answer: &str) -> Result<Told, String> {
-        let mut json: Json = serde_json::from_str(answer).map_err(|error| format!("{error} in {answer}"))?;
+        let Ok(Json::Object(mut json)) = serde_json::from_str(answer) else { return Err(rubbish(answer)) };
         if let Some(complaint) = json.get("error") {
-            return Err(format!("the judge does not understand the program: {complaint}"));
+            return Err(format!("it does not understand the program: {complaint}"));
         }
-        let Json::Array(events) = json["events"].take() else {
-            return Err(format!("the judge answers {answer}"));
-        };
-        Ok(Told { events, outcome: json["outcome"].take() })
+        match (json.remove("events"), json.remove("outcome")) {
+            (Some(Json::Array(events)), Some(outcome @ Json::Array(_))) => Ok(Told { events, outcome }),
+            _ => Err(rubbish(answer)),
+        }
+    }
+
+    /// How many events there are.
+    pub fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Whether there is no event; a run has at least one.
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
     }
 
     /// Whether ours is like theirs; the first difference, with what led there, if it is not.
+    ///
+    /// # Errors
+    ///
+    /// The difference, as a text of several lines.
     pub fn compare(&self, theirs: &Told) -> Result<(), String> {
         let is_cut = |told: &Told| told.outcome[0] == "cut";
         let (mut ours, mut others) = (&self.events[..], &theirs.events[..]);
@@ -83,6 +105,12 @@ impl Told {
     }
 }
 
+/// What is said of an answer that is none.
+pub(super) fn rubbish(answer: &str) -> String {
+    let beginning: String = answer.chars().take(RUBBISH_SHOWN).collect();
+    format!("it answers {beginning:?}")
+}
+
 /// What Python says of its own errors differs between versions, so there the type alone counts.
 fn is_same(ours: &Json, theirs: &Json) -> bool {
     match (ours, theirs) {
@@ -98,20 +126,45 @@ fn is_same(ours: &Json, theirs: &Json) -> bool {
     }
 }
 
+/// Both runs around event `at`, which is the first to differ: what led to it, and from it on one beside the other.
 fn difference(ours: &[Json], theirs: &[Json], at: usize) -> String {
-    let mut text = format!("event {at} differs; [turn, ns, task, what, …], ours on the left\n");
-    let shown = at.saturating_sub(SHOWN_BEFORE)..at + SHOWN_AFTER;
-    for place in shown {
-        let [left, right] =
-            [ours, theirs].map(|events| events.get(place).map_or_else(String::new, |event| event.to_string()));
-        let mark = if place == at { '>' } else { ' ' };
+    let names = names(ours);
+    let shown = |events: &[Json], place: usize| events.get(place).map_or_else(String::new, |event| line(event, &names));
+    let places = at.saturating_sub(SHOWN_BEFORE)..at + SHOWN_AFTER;
+    let lines: Vec<(usize, String, String)> =
+        places.map(|place| (place, shown(ours, place), shown(theirs, place))).collect();
+    let beside = lines.iter().filter(|(place, ..)| *place >= at);
+    let width = beside.map(|(_, ours, _)| ours.chars().count()).max().unwrap_or(0).clamp(30, 80);
+    let mut text = format!("event {} differs\n  time  turn  who       event\n", at + 1);
+    for (place, left, right) in lines {
         if place < at {
-            _ = writeln!(text, "{mark} {left}");
-        } else if left.len() + right.len() > 0 {
-            _ = writeln!(text, "{mark} {left:<60} | {right}");
+            _ = writeln!(text, "  {left}");
+        } else if place == at {
+            _ = writeln!(text, "  {:<width$} | in Python:", "here:");
+        }
+        if place >= at && left.len() + right.len() > 0 {
+            let mark = if place == at { '>' } else { ' ' };
+            _ = writeln!(text, "{mark} {left:<width$} | {right}");
         }
     }
     text
+}
+
+/// What the tasks are called, by number.
+fn names(events: &[Json]) -> Vec<String> {
+    let created = events.iter().filter(|event| event[3] == "created");
+    created.map(|event| event[4].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+/// An event as a line: when, who, what.
+fn line(event: &Json, names: &[String]) -> String {
+    let nanos = event[1].as_u64().unwrap_or_default();
+    let task = event[2].as_u64().and_then(|task| names.get(task as usize)).map_or("", String::as_str);
+    let what = event[3].as_str().unwrap_or_default().replace('_', " ");
+    let details = event.as_array().and_then(|parts| parts.get(4..)).unwrap_or_default();
+    let details: Vec<String> = details.iter().map(Json::to_string).collect();
+    let time = format!("{}s", nanos as f64 / 1e9);
+    format!("{time:>4}  {:>4}  {task:<8}  {what} {}", event[0], details.join(" ")).trim_end().to_owned()
 }
 
 struct Teller<'a> {
