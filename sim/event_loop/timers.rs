@@ -81,6 +81,7 @@ impl<T: Copy> Timers<T> {
         }
     }
 
+    #[inline(never)]
     fn set_before_last(&mut self, due: Time, carried: T) {
         self.others.push(Reverse(Entry { due, sequence: self.next_sequence, carried }));
         self.next_sequence += 1;
@@ -97,7 +98,7 @@ impl<T: Copy> Timers<T> {
     }
 
     /// Takes the first timer out if it is like this.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take_first_if(&mut self, is_it: impl FnOnce(Time, T) -> bool) -> Option<T> {
         let rising = self.rising.get(self.first).copied();
         if let Some(Reverse(other)) = self.others.peek()
@@ -113,10 +114,15 @@ impl<T: Copy> Timers<T> {
         self.first += 1;
         // What is gone is dropped when that is as much as is moved for it.
         if self.first > self.rising.len() / 2 {
-            self.rising.drain(..self.first);
-            self.first = 0;
+            self.drop_gone();
         }
         Some(carried)
+    }
+
+    #[inline(never)]
+    fn drop_gone(&mut self) {
+        self.rising.drain(..self.first);
+        self.first = 0;
     }
 
     /// In the order in which they would fire.
