@@ -18,7 +18,7 @@ use super::replay::{command, story};
 use super::{Refused, SCENARIOS, load, mains, profile, runtime_name};
 use crate::experiment::{Experiment, Runtime};
 use crate::explore::{Plan, Progress, Sampler};
-use crate::harness::{File, Search, Setting};
+use crate::harness::{File, Search, Setting, Told};
 use crate::program::Profile;
 use crate::report;
 
@@ -111,7 +111,7 @@ fn time(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Explores, and says how the process is to end: 0 if nothing failed.
+/// Explores, and says how the process is to end: 0 if nothing failed, 1 if something did, 3 if runs were not repeatable.
 pub(super) fn explore(arguments: &Arguments, out: &mut impl Write) -> Result<ExitCode, Refused> {
     let files = load(&arguments.paths)?;
     let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok());
@@ -132,8 +132,8 @@ pub(super) fn explore(arguments: &Arguments, out: &mut impl Write) -> Result<Exi
         jobs: jobs.unwrap_or(NonZero::<usize>::MIN),
     };
     let stop = stop_on_interrupt();
-    let mut is_good = true;
-    let mut is_first = true;
+    let (mut is_good, mut is_stable) = (true, true);
+    let (mut is_first, mut injects) = (true, false);
     for file in &files {
         for strategy in mains(file, arguments.strategy.as_deref())? {
             if stop.load(Ordering::Relaxed) {
@@ -147,11 +147,26 @@ pub(super) fn explore(arguments: &Arguments, out: &mut impl Write) -> Result<Exi
             if arguments.format == Format::Text && !std::mem::take(&mut is_first) {
                 writeln!(out)?;
             }
-            is_good &= print(file, &setting, &mut search, rate, arguments, out)?;
+            print(file, &setting, &mut search, rate, arguments, out)?;
             out.flush()?;
+            is_good &= search.is_good();
+            is_stable &= search.explored.unstable.is_none();
+            let program = &search.experiment.program();
+            injects |= !program.cuts.is_empty() || !program.failures.is_empty();
         }
     }
-    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    if is_good && !injects && arguments.cancels.is_none() && arguments.format == Format::Text {
+        let whom = if files.len() == 1 { "this file lets nobody" } else { "no file lets anybody" };
+        writeln!(
+            out,
+            "\n{whom} be cancelled: `--cancels 1` cancels anybody, once a run; [[inject]] in a file says whom"
+        )?;
+    }
+    Ok(ExitCode::from(match (is_stable, is_good) {
+        (false, _) => 3,
+        (true, false) => 1,
+        (true, true) => 0,
+    }))
 }
 
 /// Shows how far an exploration has come, and ends it when it is time.
@@ -206,7 +221,8 @@ fn title(file: &File, setting: &Setting) -> String {
     format!("{}{under} on {on}", file.path.display())
 }
 
-/// Prints what came of it, and says whether that is good.
+/// Prints what came of it: what was covered, and the most telling failure last and whole, so that the command that shows
+/// it again is where the cursor is.
 fn print(
     file: &File,
     setting: &Setting,
@@ -214,27 +230,26 @@ fn print(
     rate: Option<f64>,
     arguments: &Arguments,
     out: &mut impl Write,
-) -> Result<bool, Refused> {
+) -> Result<(), Refused> {
     let color = super::colors();
     let covered = search.covered(rate);
     let program = &search.experiment.program();
-    let is_text = arguments.format == Format::Text;
-    if is_text {
-        writeln!(out, "{}\n", title(file, setting))?;
-    }
-    for (at, told) in search.told.iter().enumerate() {
-        let command = command(file, &file.token(setting, &search.experiment, told));
-        let story = story(told, program, search.explored.failures[at].number + 1, &command);
-        if is_text {
-            writeln!(out, "{}", report::failure(&story, color))?;
-        } else {
-            out.write_all(report::json_failure(&story).as_bytes())?;
+    let command_of = |told: &Told| command(file, &file.token(setting, &search.experiment, told));
+    if arguments.format == Format::Json {
+        for told in &search.told {
+            let (is_sought, command) = (search.is_sought(&told.identity), command_of(told));
+            out.write_all(report::json_failure(&story(told, program, is_sought, &command)).as_bytes())?;
         }
-    }
-    if is_text {
-        out.write_all(report::explored(program, &covered, color).as_bytes())?;
-    } else {
         out.write_all(report::json_explored(program, &covered).as_bytes())?;
+        return Ok(());
     }
-    Ok(search.explored.failures.is_empty())
+    writeln!(out, "{}", title(file, setting))?;
+    out.write_all(report::explored(program, &covered, color).as_bytes())?;
+    for (at, told) in search.told.iter().enumerate().rev() {
+        let (is_sought, command) = (search.is_sought(&told.identity), command_of(told));
+        let story = story(told, program, is_sought, &command);
+        let text = if at == 0 && !is_sought { report::failure(&story, color) } else { report::brief(&story, color) };
+        write!(out, "\n{text}")?;
+    }
+    Ok(())
 }

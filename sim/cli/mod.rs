@@ -1,6 +1,6 @@
 //! The command line: what is asked, printed, and the exit code.
 //!
-//! Exit codes: 0 fine, 1 an expectation was not met, 2 bad input or usage.
+//! Exit codes: 0 fine, 1 an expectation was not met, 2 bad input or usage, 3 a run was not the same twice.
 //!
 //! Knows nothing of how a run is made; that is the harness's.
 
@@ -32,7 +32,8 @@ const SCENARIOS: &str = "scenarios";
 #[command(
     name = "atropos",
     version,
-    after_help = "Exit codes: 0 fine, 1 an expectation was not met, 2 bad input or usage."
+    after_help = "Exit codes: 0 fine, 1 an expectation was not met or a failure found, 2 bad input or usage, 3 a bug of \
+                  Atropos: a run was not the same twice."
 )]
 struct Arguments {
     #[command(subcommand)]

@@ -47,7 +47,7 @@ pub(super) fn replay(arguments: &Arguments, out: &mut impl Write) -> Result<Exit
     };
     if !arguments.trace {
         let command = command(file, &token);
-        write!(out, "{}", report::failure(&story(told, &replayed.program, 1, &command), super::colors()))?;
+        write!(out, "{}", report::failure(&story(told, &replayed.program, false, &command), super::colors()))?;
     }
     Ok(ExitCode::from(1))
 }
@@ -57,8 +57,8 @@ pub(super) fn command(file: &File, token: &Token) -> String {
     format!("atropos replay {token} {}", pasted(&file.path.display().to_string()))
 }
 
-/// The story of a failure that took so many runs to be found.
-pub(super) fn story<'a>(told: &'a Told, program: &'a Program, runs: u64, command: &'a str) -> Story<'a> {
+/// The story of a failure, which may be one that had to be found.
+pub(super) fn story<'a>(told: &'a Told, program: &'a Program, is_sought: bool, command: &'a str) -> Story<'a> {
     let identity = &told.identity;
     let finding =
         told.verdict.findings.iter().find(|finding| finding.identity(program) == *identity).map(Wrong::Finding);
@@ -70,7 +70,8 @@ pub(super) fn story<'a>(told: &'a Told, program: &'a Program, runs: u64, command
         identity,
         wrong: finding.or_else(unmet).expect("a small run fails as the great one did"),
         window: told.window,
-        runs,
+        runs: told.found_in,
+        is_sought,
         shrunk: None,
         command,
     }

@@ -4,7 +4,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::id::TextId;
+use crate::id::{ObjectId, TextId};
 use crate::program::{Error, Program, Value};
 use crate::trace::{Outcome, Requester, Trace, Wake, What};
 
@@ -146,6 +146,7 @@ impl Teller<'_> {
                     Wake::Yield => "yield",
                     Wake::Timer => "timer",
                     Wake::Future(_) => "future",
+                    Wake::Object(_) | Wake::Library => "object",
                 };
                 (json!(task.0), "resumed", vec![json!(how)])
             }
@@ -183,9 +184,27 @@ impl Teller<'_> {
             What::ShutdownBegan { left } => (nobody, "shutdown", vec![json!(left)]),
             What::UnhandledInShutdown { task, error } => (json!(task.0), "unhandled", vec![self.error(error)]),
             What::Dropped { task } => (json!(task.0), "dropped", vec![]),
+            What::Shielded { future, by, inner } => (json!(by.0), "shielded", vec![json!(future.0), json!(inner.0)]),
+            What::WaitingFor { task, .. } => (json!(task.0), "blocked", vec![json!("wait_for"), Json::Null]),
+            What::LeavingGroup { task, .. } => (json!(task.0), "blocked", vec![json!("task_group"), Json::Null]),
+            What::TimeoutSet { task, until } => (json!(task.0), "timeout_set", vec![json!(until.map(|until| until.0))]),
+            What::Blocked { task, operation, object } => {
+                (json!(task.0), "blocked", vec![json!(operation.method()), self.object(object)])
+            }
+            What::Used { task, operation, object, count } => {
+                (json!(task.0), "used", vec![json!(operation.method()), self.object(object), json!(count)])
+            }
             // Questions, and what is not told.
-            What::Children { .. } | What::Taken { .. } | What::Cleanup { .. } | What::Chose(_) => return None,
+            What::Children { .. }
+            | What::Taken { .. }
+            | What::Declared { .. }
+            | What::Cleanup { .. }
+            | What::Chose(_) => return None,
         })
+    }
+
+    fn object(&self, object: ObjectId) -> Json {
+        json!(self.program.objects[object.index()].name)
     }
 
     fn error(&self, error: Error) -> Json {
@@ -202,6 +221,8 @@ impl Teller<'_> {
             Value::Handle(future) => json!({ "future": future.0 }),
             Value::Coroutine(instance) | Value::Call(instance) => json!({ "coroutine": self.program.name(instance) }),
             Value::Error(error) => json!({ "error": self.error(error) }),
+            Value::Timeout(_) => json!("timeout"),
+            Value::TaskGroup(_) => json!("task group"),
             Value::List(_) => unreachable!("an event has the text of a list"),
         }
     }
@@ -212,6 +233,8 @@ fn requester(by: Requester) -> Json {
         Requester::Task(task) => json!(task.0),
         Requester::Outside => json!("outside"),
         Requester::Shutdown => json!("shutdown"),
+        Requester::Timeout => json!("timeout"),
+        Requester::TaskGroup => json!("task_group"),
         Requester::Harness => unreachable!("nothing is injected here"),
     }
 }

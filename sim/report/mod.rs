@@ -3,7 +3,8 @@
 //! - [`trace`]: in which order everything happened, to be read by a person and to be kept as a snapshot;
 //! - [`json`]: the same for a program, one object a line;
 //! - [`transcript`]: what the program itself printed;
-//! - [`failure`]: what exploring found, told in one screen, with its [`lanes`] and its [`parting`] from a passing run;
+//! - [`failure`]: what exploring found, told in one screen, with its [`lanes`] and its [`parting`] from a passing run; or
+//!   [`brief`], in a few lines;
 //! - [`explored`]: what exploring covered;
 //! - [`comparison`] and [`compared`]: what came of comparing runs with real interpreters;
 //! - [`table`]: strategies side by side;
@@ -37,8 +38,8 @@ mod verdict;
 
 pub use compared::{Alike, Compared, Comparison, compared, comparison, json_compared, json_comparison};
 pub use diagnostic::diagnostics;
-pub use explored::{Covered, explored, json_explored};
-pub use failure::{Story, Wrong, failure, json_failure};
+pub use explored::{Covered, Differing, Sought, explored, json_explored};
+pub use failure::{Story, Wrong, brief, failure, json_failure};
 pub use json::{Origin, json};
 pub use lanes::{Focus, lanes};
 pub use parting::{Parting, Told, mismatch, parting};
