@@ -248,6 +248,8 @@ pub enum Oracle {
     MainFailed,
     /// An `assert` failed in a task.
     AssertionFailed,
+    /// Rust code panicked, or the test returned an error.
+    Panicked,
 }
 
 /// What makes two failures the same: never the text of a message, nor the number of a task among its like.
@@ -263,7 +265,8 @@ pub struct Identity {
 
 impl Oracle {
     /// Every oracle, the most telling first.
-    pub const ALL: [Oracle; 9] = [
+    pub const ALL: [Oracle; 10] = [
+        Oracle::Panicked,
         Oracle::AssertionFailed,
         Oracle::MainFailed,
         Oracle::Deadlock,
@@ -287,6 +290,7 @@ impl Oracle {
             Oracle::Unsettled => "unsettled",
             Oracle::MainFailed => "main-failed",
             Oracle::AssertionFailed => "assertion-failed",
+            Oracle::Panicked => "panicked",
         }
     }
 

@@ -8,7 +8,7 @@ mod asyncio;
 mod search;
 
 pub use asyncio::Asyncio;
-pub use search::{Replayed, Search, Setting, Told, tell};
+pub use search::{Replayed, Search, Setting, Told, replayed, tell};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -116,6 +116,7 @@ enum Event<'a> {
     ShutdownBegan { left: u32 },
     UnhandledInShutdown { error: Error<'a> },
     Dropped,
+    Suspended,
     Chose { kind: &'static str, bound: u64, answer: u64, chosen: Option<String> },
 }
 
@@ -124,6 +125,9 @@ enum Event<'a> {
 enum After {
     Yield,
     Timer,
+    Woken {
+        by: String,
+    },
     #[serde(untagged)]
     Future(Named),
 }
@@ -212,6 +216,7 @@ fn event<'a>(names: &Names<'a>, what: What) -> Event<'a> {
         What::ShutdownBegan { left } => Event::ShutdownBegan { left },
         What::UnhandledInShutdown { error, .. } => Event::UnhandledInShutdown { error: self::error(names, error) },
         What::Dropped { .. } => Event::Dropped,
+        What::Suspended { .. } => Event::Suspended,
         What::Chose(Choice { kind, bound, answer, chosen, .. }) => {
             let chosen = chosen.map(|future| names.future(future).to_string());
             Event::Chose { kind: kind.label(), bound, answer, chosen }
@@ -224,6 +229,7 @@ fn after(names: &Names<'_>, by: Wake) -> After {
         Wake::Yield => After::Yield,
         Wake::Timer => After::Timer,
         Wake::Future(future) => After::Future(names.future(future)),
+        Wake::Task(task) => After::Woken { by: names.task(task) },
     }
 }
 
