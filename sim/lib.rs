@@ -66,12 +66,14 @@
 #![forbid(unsafe_code)]
 
 pub mod body;
+pub mod check;
 pub mod choice;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod cpython;
 pub mod diagnostic;
 pub mod event_loop;
+pub mod executor;
 pub mod experiment;
 pub mod explore;
 #[cfg(feature = "proptest")]
@@ -92,6 +94,11 @@ pub mod time;
 pub mod tokio_program;
 pub mod trace;
 pub mod verdict;
+
+#[doc(inline)]
+pub use check::check;
+#[doc(inline)]
+pub use executor::twin as tokio;
 
 /// The examples of the README are tests.
 #[cfg(doctest)]

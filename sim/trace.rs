@@ -6,6 +6,7 @@
 //! Knows nothing of how any of it is drawn, or of which machine ran.
 
 mod names;
+mod sites;
 mod waits;
 
 use crate::choice::{Choice, Kind, Log};
@@ -14,6 +15,7 @@ use crate::program::{Error, ErrorType, Operation, Program, Stage, Texts, Value};
 use crate::time::Time;
 
 pub use names::{Names, Whose};
+pub use sites::{Frame, Sites};
 pub use waits::{Owner, Waits};
 
 /// A recorded run. It ends in its outcome, which cannot be missing.
@@ -27,6 +29,8 @@ pub struct Trace {
     pub outcome: Outcome,
     /// The texts that were put together on the way; the others are the program's.
     pub texts: Texts,
+    /// Where real futures were suspended, if that was recorded; no part of the fingerprint.
+    pub sites: Sites,
 }
 
 /// How a run ended.
@@ -157,6 +161,8 @@ pub enum What {
     /// semaphore the permits that are left, of a queue the items in it, after `task_done` and `join` those not done,
     /// after `notify` the waiters that sleep on.
     Used { task: TaskId, operation: Operation, object: ObjectId, count: u32 },
+    /// A real future was polled and is not done.
+    Suspended { task: TaskId },
     /// A question and its answer.
     Chose(Choice),
 }
@@ -205,6 +211,7 @@ impl What {
             | What::TimeoutSet { task, .. }
             | What::LeavingGroup { task, .. }
             | What::Used { task, .. }
+            | What::Suspended { task }
             | What::Dropped { task } => Subject::Task(task),
             What::GatherCancelRequested { future, .. }
             | What::GatherCancelRefused { future, .. }
@@ -216,8 +223,8 @@ impl What {
             | What::GatherFailed { future, .. } => Subject::Gather(future),
             What::ShutdownBegan { .. } => Subject::EventLoop,
             What::Chose(choice) => match choice.kind {
-                Kind::TimerOrder | Kind::ReadyOrder | Kind::Cut => Subject::EventLoop,
-                Kind::TaskSetOrder | Kind::SleepLength | Kind::Failure => Subject::Task(choice.subject),
+                Kind::TimerOrder | Kind::ReadyOrder | Kind::PollOrder | Kind::Cut => Subject::EventLoop,
+                Kind::TaskSetOrder | Kind::SleepLength | Kind::Failure | Kind::Chosen => Subject::Task(choice.subject),
             },
         }
     }
@@ -236,6 +243,8 @@ pub enum Wake {
     Object(ObjectId),
     /// What it waits for inside asyncio's library is there.
     Library,
+    /// A real future, or the task that it belongs to, was woken by another one that was polled.
+    Task(TaskId),
 }
 
 /// Who asks for a cancellation.
@@ -269,11 +278,23 @@ pub enum Phase {
     Cleanup = 3,
     /// A cancellation is on its way to it already.
     Again = 4,
+    /// A real future is cut within its own poll: it returns that it is not done, and is dropped before anything else runs.
+    OwnPoll = 5,
+    /// A real future is done, and its result is dropped before anybody has taken it.
+    ResultNotTaken = 6,
 }
 
 impl Phase {
     /// Every phase.
-    pub const ALL: [Phase; 5] = [Phase::NotStarted, Phase::Waiting, Phase::Woken, Phase::Cleanup, Phase::Again];
+    pub const ALL: [Phase; 7] = [
+        Phase::NotStarted,
+        Phase::Waiting,
+        Phase::Woken,
+        Phase::Cleanup,
+        Phase::Again,
+        Phase::OwnPoll,
+        Phase::ResultNotTaken,
+    ];
 
     /// Its name in reports and tokens.
     pub fn name(self) -> &'static str {
@@ -283,6 +304,8 @@ impl Phase {
             Phase::Woken => "woken",
             Phase::Cleanup => "cleanup",
             Phase::Again => "again",
+            Phase::OwnPoll => "own-poll",
+            Phase::ResultNotTaken => "result-not-taken",
         }
     }
 }
@@ -339,6 +362,7 @@ mod kind {
     pub const TIMEOUT_SET: u8 = 44;
     pub const LEAVING_GROUP: u8 = 45;
     pub const DECLARED: u8 = 46;
+    pub const SUSPENDED: u8 = 60;
 }
 
 /// A question and its answer in 32 bytes, and before which event it was put. Apart from the events, so that two runs in
@@ -535,6 +559,7 @@ impl Recorder {
                     Wake::Future(future) => (2, u64::from(future.0)),
                     Wake::Object(object) => (3, u64::from(object.0)),
                     Wake::Library => (4, 0),
+                    Wake::Task(task) => (9, u64::from(task.0)),
                 };
                 Event::new(kind::RESUMED, tag, task.0, bits)
             }
@@ -605,6 +630,7 @@ impl Recorder {
             What::Used { task, operation, object, count } => {
                 Event::new(kind::USED, operation as u32, task.0, pair(object.0, count))
             }
+            What::Suspended { task } => Event::new(kind::SUSPENDED, 0, task.0, 0),
             What::Chose(choice) => return self.record_choice(choice),
         };
         self.events.push(event);
@@ -617,7 +643,13 @@ impl Recorder {
 
     /// The trace of a run that ended like this.
     pub fn trace(&self, outcome: Outcome, texts: &Texts) -> Trace {
-        Trace { events: self.events.clone(), choices: self.choices.clone(), outcome, texts: texts.clone() }
+        Trace {
+            events: self.events.clone(),
+            choices: self.choices.clone(),
+            outcome,
+            texts: texts.clone(),
+            sites: Sites::default(),
+        }
     }
 
     /// What [`Trace::fingerprint`] would say, without making a trace.
@@ -672,6 +704,11 @@ impl Trace {
     /// The events in order, each with its turn and time.
     pub fn iter(&self) -> impl Iterator<Item = Moment> {
         moments(&self.events, &self.choices)
+    }
+
+    /// The error that it ended with, if it did.
+    pub fn error(&self) -> Option<Error> {
+        if let Outcome::Failed(error) = self.outcome { Some(error) } else { None }
     }
 
     /// The choices of the run, which [`Replay`](crate::choice::Replay) repeats.
@@ -784,7 +821,8 @@ fn decode(event: Event) -> What {
                 1 => Wake::Timer,
                 2 => Wake::Future(FutureId(event.low())),
                 3 => Wake::Object(ObjectId(event.low())),
-                _ => Wake::Library,
+                4 => Wake::Library,
+                _ => Wake::Task(TaskId(event.low())),
             };
             What::Resumed { task, by }
         }
@@ -842,6 +880,7 @@ fn decode(event: Event) -> What {
             let operation = Operation::ALL[event.small() as usize];
             What::Used { task, operation, object: ObjectId(event.high()), count: event.low() }
         }
+        kind::SUSPENDED => What::Suspended { task },
         other => unreachable!("no event has kind {other}"),
     }
 }
@@ -907,6 +946,8 @@ mod tests {
             What::CancelRequested { task, by: Requester::Timeout, message: None },
             What::Blocked { task, operation: Operation::Join, object: ObjectId(1) },
             What::Used { task, operation: Operation::Acquire, object: ObjectId(1), count: 7 },
+            What::Suspended { task },
+            What::Resumed { task, by: Wake::Task(TaskId(1)) },
             What::Chose(Choice { bound: 10, answer: 9, chosen: Some(future), ..choice }),
             What::Chose(choice),
         ];

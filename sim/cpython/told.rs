@@ -147,6 +147,7 @@ impl Teller<'_> {
                     Wake::Timer => "timer",
                     Wake::Future(_) => "future",
                     Wake::Object(_) | Wake::Library => "object",
+                    Wake::Task(_) => unreachable!("no future is real here"),
                 };
                 (json!(task.0), "resumed", vec![json!(how)])
             }
@@ -163,7 +164,9 @@ impl Teller<'_> {
                 (nobody, "gather_cancel_refused", vec![json!(future.0), requester(by), json!(since)])
             }
             What::CancelDelivered { task, message: given } => (json!(task.0), "cancel_delivered", vec![message(given)]),
-            What::Cut { .. } => unreachable!("nothing is injected here"),
+            What::Cut { .. } | What::Suspended { .. } => {
+                unreachable!("nothing is injected here, and no future is real")
+            }
             What::Struck { task, instance, point } => {
                 let point = &self.program.body(instance).points[usize::from(point)];
                 (json!(task.0), "struck", vec![json!(point)])

@@ -156,8 +156,7 @@ impl File {
         let mut run = experiment.begin();
         let placed = replay::place(&mut *run, &experiment.program(), &token.deviations);
         run.run(&mut Given::new(&answers(&placed.log)));
-        let identities = run.verdict().identities(&experiment.program());
-        let told = identities.iter().map(|identity| as_it_is(&experiment, placed.log.clone(), identity)).collect();
+        let told = replayed(&experiment, &mut *run, &placed.log);
         Ok(Replayed {
             trace: run.trace(),
             told,
@@ -212,28 +211,7 @@ impl<E: Experiment> Search<E> {
         let sought = self.must_find.clone().map(|what| Sought { what, found_in, is_whole: self.is_whole });
         let is_failure = |failure: &&Failure| !self.is_sought(&failure.identity);
         let failures = self.explored.failures.iter().filter(is_failure).count() as u64;
-        let explored = &mut self.explored;
-        Covered {
-            runs: explored.runs,
-            failures,
-            sought,
-            unstable: explored.unstable.as_ref().map(|Unstable { number, first, again, .. }| Differing {
-                run: number + 1,
-                first: first.clone(),
-                again: again.clone(),
-            }),
-            failing: explored.failing,
-            distinct_orders: explored.orders.count(),
-            distinct_outcomes: explored.endings.len() as u64,
-            faults_tried: explored.faults.1,
-            faults_possible: explored.faults.0,
-            cuts_made: explored.cuts.values().sum(),
-            never_reached,
-            seeds: explored.seeds.clone(),
-            unfinished: explored.unfinished,
-            interrupted: explored.is_interrupted,
-            runs_per_second,
-        }
+        Covered { failures, sought, never_reached, runs_per_second, ..covered(&mut self.explored) }
     }
 
     /// Where somebody might have been cut, and never was: before the first line, and waiting or woken at each wait.
@@ -274,6 +252,37 @@ fn allow_cuts(program: &mut Program, cancels: Option<u32>) {
     }
     for cuts in &mut program.cuts {
         cuts.up_to = up_to;
+    }
+}
+
+/// What is wrong with the last run, which had these choices, each kind of failure by itself.
+pub fn replayed(experiment: &dyn Experiment, run: &mut dyn Run, log: &Log) -> Vec<Told> {
+    let identities = run.verdict().identities(&experiment.program());
+    identities.iter().map(|identity| as_it_is(experiment, log.clone(), identity)).collect()
+}
+
+/// What was covered, as far as it does not hang on the scenario.
+pub fn covered(explored: &mut Explored) -> Covered {
+    Covered {
+        runs: explored.runs,
+        failures: explored.failures.len() as u64,
+        sought: None,
+        unstable: explored.unstable.as_ref().map(|Unstable { number, first, again, .. }| Differing {
+            run: number + 1,
+            first: first.clone(),
+            again: again.clone(),
+        }),
+        failing: explored.failing,
+        distinct_orders: explored.orders.count(),
+        distinct_outcomes: explored.endings.len() as u64,
+        faults_tried: explored.faults.1,
+        faults_possible: explored.faults.0,
+        cuts_made: explored.cuts.values().sum(),
+        never_reached: Vec::new(),
+        seeds: explored.seeds.clone(),
+        unfinished: explored.unfinished,
+        interrupted: explored.is_interrupted,
+        runs_per_second: None,
     }
 }
 

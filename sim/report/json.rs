@@ -123,6 +123,7 @@ enum Event<'a> {
     TimeoutSet { until_ns: Option<u64> },
     Blocked { object: String, operation: &'static str },
     Used { object: String, operation: &'static str, count: u32 },
+    Suspended,
     Chose { kind: &'static str, bound: u64, answer: u64, chosen: Option<String> },
 }
 
@@ -133,6 +134,9 @@ enum After {
     Timer,
     Object(String),
     Library,
+    Woken {
+        by: String,
+    },
     #[serde(untagged)]
     Future(Named),
 }
@@ -237,6 +241,7 @@ fn event<'a>(names: &Names<'a>, what: What) -> Event<'a> {
         What::Used { operation, object, count, .. } => {
             Event::Used { object: names.object(object), operation: operation.method(), count }
         }
+        What::Suspended { .. } => Event::Suspended,
         What::Chose(Choice { kind, bound, answer, chosen, .. }) => {
             let chosen = chosen.map(|future| names.future(future).to_string());
             Event::Chose { kind: kind.label(), bound, answer, chosen }
@@ -251,6 +256,7 @@ fn after(names: &Names<'_>, by: Wake) -> After {
         Wake::Future(future) => After::Future(names.future(future)),
         Wake::Library => After::Library,
         Wake::Object(object) => After::Object(names.object(object)),
+        Wake::Task(task) => After::Woken { by: names.task(task) },
     }
 }
 
