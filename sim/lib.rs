@@ -32,6 +32,7 @@
 //! - `tokio_program`: a program as real tokio tasks, and the strategies as a Rust programmer would write them.
 //! - `executor`: a body as real futures under our choices: any order of tasks, a drop at any await.
 //! - `network`: a body as one host of a simulated network, on turmoil.
+//! - `cpython`: the scripts with which a real interpreter runs a program, and how its events are compared with ours.
 //! - `judge`: expectations, and oracles that nobody has to ask, as folds over events.
 //! - `explore`: which runs to make: the ordinary one, every single fault in it, seeds and their samplers.
 //! - `replay`: the choices of a run by name, and found again in another one, perhaps of an edited program.
@@ -71,6 +72,7 @@ pub mod check;
 pub mod choice;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod cpython;
 pub mod diagnostic;
 pub mod event_loop;
 pub mod executor;

@@ -17,6 +17,7 @@ const FLOORS: [&[&str]; 4] = [
         "judge",
         "report",
         "generate",
+        "cpython",
         "explore",
         "shrink",
         "replay",
