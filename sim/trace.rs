@@ -145,6 +145,8 @@ pub enum What {
     UnhandledInShutdown { task: TaskId, error: Error },
     /// The loop was closed and the task never ended.
     Dropped { task: TaskId },
+    /// A real future was polled and is not done.
+    Suspended { task: TaskId },
     /// The task waits inside `wait_for`: until `until` at the latest, or until what it has cancelled is done.
     WaitingFor { task: TaskId, future: FutureId, until: Option<Time> },
     /// The task waits for the `left` tasks of the group that it leaves.
@@ -161,8 +163,6 @@ pub enum What {
     /// semaphore the permits that are left, of a queue the items in it, after `task_done` and `join` those not done,
     /// after `notify` the waiters that sleep on.
     Used { task: TaskId, operation: Operation, object: ObjectId, count: u32 },
-    /// A real future was polled and is not done.
-    Suspended { task: TaskId },
     /// A question and its answer.
     Chose(Choice),
 }
@@ -206,12 +206,12 @@ impl What {
             | What::Cleanup { task, .. }
             | What::WaitReturned { task, .. }
             | What::UnhandledInShutdown { task, .. }
+            | What::Suspended { task }
             | What::Blocked { task, .. }
             | What::WaitingFor { task, .. }
             | What::TimeoutSet { task, .. }
             | What::LeavingGroup { task, .. }
             | What::Used { task, .. }
-            | What::Suspended { task }
             | What::Dropped { task } => Subject::Task(task),
             What::GatherCancelRequested { future, .. }
             | What::GatherCancelRefused { future, .. }
@@ -239,12 +239,12 @@ pub enum Wake {
     Timer,
     /// The future that it awaited is done.
     Future(FutureId),
+    /// A real future, or the task that it belongs to, was woken by another one that was polled.
+    Task(TaskId),
     /// The object that it waits for lets it look again.
     Object(ObjectId),
     /// What it waits for inside asyncio's library is there.
     Library,
-    /// A real future, or the task that it belongs to, was woken by another one that was polled.
-    Task(TaskId),
 }
 
 /// Who asks for a cancellation.
@@ -355,6 +355,7 @@ mod kind {
     pub const CHILDREN: u8 = 30;
     pub const TAKEN: u8 = 31;
     pub const CLEANUP: u8 = 32;
+    pub const SUSPENDED: u8 = 60;
     pub const BLOCKED: u8 = 40;
     pub const USED: u8 = 41;
     pub const WAITING_FOR: u8 = 42;
@@ -362,7 +363,6 @@ mod kind {
     pub const TIMEOUT_SET: u8 = 44;
     pub const LEAVING_GROUP: u8 = 45;
     pub const DECLARED: u8 = 46;
-    pub const SUSPENDED: u8 = 60;
 }
 
 /// A question and its answer in 32 bytes, and before which event it was put. Apart from the events, so that two runs in
@@ -557,9 +557,9 @@ impl Recorder {
                     Wake::Yield => (0, 0),
                     Wake::Timer => (1, 0),
                     Wake::Future(future) => (2, u64::from(future.0)),
+                    Wake::Task(task) => (9, u64::from(task.0)),
                     Wake::Object(object) => (3, u64::from(object.0)),
                     Wake::Library => (4, 0),
-                    Wake::Task(task) => (9, u64::from(task.0)),
                 };
                 Event::new(kind::RESUMED, tag, task.0, bits)
             }
@@ -614,6 +614,7 @@ impl Recorder {
                 Event::new(kind::UNHANDLED_IN_SHUTDOWN, 0, task.0, error_bits(error))
             }
             What::Dropped { task } => Event::new(kind::DROPPED, 0, task.0, 0),
+            What::Suspended { task } => Event::new(kind::SUSPENDED, 0, task.0, 0),
             What::WaitingFor { task, future, until } => {
                 // The small field has 24 bits.
                 Event::new(kind::WAITING_FOR, future.0.min(0xff_ffff), task.0, until.map_or(u64::MAX, |until| until.0))
@@ -630,7 +631,6 @@ impl Recorder {
             What::Used { task, operation, object, count } => {
                 Event::new(kind::USED, operation as u32, task.0, pair(object.0, count))
             }
-            What::Suspended { task } => Event::new(kind::SUSPENDED, 0, task.0, 0),
             What::Chose(choice) => return self.record_choice(choice),
         };
         self.events.push(event);
@@ -819,10 +819,10 @@ fn decode(event: Event) -> What {
             let by = match event.small() {
                 0 => Wake::Yield,
                 1 => Wake::Timer,
+                9 => Wake::Task(TaskId(event.low())),
                 2 => Wake::Future(FutureId(event.low())),
                 3 => Wake::Object(ObjectId(event.low())),
-                4 => Wake::Library,
-                _ => Wake::Task(TaskId(event.low())),
+                _ => Wake::Library,
             };
             What::Resumed { task, by }
         }
@@ -862,6 +862,7 @@ fn decode(event: Event) -> What {
         kind::SHUTDOWN_BEGAN => What::ShutdownBegan { left: event.subject() },
         kind::UNHANDLED_IN_SHUTDOWN => What::UnhandledInShutdown { task, error: error_from(event) },
         kind::DROPPED => What::Dropped { task },
+        kind::SUSPENDED => What::Suspended { task },
         kind::WAITING_FOR => {
             let until = (event.payload != u64::MAX).then_some(Time(event.payload));
             What::WaitingFor { task, future: FutureId(event.small()), until }
@@ -880,7 +881,6 @@ fn decode(event: Event) -> What {
             let operation = Operation::ALL[event.small() as usize];
             What::Used { task, operation, object: ObjectId(event.high()), count: event.low() }
         }
-        kind::SUSPENDED => What::Suspended { task },
         other => unreachable!("no event has kind {other}"),
     }
 }
@@ -933,6 +933,8 @@ mod tests {
             What::ShutdownBegan { left: 4 },
             What::UnhandledInShutdown { task, error },
             What::Dropped { task },
+            What::Suspended { task },
+            What::Resumed { task, by: Wake::Task(TaskId(1)) },
             What::Resumed { task, by: Wake::Object(ObjectId(2)) },
             What::Resumed { task, by: Wake::Library },
             What::WaitingFor { task, future, until: Some(Time(8)) },
@@ -946,8 +948,6 @@ mod tests {
             What::CancelRequested { task, by: Requester::Timeout, message: None },
             What::Blocked { task, operation: Operation::Join, object: ObjectId(1) },
             What::Used { task, operation: Operation::Acquire, object: ObjectId(1), count: 7 },
-            What::Suspended { task },
-            What::Resumed { task, by: Wake::Task(TaskId(1)) },
             What::Chose(Choice { bound: 10, answer: 9, chosen: Some(future), ..choice }),
             What::Chose(choice),
         ];

@@ -34,9 +34,11 @@ use std::panic::Location;
 use std::sync::Arc;
 
 pub use crate::executor::{Cut, Race, Settle, Sim};
-use crate::explore::{Plan, Sampler, explore};
-use crate::harness::{Told, tell};
+use crate::experiment::Experiment;
+use crate::explore::{Plan, Sampler};
+use crate::harness::Search;
 use crate::program::Limits;
+use crate::report;
 use experiment::Futures;
 
 /// Makes many runs of a test and fails if one of them does. The settings are those of [`Check::new`].
@@ -210,12 +212,10 @@ impl Check {
         F::Output: Ending,
     {
         let check = self.called_from(Location::caller());
-        let experiment = check.futures(test);
-        let plan = check.plan();
-        let explored = explore(&experiment, &plan, &mut |_| true);
-        let told = explored.failures.iter().map(|failure| (failure, tell(&experiment, failure)));
-        let failures = told.map(|(failure, told)| experiment.failed(&check, &told, failure.number + 1)).collect();
-        Found { runs: explored.runs, failures, covered: experiment.covered(explored) }
+        let mut search = Search::new(check.futures(test), None, &check.plan(), &mut |_| true);
+        let failures = search.told.iter().map(|told| search.experiment.failed(&check, told)).collect();
+        let covered = report::explored(&search.experiment.program(), &search.covered(None), false);
+        Found { runs: search.explored.runs, failures, covered }
     }
 
     /// The experiment.

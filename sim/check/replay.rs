@@ -59,7 +59,7 @@ impl Futures {
             covered.push_str(&format!("No place was found for: {}\n", what.join(", ")));
         }
         let told = replayed(self, &mut *run, &placed.log);
-        let failures: Vec<_> = told.iter().map(|told| self.failed(check, told, 1)).collect();
+        let failures: Vec<_> = told.iter().map(|told| self.failed(check, told)).collect();
         if failures.is_empty() {
             covered.push_str("The run of this token does not fail any more.\n");
         }

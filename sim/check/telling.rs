@@ -1,38 +1,29 @@
-//! What a check says of what it found: the story of each failure with the command that replays it, and what was covered.
+//! What a check says of what it found: the story of each failure with the command that replays it.
 //!
 //! Knows nothing of how runs are made, and makes no sentence about a run itself.
 
 use super::experiment::Futures;
-use super::{Check, Failed, Told};
+use super::{Check, Failed};
 use crate::choice::{Given, Token};
 use crate::experiment::Experiment;
-use crate::explore::Explored;
-use crate::harness;
+use crate::harness::Told;
 use crate::replay::deviations;
-use crate::report::{self, Story, Wrong};
+use crate::report;
 
 impl Futures {
     /// A failure, told.
-    pub(super) fn failed(&self, check: &Check, told: &Told, runs: u64) -> Failed {
-        let trace = self.recorded(&told.answers);
+    pub(super) fn failed(&self, check: &Check, told: &Told) -> Failed {
         let token = self.token(check, &told.answers).to_string();
         let command = format!("ATROPOS_REPLAY={token} cargo test {}", check.title());
         let program = self.program();
-        let identity = &told.identity;
-        let finding = told.verdict.findings.iter().find(|finding| finding.identity(&program) == *identity);
-        let story = Story {
-            program: &program,
-            trace: &trace,
-            passing: told.passing.as_ref(),
-            identity,
-            wrong: Wrong::Finding(finding.expect("a small run fails as the great one did")),
-            window: told.window,
-            runs: Some(runs),
-            is_sought: false,
-            shrunk: None,
-            command: &command,
-        };
-        Failed { what: identity.what, runs, token, story: report::failure(&story, false) }
+        let told = Told { trace: self.recorded(&told.answers), ..told.clone() };
+        let story = told.story(&program, false, &command);
+        Failed {
+            what: told.identity.what,
+            runs: told.found_in.unwrap_or(1),
+            token,
+            story: report::failure(&story, false),
+        }
     }
 
     /// What replays a run.
@@ -43,11 +34,5 @@ impl Futures {
             profile: None,
             deviations: deviations(&mut *self.begin(), &self.program(), &mut Given::new(answers)),
         }
-    }
-
-    /// What was covered.
-    pub(super) fn covered(&self, mut explored: Explored) -> String {
-        let covered = harness::covered(&mut explored);
-        report::explored(&self.program(), &covered, false)
     }
 }

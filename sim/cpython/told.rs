@@ -147,7 +147,7 @@ impl Teller<'_> {
                     Wake::Timer => "timer",
                     Wake::Future(_) => "future",
                     Wake::Object(_) | Wake::Library => "object",
-                    Wake::Task(_) => unreachable!("no future is real here"),
+                    Wake::Task(_) => unreachable!("Python has no real futures"),
                 };
                 (json!(task.0), "resumed", vec![json!(how)])
             }
@@ -164,9 +164,7 @@ impl Teller<'_> {
                 (nobody, "gather_cancel_refused", vec![json!(future.0), requester(by), json!(since)])
             }
             What::CancelDelivered { task, message: given } => (json!(task.0), "cancel_delivered", vec![message(given)]),
-            What::Cut { .. } | What::Suspended { .. } => {
-                unreachable!("nothing is injected here, and no future is real")
-            }
+            What::Cut { .. } => unreachable!("nothing is injected here"),
             What::Struck { task, instance, point } => {
                 let point = &self.program.body(instance).points[usize::from(point)];
                 (json!(task.0), "struck", vec![json!(point)])
@@ -201,6 +199,7 @@ impl Teller<'_> {
             What::Children { .. }
             | What::Taken { .. }
             | What::Declared { .. }
+            | What::Suspended { .. }
             | What::Cleanup { .. }
             | What::Chose(_) => return None,
         })

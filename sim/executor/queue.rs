@@ -40,6 +40,8 @@ enum Stage {
     Queued,
     Running,
     RunningAndWoken,
+    /// Its place may be another task's by now, and what wakes it is meant for nobody.
+    Gone,
 }
 
 /// Why a task is polled.
@@ -112,12 +114,14 @@ impl Queue {
         std::mem::take(&mut entry.woken)
     }
 
-    /// It was polled.
-    pub(super) fn end(&self, task: TaskId) {
+    /// It was polled, and may be gone by that.
+    pub(super) fn end(&self, task: TaskId, is_gone: bool) {
         let mut state = self.state();
         state.running = None;
         let entry = &mut state.tasks[task.index()];
-        if entry.state == Stage::RunningAndWoken {
+        if is_gone {
+            entry.state = Stage::Gone;
+        } else if entry.state == Stage::RunningAndWoken {
             entry.state = Stage::Queued;
             if task != TaskId::MAIN {
                 state.ready.push_back(task);
@@ -143,7 +147,7 @@ impl Queue {
                 entry.woken.is_aborted |= is_abort;
                 return;
             }
-            Stage::RunningAndWoken => return,
+            Stage::RunningAndWoken | Stage::Gone => return,
             Stage::Running => {
                 entry.state = Stage::RunningAndWoken;
                 entry.woken = Woken { by, is_aborted: false };

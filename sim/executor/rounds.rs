@@ -150,12 +150,13 @@ impl Rounds {
             shared.aborted(task, woken.by);
         }
         WOKEN_BY.set(woken.by);
+        let mut is_gone = true;
         if let Some((mut set, poke, aborts)) = shared.begin_poll(task) {
             shared.turn.set(Some(task));
             if let Some(poke) = poke {
                 poke.wake();
             }
-            let is_gone = Pin::new(&mut set).poll(&mut Context::from_waker(&aborts)).is_ready();
+            is_gone = Pin::new(&mut set).poll(&mut Context::from_waker(&aborts)).is_ready();
             shared.turn.set(None);
             if is_gone {
                 shared.is_gone(set);
@@ -163,7 +164,7 @@ impl Rounds {
                 shared.keep_set(task, set);
             }
         }
-        shared.queue.end(task);
+        shared.queue.end(task, is_gone);
     }
 
     /// Nobody is woken: sets a timer for what comes next if nobody ever is.

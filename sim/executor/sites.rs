@@ -64,7 +64,7 @@ pub(super) fn resolve(stacks: &[(TaskId, u32, Backtrace)]) -> Sites {
 /// What a printed stack says about the code between the task's gate and the future that keeps the waker, the outermost
 /// await first.
 fn chain(stack: &str) -> Vec<Frame> {
-    let mut frames: Vec<(String, Option<(String, u32, u32)>)> = Vec::new();
+    let mut frames: Vec<(String, Option<Location>)> = Vec::new();
     for line in stack.lines().map(str::trim) {
         if let Some(place) = line.strip_prefix("at ") {
             if let (Some((_, known @ None)), Some(found)) = (frames.last_mut(), place_of(place)) {
@@ -93,8 +93,11 @@ fn chain(stack: &str) -> Vec<Frame> {
     chain
 }
 
+/// A file, a line and a column.
+type Location = (String, u32, u32);
+
 /// `./src/upload.rs:57:20` in its parts.
-fn place_of(text: &str) -> Option<(String, u32, u32)> {
+fn place_of(text: &str) -> Option<Location> {
     let (rest, last) = text.rsplit_once(':')?;
     let last = last.parse().ok()?;
     match rest.rsplit_once(':').and_then(|(file, line)| Some((file, line.parse().ok()?))) {

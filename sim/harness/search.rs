@@ -211,13 +211,38 @@ impl<E: Experiment> Search<E> {
         let sought = self.must_find.clone().map(|what| Sought { what, found_in, is_whole: self.is_whole });
         let is_failure = |failure: &&Failure| !self.is_sought(&failure.identity);
         let failures = self.explored.failures.iter().filter(is_failure).count() as u64;
-        Covered { failures, sought, never_reached, runs_per_second, ..covered(&mut self.explored) }
+        let explored = &mut self.explored;
+        Covered {
+            runs: explored.runs,
+            failures,
+            sought,
+            unstable: explored.unstable.as_ref().map(|Unstable { number, first, again, .. }| Differing {
+                run: number + 1,
+                first: first.clone(),
+                again: again.clone(),
+            }),
+            failing: explored.failing,
+            distinct_orders: explored.orders.count(),
+            distinct_outcomes: explored.endings.len() as u64,
+            faults_tried: explored.faults.1,
+            faults_possible: explored.faults.0,
+            cuts_made: explored.cuts.values().sum(),
+            never_reached,
+            seeds: explored.seeds.clone(),
+            unfinished: explored.unfinished,
+            interrupted: explored.is_interrupted,
+            runs_per_second,
+        }
     }
 
     /// Where somebody might have been cut, and never was: before the first line, and waiting or woken at each wait.
     fn never_reached(&self) -> Vec<(InstanceId, u32, Phase)> {
         let program = self.experiment.program();
         let mut never = Vec::new();
+        if program.is_rust() {
+            // Where it could be cut is only seen where it is cut.
+            return never;
+        }
         for (at, body) in (0_u32..).zip(&program.bodies) {
             let mut ids = (0..).map(InstanceId).take(program.instances.len());
             let victim = ids.find(|&id| {
@@ -259,31 +284,6 @@ fn allow_cuts(program: &mut Program, cancels: Option<u32>) {
 pub fn replayed(experiment: &dyn Experiment, run: &mut dyn Run, log: &Log) -> Vec<Told> {
     let identities = run.verdict().identities(&experiment.program());
     identities.iter().map(|identity| as_it_is(experiment, log.clone(), identity)).collect()
-}
-
-/// What was covered, as far as it does not hang on the scenario.
-pub fn covered(explored: &mut Explored) -> Covered {
-    Covered {
-        runs: explored.runs,
-        failures: explored.failures.len() as u64,
-        sought: None,
-        unstable: explored.unstable.as_ref().map(|Unstable { number, first, again, .. }| Differing {
-            run: number + 1,
-            first: first.clone(),
-            again: again.clone(),
-        }),
-        failing: explored.failing,
-        distinct_orders: explored.orders.count(),
-        distinct_outcomes: explored.endings.len() as u64,
-        faults_tried: explored.faults.1,
-        faults_possible: explored.faults.0,
-        cuts_made: explored.cuts.values().sum(),
-        never_reached: Vec::new(),
-        seeds: explored.seeds.clone(),
-        unfinished: explored.unfinished,
-        interrupted: explored.is_interrupted,
-        runs_per_second: None,
-    }
 }
 
 /// Makes a failure small, and looks for what is near it and passes.

@@ -116,6 +116,7 @@ enum Event<'a> {
     ShutdownBegan { left: u32 },
     UnhandledInShutdown { error: Error<'a> },
     Dropped,
+    Suspended,
     Declared,
     Shielded { by: String, inner: Named },
     WaitingFor { on: Named, until_ns: Option<u64> },
@@ -123,7 +124,6 @@ enum Event<'a> {
     TimeoutSet { until_ns: Option<u64> },
     Blocked { object: String, operation: &'static str },
     Used { object: String, operation: &'static str, count: u32 },
-    Suspended,
     Chose { kind: &'static str, bound: u64, answer: u64, chosen: Option<String> },
 }
 
@@ -132,11 +132,11 @@ enum Event<'a> {
 enum After {
     Yield,
     Timer,
-    Object(String),
-    Library,
     Woken {
         by: String,
     },
+    Object(String),
+    Library,
     #[serde(untagged)]
     Future(Named),
 }
@@ -228,6 +228,7 @@ fn event<'a>(names: &Names<'a>, what: What) -> Event<'a> {
         What::ShutdownBegan { left } => Event::ShutdownBegan { left },
         What::UnhandledInShutdown { error, .. } => Event::UnhandledInShutdown { error: self::error(names, error) },
         What::Dropped { .. } => Event::Dropped,
+        What::Suspended { .. } => Event::Suspended,
         What::Declared { .. } => Event::Declared,
         What::Shielded { by, inner, .. } => Event::Shielded { by: names.maker(by), inner: names.future(inner) },
         What::WaitingFor { future, until, .. } => {
@@ -241,7 +242,6 @@ fn event<'a>(names: &Names<'a>, what: What) -> Event<'a> {
         What::Used { operation, object, count, .. } => {
             Event::Used { object: names.object(object), operation: operation.method(), count }
         }
-        What::Suspended { .. } => Event::Suspended,
         What::Chose(Choice { kind, bound, answer, chosen, .. }) => {
             let chosen = chosen.map(|future| names.future(future).to_string());
             Event::Chose { kind: kind.label(), bound, answer, chosen }
@@ -254,9 +254,9 @@ fn after(names: &Names<'_>, by: Wake) -> After {
         Wake::Yield => After::Yield,
         Wake::Timer => After::Timer,
         Wake::Future(future) => After::Future(names.future(future)),
+        Wake::Task(task) => After::Woken { by: names.task(task) },
         Wake::Library => After::Library,
         Wake::Object(object) => After::Object(names.object(object)),
-        Wake::Task(task) => After::Woken { by: names.task(task) },
     }
 }
 

@@ -33,10 +33,10 @@ pub(super) enum Doing {
     Awaiting(FutureId),
     /// Waits for some of this many futures.
     Waiting(u32),
-    /// Waits to use an object.
-    Blocked(Operation, ObjectId),
     /// It is a real future, and was polled so often without being done.
     Suspended(TaskId, u32),
+    /// Waits to use an object.
+    Blocked(Operation, ObjectId),
 }
 
 /// A task by its name, or a gather by its number.
@@ -82,10 +82,10 @@ impl<'a> Names<'a> {
             | What::CancelDelivered { task, .. } => self.set(task, Some(Doing::Running)),
             What::Awaited { task, future } => self.set(task, Some(Doing::Awaiting(future))),
             What::Waited { task, count, .. } => self.set(task, Some(Doing::Waiting(count))),
+            What::Suspended { task } => self.suspend(task),
             What::LeavingGroup { task, left } => self.set(task, Some(Doing::Waiting(left))),
             What::WaitingFor { task, future, .. } => self.set(task, Some(Doing::Awaiting(future))),
             What::Blocked { task, operation, object } => self.set(task, Some(Doing::Blocked(operation, object))),
-            What::Suspended { task } => self.suspend(task),
             What::Finished { task, .. }
             | What::Failed { task, .. }
             | What::Cancelled { task, .. }

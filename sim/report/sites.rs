@@ -70,8 +70,9 @@ impl<'a> Site<'a> {
     /// `sleep 1s`; nothing where nothing is awaited.
     fn what(self, program: &Program) -> Option<String> {
         if program.is_rust() {
-            let last = self.chain?.last().filter(|frame| !frame.is_own)?;
-            return Some(printable(&last.function));
+            let chain = self.chain?;
+            let own = chain.iter().rposition(|frame| frame.is_own)?;
+            return chain.get(own + 1).map(|frame| printable(frame.function.trim_end_matches("::poll")));
         }
         let op = program.body(self.instance).ops.get(self.op as usize)?;
         Some(match *op {
