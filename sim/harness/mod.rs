@@ -16,7 +16,7 @@ mod verify;
 pub use asyncio::Asyncio;
 pub use python::{Interpreter, Patience, Problem, Session, installed};
 pub use saved::Kept;
-pub use search::{Replayed, Search, Setting, Told, tell};
+pub use search::{Replayed, Search, Setting, Told, replayed, tell};
 #[cfg(feature = "shrink")]
 pub use small::{Effort, Small};
 pub use telling::Findings;
