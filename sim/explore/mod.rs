@@ -57,6 +57,12 @@ pub enum Sampler {
         /// How many orderings a bug needs.
         depth: u32,
     },
+    /// Each seed one way and then the other: either finds bugs that the other one does not. Only evenly, if the ordinary run
+    /// asks for no order.
+    All {
+        /// As above.
+        depth: u32,
+    },
 }
 
 /// How far an exploration has come.
@@ -81,8 +87,10 @@ pub struct Explored {
     pub planned: u64,
     /// How many single faults there are in the ordinary run, and how many of them were tried.
     pub faults: (u64, u64),
-    /// The seeds that were tried, if any.
+    /// The seeds that were tried evenly, if any.
     pub seeds: Option<Range<u64>>,
+    /// The seeds that were tried by priorities, if any.
+    pub pct_seeds: Option<Range<u64>>,
     /// In how many orders things happened.
     pub orders: Distinct,
     /// How runs ended, and how often; times left out.
@@ -136,7 +144,7 @@ impl Failure {
         let kinds = match self.case {
             Case::Ordinary => 0,
             Case::Fault(_) => self.kinds,
-            Case::Seed(_) => usize::MAX,
+            Case::Seed(_) | Case::PctSeed(_) => usize::MAX,
         };
         (kinds, self.number)
     }
@@ -258,10 +266,8 @@ impl Worker<'_> {
         match case {
             Case::Ordinary => {}
             Case::Fault(_) => found.faults.1 += 1,
-            Case::Seed(seed) => {
-                let seeds = found.seeds.get_or_insert(seed..seed);
-                *seeds = seeds.start.min(seed)..seeds.end.max(seed + 1);
-            }
+            Case::Seed(seed) => widen(&mut found.seeds, Some(seed..seed + 1)),
+            Case::PctSeed(seed) => widen(&mut found.pct_seeds, Some(seed..seed + 1)),
         }
         if self.shared.cases.has_cuts() {
             self.run.each(&mut |moment| {
@@ -327,10 +333,8 @@ impl Explored {
         for (cut, count) in other.cuts {
             *self.cuts.entry(cut).or_insert(0) += count;
         }
-        if let Some(seeds) = other.seeds {
-            let own = self.seeds.get_or_insert(seeds.clone());
-            *own = own.start.min(seeds.start)..own.end.max(seeds.end);
-        }
+        widen(&mut self.seeds, other.seeds);
+        widen(&mut self.pct_seeds, other.pct_seeds);
         for failure in other.failures {
             match self.failures.iter_mut().find(|own| own.identity == failure.identity) {
                 Some(own) => own.join(failure),
@@ -341,6 +345,13 @@ impl Explored {
             self.unstable = other.unstable;
         }
     }
+}
+
+/// Takes more seeds in.
+fn widen(seeds: &mut Option<Range<u64>>, more: Option<Range<u64>>) {
+    let Some(more) = more else { return };
+    let own = seeds.get_or_insert(more.clone());
+    *own = own.start.min(more.start)..own.end.max(more.end);
 }
 
 /// Whether the run with these answers shows a failure; its choices, if it does.
