@@ -4,22 +4,10 @@
 //! A bug stands in `NAME.toml`, and what puts it right in `NAME-fixed.toml`, or under another strategy of the same file.
 
 use std::collections::BTreeMap;
-use std::num::NonZero;
 use std::path::Path;
 
 use atropos::explore::{Plan, Sampler};
 use atropos::harness::{File, Setting, find};
-
-/// What `atropos explore` does if nobody says otherwise, but for the number of threads, which changes nothing.
-fn by_default() -> Plan {
-    Plan {
-        faults: 20_000,
-        seeds: 0..1000,
-        sampler: Sampler::All { depth: 3 },
-        shard: (0, NonZero::<u64>::MIN),
-        jobs: NonZero::<usize>::MIN,
-    }
-}
 
 /// A planted bug under one main, and what came of looking for it.
 struct Caught {
@@ -35,7 +23,7 @@ struct Caught {
 /// What comes of a file under a main: a bug that was caught, or how many clean runs.
 fn explore(file: &File, strategy: Option<&str>) -> Result<Caught, u64> {
     let setting = Setting { strategy: strategy.map(str::to_owned), ..Setting::default() };
-    let mut search = file.explore(&setting, &by_default(), &mut |_| true).unwrap();
+    let mut search = file.explore(&setting, &Plan::default(), &mut |_| true).unwrap();
     let name = format!("{} under {}", file.path.display(), strategy.unwrap_or("main"));
     assert!(search.explored.unstable.is_none(), "{name} is unstable");
     let Some(sought) = search.covered(None).sought else {
@@ -44,7 +32,7 @@ fn explore(file: &File, strategy: Option<&str>) -> Result<Caught, u64> {
     };
     let found_in = sought.found_in.unwrap_or_else(|| panic!("{name}: not found, but {:?}", search.explored.failures));
     assert!(search.is_good(), "{name}: found in {found_in}, and {:?}", search.explored.failures);
-    let random = Plan { sampler: Sampler::Random, ..by_default() };
+    let random = Plan { sampler: Sampler::Random, ..Plan::default() };
     let evenly = file.explore(&setting, &random, &mut |_| true).unwrap().covered(None).sought.unwrap().found_in;
     let task = sought.what.task.map(|task| format!(" of `{}`", task.text())).unwrap_or_default();
     Ok(Caught { what: format!("{}{task}", sought.what.what), within: sought.what.within, found_in, evenly })

@@ -47,6 +47,14 @@ pub struct Plan {
     pub jobs: NonZero<usize>,
 }
 
+/// What is made if nobody says otherwise: 20,000 faults and a thousand seeds, on one thread.
+impl Default for Plan {
+    fn default() -> Plan {
+        let shard = (0, NonZero::<u64>::MIN);
+        Plan { faults: 20_000, seeds: 0..1000, sampler: Sampler::All { depth: 3 }, shard, jobs: NonZero::<usize>::MIN }
+    }
+}
+
 /// How a seed becomes answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Sampler {
@@ -296,7 +304,7 @@ impl Worker<'_> {
 
     fn fail(&mut self, number: u64, case: Case) {
         self.found.failing += 1;
-        let identities = self.run.verdict().identities(self.shared.experiment.program());
+        let identities = self.run.verdict().identities(&self.shared.experiment.program());
         let kinds = identities.len();
         for identity in identities {
             let known = self.found.failures.iter_mut().find(|failure| failure.identity == identity);
@@ -357,7 +365,7 @@ fn widen(seeds: &mut Option<Range<u64>>, more: Option<Range<u64>>) {
 /// Whether the run with these answers shows a failure; its choices, if it does.
 pub fn shows(run: &mut dyn Run, experiment: &dyn Experiment, answers: &[u64], identity: &Identity) -> Option<Log> {
     let ran = run.run(&mut Given::new(answers));
-    let is_same = !ran.is_good && run.verdict().identities(experiment.program()).contains(identity);
+    let is_same = !ran.is_good && run.verdict().identities(&experiment.program()).contains(identity);
     is_same.then(|| run.trace().log())
 }
 

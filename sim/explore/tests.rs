@@ -2,6 +2,8 @@
 //!
 //! Knows nothing of any real machine.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::choice::{Choices, Cut, Kind, Options, Question};
 use crate::id::TaskId;
@@ -13,7 +15,7 @@ use crate::verdict::{Finding, Oracle, Verdict};
 /// A run asks for one cut of two victims before one of ten handles, and then for an order of four. It fails if the
 /// second victim is cut before handle 7, or if the last of the four comes first. Every `flaky`-th run strays.
 struct Toy {
-    program: Program,
+    program: Arc<Program>,
     flaky: Option<u32>,
 }
 
@@ -31,12 +33,12 @@ fn toy(flaky: Option<u32>) -> Toy {
     let mut program = sample::program(&["worker"]);
     let victims = vec![false, true];
     program.cuts.push(crate::program::Cuts { up_to: 1, victims, handles: HANDLES, tasks: VICTIMS });
-    Toy { program, flaky }
+    Toy { program: program.into(), flaky }
 }
 
 impl Experiment for Toy {
-    fn program(&self) -> &Program {
-        &self.program
+    fn program(&self) -> Arc<Program> {
+        self.program.clone()
     }
 
     fn begin(&self) -> Box<dyn Run + '_> {

@@ -126,8 +126,15 @@ impl File {
             scenario_hash: Token::hash(&self.text),
             strategy: setting.strategy.clone(),
             profile: setting.profile.map(|profile| profile.name.to_owned()),
-            deviations: replay::deviations(&mut *experiment.begin(), experiment.program(), &mut choices),
+            deviations: replay::deviations(&mut *experiment.begin(), &experiment.program(), &mut choices),
         }
+    }
+
+    fn known_profile(&self, name: &str) -> Result<Profile, Rejected> {
+        Profile::find(name).ok_or_else(|| {
+            let message = format!("there is no Python `{name}` here, which the token was made with");
+            Rejected::whole(&self.path, message, "a newer Atropos has it")
+        })
     }
 
     /// Makes the run of a token, as far as this file still asks what the token answers.
@@ -137,7 +144,7 @@ impl File {
     /// If the file does not fit the token's strategy.
     pub fn replay(&self, token: &Token) -> Result<Replayed, Rejected> {
         let cuts = token.deviations.iter().filter(|deviation| deviation.kind == Kind::Cut).count() as u32;
-        let profile = token.profile.as_deref().and_then(Profile::find);
+        let profile = token.profile.as_deref().map(|name| self.known_profile(name)).transpose()?;
         let mut setting = Setting { strategy: token.strategy.clone(), profile, cancels: None };
         let mut experiment = self.experiment(&setting)?;
         let allowed: u32 = experiment.program().cuts.iter().map(|cuts| cuts.up_to).sum();
@@ -147,16 +154,16 @@ impl File {
             experiment = self.experiment(&setting)?;
         }
         let mut run = experiment.begin();
-        let placed = replay::place(&mut *run, experiment.program(), &token.deviations);
+        let placed = replay::place(&mut *run, &experiment.program(), &token.deviations);
         run.run(&mut Given::new(&answers(&placed.log)));
-        let identities = run.verdict().identities(experiment.program());
+        let identities = run.verdict().identities(&experiment.program());
         let told = identities.iter().map(|identity| as_it_is(&experiment, placed.log.clone(), identity)).collect();
         Ok(Replayed {
             trace: run.trace(),
             told,
             unplaced: placed.unplaced,
             was_edited: Token::hash(&self.text) != token.scenario_hash,
-            program: experiment.shared_program(),
+            program: experiment.program(),
         })
     }
 }
@@ -181,7 +188,7 @@ impl<E: Experiment> Search<E> {
 
     /// Whether a kind of failure is what had to be found.
     pub fn is_sought(&self, identity: &Identity) -> bool {
-        self.must_find.as_ref().is_some_and(|must_find| must_find.is_found(self.experiment.program(), identity))
+        self.must_find.as_ref().is_some_and(|must_find| must_find.is_found(&self.experiment.program(), identity))
     }
 
     /// In how many runs it was found.
@@ -278,7 +285,7 @@ pub fn tell(experiment: &dyn Experiment, failure: &Failure) -> Told {
 
 /// The same for the choices of any run that fails like this.
 fn small(experiment: &dyn Experiment, log: Log, identity: &Identity) -> Told {
-    let program = experiment.program();
+    let program = &experiment.program();
     let mut run = experiment.begin();
     run.run(&mut Given::new(&answers(&log)));
     let known = run.verdict().identities(program);
@@ -293,7 +300,7 @@ fn small(experiment: &dyn Experiment, log: Log, identity: &Identity) -> Told {
 
 /// What is near a run that fails.
 fn as_it_is(experiment: &dyn Experiment, log: Log, identity: &Identity) -> Told {
-    let program = experiment.program();
+    let program = &experiment.program();
     let mut run = experiment.begin();
     let mut same = |answers: &[u64]| shows(&mut *run, experiment, answers, identity);
     let cut = only_cut(&log);

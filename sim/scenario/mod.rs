@@ -17,6 +17,7 @@ mod faults;
 mod file;
 mod flatten;
 mod inject;
+mod objects;
 mod python;
 mod reader;
 mod resolve;
@@ -32,7 +33,7 @@ use toml::de::DeTable;
 
 use crate::diagnostic::Diagnostic;
 use crate::experiment::Runtime;
-use crate::program::{ErrorTypes, Profile, Program, Schedule};
+use crate::program::{ErrorTypes, Object, Profile, Program, Schedule};
 use crate::verdict::Expectation;
 
 use constants::Constant;
@@ -88,6 +89,7 @@ pub struct Scenario {
     seeds: Vec<u64>,
     error_types: ErrorTypes,
     shared: Vec<(String, i64)>,
+    objects: Vec<Object>,
     schedule: Schedule,
     limits: Bounds,
     expectations: Expectations,
