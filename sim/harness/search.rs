@@ -229,6 +229,7 @@ impl<E: Experiment> Search<E> {
             cuts_made: explored.cuts.values().sum(),
             never_reached,
             seeds: explored.seeds.clone(),
+            pct_seeds: explored.pct_seeds.clone(),
             unfinished: explored.unfinished,
             interrupted: explored.is_interrupted,
             runs_per_second,
