@@ -21,7 +21,7 @@ use cpu_time::ProcessTime;
 
 const ROUNDS: usize = 15;
 
-/// The programs: a name that `tests/cpython/bench.py` knows, runs a round on CPython and here, the scenario, and the
+/// The programs: a name that `sim/cpython/bench.py` knows, runs a round on CPython and here, the scenario, and the
 /// strategy.
 fn programs() -> [(&'static str, u32, u32, String, Option<&'static str>); 3] {
     let chain = r#"
@@ -80,7 +80,7 @@ const WAYS: [Way; 5] = [
 ];
 
 fn main() {
-    let mut python = Python::start(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cpython/bench.py"));
+    let mut python = Python::start(concat!(env!("CARGO_MANIFEST_DIR"), "/sim/cpython/bench.py"));
     println!("{:<12} {:<22} {:>12} {:>18} {:>18}", "program", "way", "ns a run", "x fresh loop", "x reused loop");
     for (name, python_runs, runs, text, strategy) in programs() {
         let program = common::program(&text, strategy);

@@ -20,7 +20,7 @@
 //! - `program`: what runs: steps resolved into plain operations, and the interpreter that all machines share.
 //! - `body`: what runs when it is a root future instead.
 //! - `machine`: what search drives: step, and where it can, fork and key.
-//! - `trace`: what happened: events, questions, exactly one outcome; the tally and the fingerprint.
+//! - `trace`: what happened: events, questions, exactly one outcome; the tally, the fingerprint, and who waits for whom.
 //! - `verdict`, `experiment`: what was expected of a run and what it means; what a program can run on.
 //! - `diagnostic`: what is wrong with a file, and where.
 //!
@@ -31,7 +31,8 @@
 //! - `event_loop`: asyncio's loop, tasks, futures, gather, wait and the end of `run()`, as data, exact to the turn.
 //! - `tokio_program`: a program as real tokio tasks, and the strategies as a Rust programmer would write them.
 //! - `network`: a body as one host of a simulated network, on turmoil.
-//! - `judge`: expectations, as folds over events.
+//! - `cpython`: the scripts with which a real interpreter runs a program, and how its events are compared with ours.
+//! - `judge`: expectations, and oracles that nobody has to ask, as folds over events.
 //! - `explore`: which runs to make: the ordinary one, every single fault in it, seeds and their samplers.
 //! - `replay`: the choices of a run by name, and found again in another one, perhaps of an edited program.
 //! - `report`: every sentence, table and line of JSON.
@@ -68,6 +69,7 @@ pub mod body;
 pub mod choice;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod cpython;
 pub mod diagnostic;
 pub mod event_loop;
 pub mod experiment;

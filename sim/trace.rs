@@ -9,8 +9,8 @@ mod names;
 mod waits;
 
 use crate::choice::{Choice, Kind, Log};
-use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
-use crate::program::{Error, ErrorType, Program, Stage, Texts, Value};
+use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
+use crate::program::{Error, ErrorType, Operation, Program, Stage, Texts, Value};
 use crate::time::Time;
 
 pub use names::{Names, Whose};
@@ -112,8 +112,8 @@ pub enum What {
     Struck { task: TaskId, instance: InstanceId, point: u16 },
     /// A step raised.
     Raised { task: TaskId, error: Error },
-    /// An `except` caught it.
-    Caught { task: TaskId, error: Error },
+    /// An `except` of the class `clause` caught it.
+    Caught { task: TaskId, error: Error, clause: ErrorType },
     /// The task ended with a result.
     Finished { task: TaskId, value: Value },
     /// The task ended with an error.
@@ -141,6 +141,22 @@ pub enum What {
     UnhandledInShutdown { task: TaskId, error: Error },
     /// The loop was closed and the task never ended.
     Dropped { task: TaskId },
+    /// The task waits inside `wait_for`: until `until` at the latest, or until what it has cancelled is done.
+    WaitingFor { task: TaskId, future: FutureId, until: Option<Time> },
+    /// The task waits for the `left` tasks of the group that it leaves.
+    LeavingGroup { task: TaskId, left: u32 },
+    /// A future that the file declares is there, before anything runs.
+    Declared { future: FutureId, object: ObjectId },
+    /// A future was made that shields `inner`.
+    Shielded { future: FutureId, by: TaskId, inner: FutureId },
+    /// The task has entered a timeout, or set it anew; nothing is for ever.
+    TimeoutSet { task: TaskId, until: Option<Time> },
+    /// The task uses an object and has to wait, maybe once more.
+    Blocked { task: TaskId, operation: Operation, object: ObjectId },
+    /// The task has used an object. `count` is what it says then: of a lock and an event 1 if it is locked or set, of a
+    /// semaphore the permits that are left, of a queue the items in it, after `task_done` and `join` those not done,
+    /// after `notify` the waiters that sleep on.
+    Used { task: TaskId, operation: Operation, object: ObjectId, count: u32 },
     /// A question and its answer.
     Chose(Choice),
 }
@@ -184,10 +200,17 @@ impl What {
             | What::Cleanup { task, .. }
             | What::WaitReturned { task, .. }
             | What::UnhandledInShutdown { task, .. }
+            | What::Blocked { task, .. }
+            | What::WaitingFor { task, .. }
+            | What::TimeoutSet { task, .. }
+            | What::LeavingGroup { task, .. }
+            | What::Used { task, .. }
             | What::Dropped { task } => Subject::Task(task),
             What::GatherCancelRequested { future, .. }
             | What::GatherCancelRefused { future, .. }
             | What::Gathered { future, .. }
+            | What::Shielded { future, .. }
+            | What::Declared { future, .. }
             | What::Children { future, .. }
             | What::GatherFinished { future }
             | What::GatherFailed { future, .. } => Subject::Gather(future),
@@ -209,6 +232,10 @@ pub enum Wake {
     Timer,
     /// The future that it awaited is done.
     Future(FutureId),
+    /// The object that it waits for lets it look again.
+    Object(ObjectId),
+    /// What it waits for inside asyncio's library is there.
+    Library,
 }
 
 /// Who asks for a cancellation.
@@ -220,6 +247,10 @@ pub enum Requester {
     Outside,
     /// `run()`, after main has ended.
     Shutdown,
+    /// A timeout of the task itself.
+    Timeout,
+    /// A task group, of its parent and of its tasks.
+    TaskGroup,
     /// The harness, which cuts where it likes.
     Harness,
 }
@@ -301,6 +332,13 @@ mod kind {
     pub const CHILDREN: u8 = 30;
     pub const TAKEN: u8 = 31;
     pub const CLEANUP: u8 = 32;
+    pub const BLOCKED: u8 = 40;
+    pub const USED: u8 = 41;
+    pub const WAITING_FOR: u8 = 42;
+    pub const SHIELDED: u8 = 43;
+    pub const TIMEOUT_SET: u8 = 44;
+    pub const LEAVING_GROUP: u8 = 45;
+    pub const DECLARED: u8 = 46;
 }
 
 /// A question and its answer in 32 bytes, and before which event it was put. Apart from the events, so that two runs in
@@ -404,6 +442,8 @@ fn value_bits(value: Value) -> (u32, u64) {
         Value::Handle(future) => (5, u64::from(future.0)),
         Value::Coroutine(instance) => (6, u64::from(instance.0)),
         Value::Call(instance) => (7, u64::from(instance.0)),
+        Value::Timeout(timeout) => (10, u64::from(timeout)),
+        Value::TaskGroup(group) => (11, u64::from(group)),
         Value::List(list) => (8, u64::from(list.0)),
         Value::Error(error) => (9, error_bits(error)),
     }
@@ -421,6 +461,8 @@ fn value_from(event: Event) -> Value {
         7 => Value::Call(InstanceId(id)),
         8 => Value::List(ListId(id)),
         9 => Value::Error(error_from(event)),
+        10 => Value::Timeout(id),
+        11 => Value::TaskGroup(id),
         _ => Value::None,
     }
 }
@@ -432,6 +474,8 @@ fn requester_bits(by: Requester) -> (u32, u32) {
         Requester::Outside => (1, 0),
         Requester::Shutdown => (2, 0),
         Requester::Harness => (3, 0),
+        Requester::Timeout => (4, 0),
+        Requester::TaskGroup => (5, 0),
     }
 }
 
@@ -440,7 +484,9 @@ fn requester_from(event: Event) -> Requester {
         0 => Requester::Task(TaskId(event.high())),
         1 => Requester::Outside,
         2 => Requester::Shutdown,
-        _ => Requester::Harness,
+        3 => Requester::Harness,
+        4 => Requester::Timeout,
+        _ => Requester::TaskGroup,
     }
 }
 
@@ -487,6 +533,8 @@ impl Recorder {
                     Wake::Yield => (0, 0),
                     Wake::Timer => (1, 0),
                     Wake::Future(future) => (2, u64::from(future.0)),
+                    Wake::Object(object) => (3, u64::from(object.0)),
+                    Wake::Library => (4, 0),
                 };
                 Event::new(kind::RESUMED, tag, task.0, bits)
             }
@@ -516,7 +564,9 @@ impl Recorder {
                 Event::new(kind::STRUCK, 0, task.0, pair(instance.0, u32::from(point)))
             }
             What::Raised { task, error } => Event::new(kind::RAISED, 0, task.0, error_bits(error)),
-            What::Caught { task, error } => Event::new(kind::CAUGHT, 0, task.0, error_bits(error)),
+            What::Caught { task, error, clause } => {
+                Event::new(kind::CAUGHT, u32::from(clause.0), task.0, error_bits(error))
+            }
             What::Finished { task, value } => {
                 let (tag, bits) = value_bits(value);
                 Event::new(kind::FINISHED, tag, task.0, bits)
@@ -539,6 +589,22 @@ impl Recorder {
                 Event::new(kind::UNHANDLED_IN_SHUTDOWN, 0, task.0, error_bits(error))
             }
             What::Dropped { task } => Event::new(kind::DROPPED, 0, task.0, 0),
+            What::WaitingFor { task, future, until } => {
+                // The small field has 24 bits.
+                Event::new(kind::WAITING_FOR, future.0.min(0xff_ffff), task.0, until.map_or(u64::MAX, |until| until.0))
+            }
+            What::Declared { future, object } => Event::new(kind::DECLARED, 0, future.0, u64::from(object.0)),
+            What::LeavingGroup { task, left } => Event::new(kind::LEAVING_GROUP, 0, task.0, u64::from(left)),
+            What::Shielded { future, by, inner } => Event::new(kind::SHIELDED, 0, future.0, pair(by.0, inner.0)),
+            What::TimeoutSet { task, until } => {
+                Event::new(kind::TIMEOUT_SET, 0, task.0, until.map_or(u64::MAX, |until| until.0))
+            }
+            What::Blocked { task, operation, object } => {
+                Event::new(kind::BLOCKED, operation as u32, task.0, u64::from(object.0))
+            }
+            What::Used { task, operation, object, count } => {
+                Event::new(kind::USED, operation as u32, task.0, pair(object.0, count))
+            }
             What::Chose(choice) => return self.record_choice(choice),
         };
         self.events.push(event);
@@ -716,7 +782,9 @@ fn decode(event: Event) -> What {
             let by = match event.small() {
                 0 => Wake::Yield,
                 1 => Wake::Timer,
-                _ => Wake::Future(FutureId(event.low())),
+                2 => Wake::Future(FutureId(event.low())),
+                3 => Wake::Object(ObjectId(event.low())),
+                _ => Wake::Library,
             };
             What::Resumed { task, by }
         }
@@ -737,7 +805,7 @@ fn decode(event: Event) -> What {
         kind::CANCEL_DELIVERED => What::CancelDelivered { task, message: text_from(event.low()) },
         kind::STRUCK => What::Struck { task, instance: InstanceId(event.high()), point: event.low() as u16 },
         kind::RAISED => What::Raised { task, error: error_from(event) },
-        kind::CAUGHT => What::Caught { task, error: error_from(event) },
+        kind::CAUGHT => What::Caught { task, error: error_from(event), clause: ErrorType(event.small() as u16) },
         kind::FINISHED => What::Finished { task, value: value_from(event) },
         kind::FAILED => What::Failed { task, error: error_from(event) },
         kind::CANCELLED => What::Cancelled { task, message: text_from(event.low()) },
@@ -756,6 +824,24 @@ fn decode(event: Event) -> What {
         kind::SHUTDOWN_BEGAN => What::ShutdownBegan { left: event.subject() },
         kind::UNHANDLED_IN_SHUTDOWN => What::UnhandledInShutdown { task, error: error_from(event) },
         kind::DROPPED => What::Dropped { task },
+        kind::WAITING_FOR => {
+            let until = (event.payload != u64::MAX).then_some(Time(event.payload));
+            What::WaitingFor { task, future: FutureId(event.small()), until }
+        }
+        kind::DECLARED => What::Declared { future, object: ObjectId(event.low()) },
+        kind::LEAVING_GROUP => What::LeavingGroup { task, left: event.low() },
+        kind::SHIELDED => What::Shielded { future, by, inner: FutureId(event.low()) },
+        kind::TIMEOUT_SET => {
+            What::TimeoutSet { task, until: (event.payload != u64::MAX).then_some(Time(event.payload)) }
+        }
+        kind::BLOCKED => {
+            let operation = Operation::ALL[event.small() as usize];
+            What::Blocked { task, operation, object: ObjectId(event.low()) }
+        }
+        kind::USED => {
+            let operation = Operation::ALL[event.small() as usize];
+            What::Used { task, operation, object: ObjectId(event.high()), count: event.low() }
+        }
         other => unreachable!("no event has kind {other}"),
     }
 }
@@ -793,7 +879,7 @@ mod tests {
             What::CancelDelivered { task, message: Some(TextId(0)) },
             What::Struck { task, instance: InstanceId(4), point: 2 },
             What::Raised { task, error },
-            What::Caught { task, error: Error::cancelled(None) },
+            What::Caught { task, error: Error::cancelled(None), clause: ErrorType(u16::MAX) },
             What::Finished { task, value: Value::Error(error) },
             What::Finished { task, value: Value::Bool(true) },
             What::Failed { task, error },
@@ -808,6 +894,19 @@ mod tests {
             What::ShutdownBegan { left: 4 },
             What::UnhandledInShutdown { task, error },
             What::Dropped { task },
+            What::Resumed { task, by: Wake::Object(ObjectId(2)) },
+            What::Resumed { task, by: Wake::Library },
+            What::WaitingFor { task, future, until: Some(Time(8)) },
+            What::WaitingFor { task, future, until: None },
+            What::Shielded { future, by: TaskId(1), inner: FutureId(2) },
+            What::TimeoutSet { task, until: Some(Time(8)) },
+            What::TimeoutSet { task, until: None },
+            What::LeavingGroup { task, left: 3 },
+            What::Declared { future, object: ObjectId(1) },
+            What::CancelRequested { task, by: Requester::TaskGroup, message: None },
+            What::CancelRequested { task, by: Requester::Timeout, message: None },
+            What::Blocked { task, operation: Operation::Join, object: ObjectId(1) },
+            What::Used { task, operation: Operation::Acquire, object: ObjectId(1), count: 7 },
             What::Chose(Choice { bound: 10, answer: 9, chosen: Some(future), ..choice }),
             What::Chose(choice),
         ];

@@ -8,11 +8,13 @@ use atropos::choice::{Given, Replay, Seeded};
 use atropos::event_loop::EventLoop;
 use atropos::generate::{Sketch, answers, scenarios};
 use atropos::id::TaskId;
+use atropos::judge::Judge;
 use atropos::machine::Machine;
 use atropos::program::{ErrorType, Program};
 use atropos::report;
 use atropos::scenario::Scenario;
 use atropos::trace::{Moment, Outcome, Subject, Tally, Trace, What};
+use atropos::verdict::{Expectation, Oracle};
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
 use proptest::{prop_assert, prop_assert_eq};
@@ -169,6 +171,42 @@ fn acts(what: What) -> Option<TaskId> {
     }
 }
 
+/// What the oracles find is there when it is looked for in another way, and a judge that is used again finds the same.
+#[test]
+fn what_the_oracles_find_is_in_the_trace() {
+    let expectation = Expectation::default();
+    check(&(scenarios(), answers()), |(sketch, answers)| {
+        let program = program(&sketch)?;
+        let trace = run(&program, &answers);
+        let mut judge = Judge::with_oracles(&expectation, &program);
+        let mut findings = || {
+            judge.reset();
+            trace.iter().for_each(|moment| judge.see(moment, &trace.texts));
+            judge.end(trace.outcome).findings
+        };
+        let found = findings();
+        prop_assert_eq!(&found, &findings());
+        let whats = || trace.iter().map(|moment| moment.what);
+        let left: u32 = whats().map(|what| if let What::ShutdownBegan { left } = what { left } else { 0 }).sum();
+        let outlive = found.iter().filter(|finding| finding.oracle == Oracle::OutlivesMain).count();
+        prop_assert_eq!(outlive, left as usize);
+        for finding in &found {
+            let (task, _) = finding.task.expect("every oracle speaks of a task");
+            let asked = |what| matches!(what, What::CancelRequested { task: whom, .. } if whom == task);
+            let told = |what| matches!(what, What::CancelDelivered { task: whom, .. } if whom == task);
+            let cancelled = |what| matches!(what, What::Cancelled { task: whom, .. } if whom == task);
+            let is_there = match finding.oracle {
+                Oracle::LostCancel => whats().any(asked) && !whats().any(cancelled),
+                Oracle::LostResult => whats().any(told),
+                Oracle::MainFailed => matches!(trace.outcome, Outcome::Failed(_)),
+                _ => true,
+            };
+            prop_assert!(is_there, "{:?}", finding);
+        }
+        Ok(())
+    });
+}
+
 #[test]
 fn what_fails_shrinks_to_a_few_lines() {
     let nothing_is_cancelled = |sketch: Sketch| {
@@ -180,7 +218,7 @@ fn what_fails_shrinks_to_a_few_lines() {
         panic!("expected a scenario in which a task is cancelled")
     };
     let text = smallest.to_string();
-    assert!(text.lines().count() <= 13, "{text}");
+    assert!(text.lines().count() <= 14, "{text}");
 }
 
 /// Python's recursion limit ends it there; here it must not take the whole stack.

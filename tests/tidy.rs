@@ -16,6 +16,7 @@ const FLOORS: [&[&str]; 4] = [
         "judge",
         "report",
         "generate",
+        "cpython",
         "explore",
         "shrink",
         "replay",

@@ -117,7 +117,7 @@ impl EventLoop<'_> {
         let (instance, site) = self.memory.site(state.frame);
         let waits = match state.waits_for {
             WaitsFor::Nothing => false,
-            WaitsFor::Sleep | WaitsFor::Wait(_) => state.own == Own::Pending,
+            WaitsFor::Sleep | WaitsFor::Wait(_) | WaitsFor::Object(_) | WaitsFor::Library => state.own == Own::Pending,
             WaitsFor::Future(future) => !self.futures[future].is_done(),
         };
         let phase = if state.cancel_requested || state.must_cancel {

@@ -18,23 +18,38 @@
 //! Knows nothing of files, TOML, wall clocks, or of how a trace is told.
 
 mod cancel;
+mod condition;
 mod cut;
+mod event;
 mod future;
 mod gather;
+mod library;
+mod lock;
+mod object;
+mod queue;
 mod running;
+mod semaphore;
+mod shield;
 mod shutdown;
 mod task;
+mod task_group;
+mod timeout;
 mod timers;
 mod wait;
+mod wait_for;
 
 use std::hash::{Hash as _, Hasher};
 
 use cut::Cutting;
 use future::{Callback, Future, Futures, Owner};
 use gather::Gather;
+use object::{Object, Waiter};
 use running::Running;
+use shield::Shield;
 use shutdown::Phase;
 use task::Task;
+use task_group::Group;
+use timeout::Deadline;
 use timers::Timers;
 use wait::Wait;
 
@@ -84,6 +99,10 @@ pub struct EventLoop<'p> {
     futures: Futures,
     gathers: Vec<Gather>,
     waits: Vec<Wait>,
+    objects: Vec<Object>,
+    deadlines: Vec<Deadline>,
+    shields: Vec<Shield>,
+    groups: Vec<Group>,
     memory: Memory,
     phase: Phase,
     /// Whether the loop stops at the end of this turn.
@@ -105,6 +124,14 @@ enum Handle {
     GatherChild { gather: u32, child: FutureId },
     /// A `wait` counts one of its futures.
     WaitChild { wait: u32, child: FutureId },
+    /// A waiter inside asyncio's library is done, unless it is already.
+    Release(Waiter),
+    /// A task group notes that a task of its is done.
+    GroupTask { group: u32, child: FutureId },
+    /// What is shielded is done.
+    ShieldInner(u32),
+    /// A shield is done.
+    ShieldOuter(u32),
     /// `run_until_complete` is told that its future is done.
     Stop,
     /// The task that does nothing in one of `run()`'s last rounds.
@@ -116,14 +143,17 @@ enum Handle {
 enum Timer {
     /// The sleep, or the timeout of the wait, that a task began as its `serial`-th; older ones are cancelled.
     Own { task: TaskId, serial: u32 },
+    /// A deadline of the library's, unless it has been set anew since.
+    Deadline { deadline: u32, serial: u32 },
     /// A cancellation from outside: an index into the program's.
     OutsideCancel(u32),
 }
 
 impl Timer {
-    fn is_cancelled(self, tasks: &[Task]) -> bool {
+    fn is_cancelled(self, tasks: &[Task], deadlines: &[Deadline]) -> bool {
         match self {
             Timer::Own { task, serial } => tasks[task.index()].own_serial != serial,
+            Timer::Deadline { deadline, serial } => deadlines[deadline as usize].is_off(serial),
             Timer::OutsideCancel(_) => false,
         }
     }
@@ -157,6 +187,10 @@ impl<'p> EventLoop<'p> {
             futures: Futures::default(),
             gathers: Vec::new(),
             waits: Vec::new(),
+            objects: object::make_all(program),
+            deadlines: Vec::new(),
+            shields: Vec::new(),
+            groups: Vec::new(),
             memory: Memory::default(),
             phase: Phase::Main,
             stopping: false,
@@ -185,6 +219,10 @@ impl<'p> EventLoop<'p> {
         self.futures.clear();
         self.gathers.clear();
         self.waits.clear();
+        self.reset_objects();
+        self.deadlines.clear();
+        self.shields.clear();
+        self.groups.clear();
         self.memory.reset(self.program);
         self.phase = Phase::Main;
         self.stopping = false;
@@ -195,6 +233,10 @@ impl<'p> EventLoop<'p> {
         }
         let main = self.create_task(InstanceId::MAIN, TaskId::MAIN);
         self.futures.add_callback(main, Callback::Stop);
+        for object in self.program.bare_futures() {
+            let future = self.futures.add(Owner::Nobody);
+            self.recorder.record(What::Declared { future, object });
+        }
     }
 
     /// What happened so far, in order.
@@ -292,7 +334,7 @@ impl<'p> EventLoop<'p> {
     /// The first deadline, once the cancelled timers before it are dropped.
     #[inline(always)]
     fn first_due(&mut self) -> Option<Time> {
-        while self.timers.take_first_if(|_, timer| timer.is_cancelled(&self.tasks)).is_some() {}
+        while self.timers.take_first_if(|_, timer| timer.is_cancelled(&self.tasks, &self.deadlines)).is_some() {}
         self.timers.first()
     }
 
@@ -303,7 +345,7 @@ impl<'p> EventLoop<'p> {
         let mut options = std::mem::take(&mut self.scratch.options);
         options.clear();
         while let Some(timer) = self.timers.take_first_if(|due, _| due <= self.now) {
-            if !timer.is_cancelled(&self.tasks) {
+            if !timer.is_cancelled(&self.tasks, &self.deadlines) {
                 self.batch.push(Handle::Fire(timer));
                 options.push(self.whose(timer));
             }
@@ -320,6 +362,7 @@ impl<'p> EventLoop<'p> {
     fn whose(&self, timer: Timer) -> FutureId {
         let task = match timer {
             Timer::Own { task, .. } => task,
+            Timer::Deadline { deadline, .. } => self.whose_deadline(deadline),
             Timer::OutsideCancel(at) => {
                 let victim = self.program.outside_cancels[at as usize].victim;
                 return self.memory.newest(victim).unwrap_or(self.tasks[0].future);
@@ -372,6 +415,9 @@ impl<'p> EventLoop<'p> {
             Handle::Fire(timer) => self.whose(timer),
             Handle::GatherChild { gather, .. } => self.gathers[gather as usize].future,
             Handle::WaitChild { wait, .. } => self.tasks[self.waits[wait as usize].task.index()].future,
+            Handle::GroupTask { child, .. } => child,
+            Handle::Release(waiter) => self.tasks[waiter.task.index()].future,
+            Handle::ShieldInner(shield) | Handle::ShieldOuter(shield) => self.shields[shield as usize].outer,
             Handle::Stop | Handle::ShutdownRound => self.tasks[0].future,
         }
     }
@@ -388,7 +434,7 @@ impl<'p> EventLoop<'p> {
             Handle::Step(task) => (task, self.step_input(task)),
             Handle::Wakeup(task) => (task, self.wakeup_input(task)),
             other => {
-                self.run_callback(other);
+                self.run_callback(other, choices);
                 return Footprint { task: None };
             }
         };
@@ -398,11 +444,12 @@ impl<'p> EventLoop<'p> {
 
     /// Runs what is no task's.
     #[inline(always)]
-    fn run_callback(&mut self, handle: Handle) {
+    fn run_callback<C: Choices + ?Sized>(&mut self, handle: Handle, choices: &mut C) {
         match handle {
             Handle::Step(_) | Handle::Wakeup(_) => unreachable!("a task's own is run with the task"),
-            Handle::Fire(timer) if timer.is_cancelled(&self.tasks) => {}
+            Handle::Fire(timer) if timer.is_cancelled(&self.tasks, &self.deadlines) => {}
             Handle::Fire(Timer::Own { task, .. }) => self.own_timer_fired(task),
+            Handle::Fire(Timer::Deadline { deadline, .. }) => self.deadline_passed(deadline),
             Handle::Fire(Timer::OutsideCancel(at)) => {
                 let cancel = self.program.outside_cancels[at as usize];
                 if let Some(victim) = self.memory.newest(cancel.victim) {
@@ -414,6 +461,10 @@ impl<'p> EventLoop<'p> {
             }
             Handle::GatherChild { gather, child } => self.count_gather_child(gather, child),
             Handle::WaitChild { wait, child } => self.count_wait_child(wait, child),
+            Handle::Release(waiter) => _ = self.wake(waiter),
+            Handle::GroupTask { group, child } => self.group_task_done(group, child, choices),
+            Handle::ShieldInner(shield) => self.shield_inner_done(shield),
+            Handle::ShieldOuter(shield) => self.shield_outer_done(shield),
             Handle::Stop => self.stopping = true,
             Handle::ShutdownRound => self.ready.push(Handle::Stop),
         }
@@ -452,6 +503,10 @@ fn handle_for(callback: Callback, future: FutureId) -> Handle {
         Callback::Wake(task) => Handle::Wakeup(task),
         Callback::Gather(gather) => Handle::GatherChild { gather, child: future },
         Callback::Wait(wait) => Handle::WaitChild { wait, child: future },
+        Callback::Release(waiter) => Handle::Release(waiter),
+        Callback::Group(group) => Handle::GroupTask { group, child: future },
+        Callback::ShieldInner(shield) => Handle::ShieldInner(shield),
+        Callback::ShieldOuter(shield) => Handle::ShieldOuter(shield),
         Callback::Stop => Handle::Stop,
     }
 }
@@ -485,7 +540,8 @@ impl Machine for EventLoop<'_> {
     fn key(&self) -> Option<u128> {
         let mut hasher = KeyHasher(twox_hash::XxHash3_128::new());
         (self.outcome, self.now, &self.batch[self.batch_next..], &self.ready, self.stopping).hash(&mut hasher);
-        (self.timers.in_order(), &self.tasks, &self.gathers, &self.waits, self.phase).hash(&mut hasher);
+        (self.timers.in_order(), &self.tasks, &self.gathers, &self.waits, &self.objects, self.phase).hash(&mut hasher);
+        (&self.deadlines, &self.shields, &self.groups).hash(&mut hasher);
         self.cutting.hash_state(self.handles(), &mut hasher);
         self.futures.hash_state(&mut hasher);
         self.memory.hash(&mut hasher);

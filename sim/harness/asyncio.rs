@@ -25,11 +25,6 @@ impl Asyncio {
     pub fn new(program: Arc<Program>, expectation: Expectation) -> Asyncio {
         Asyncio { program, expectation }
     }
-
-    /// What runs.
-    pub fn shared_program(&self) -> Arc<Program> {
-        self.program.clone()
-    }
 }
 
 /// Writes into the program how many handles its ordinary run has, and how many victims, so that cuts can be drawn. Other
@@ -46,8 +41,8 @@ pub(super) fn measure(program: &mut Program) {
 }
 
 impl Experiment for Asyncio {
-    fn program(&self) -> &Program {
-        &self.program
+    fn program(&self) -> Arc<Program> {
+        self.program.clone()
     }
 
     fn begin(&self) -> Box<dyn Run + '_> {

@@ -210,7 +210,7 @@ impl Happens {
             What::Cancelled { task, .. } => (task, Happens::Cancelled),
             What::Dropped { task } => (task, Happens::Dropped),
             What::Raised { task, error } => (task, Happens::Raised(error)),
-            What::Caught { task, error } => (task, Happens::Caught(error)),
+            What::Caught { task, error, .. } => (task, Happens::Caught(error)),
             What::Printed { task, text } => (task, Happens::Prints(text)),
             _ => return None,
         })

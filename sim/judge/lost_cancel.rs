@@ -6,11 +6,13 @@
 //! - returned, or
 //! - failed after `CancelledError` had been raised in it,
 //!
-//! and no `except` took the error meanwhile: neither in the task nor in anybody to whom the request was passed on. A
-//! `finally` that returns does this, and a gather whose child fails in the instant of the request, if that error is
-//! caught. Each request counts: a second one has to be taken again.
+//! and no `except CancelledError` took the error meanwhile: neither in the task nor in anybody to whom the request was
+//! passed on. An `except BaseException` does this, which takes the cancellation along with all the rest and goes on; a
+//! `finally` that returns; and a gather whose child fails in the instant of the request, if that error is caught. Each
+//! request counts: a second one has to be taken again.
 //!
-//! Silent if a handler took the error, whatever the task did then; and if the task failed by an error that was there
+//! Silent if a handler that names the error took it, whatever the task did then; if one for everything took it and the
+//! task failed, which is then the handler's word; and if the task failed by an error that was there
 //! before the cancellation reached it (its own, in the step in which it was asked; or one that a child passes up): it has
 //! stopped, and whoever awaits it hears why. A task that was asked while it ran and passes the request on when it awaits
 //! has done its part: from then on the request is for whom it awaits.
@@ -19,6 +21,7 @@
 
 use super::oracles::Found;
 use crate::id::{FutureId, TaskId};
+use crate::program::ErrorType;
 use crate::trace::{Requester, Waits, What};
 use crate::verdict::Oracle;
 
@@ -39,7 +42,7 @@ pub(super) struct LostCancel {
 struct Task {
     /// The requests that have reached it and that it has not answered: a node.
     open: Option<u32>,
-    /// Whether `CancelledError` has been raised in it, and no handler has taken it.
+    /// Whether `CancelledError` has been raised in it, and no handler at all has taken it.
     delivered: bool,
 }
 
@@ -77,7 +80,7 @@ impl LostCancel {
             What::CancelRequested { task, by, .. } => {
                 self.hand_over(just_awaits, by);
                 let request = self.passing.reach(waits.future_of(task), by);
-                self.ask(task, request, waits);
+                self.ask(task, request, by, waits);
             }
             What::GatherCancelRequested { future, by, .. } => {
                 self.hand_over(just_awaits, by);
@@ -101,8 +104,11 @@ impl LostCancel {
                     state.delivered = true;
                 }
             }
-            What::Caught { task, error } if error.is_cancelled() => {
-                self.settle(task);
+            What::Caught { task, clause: ErrorType::CANCELLED_ERROR, .. } => self.settle(task),
+            What::Caught { task, error, .. } if error.is_cancelled() => {
+                if let Some(state) = self.tasks.get_mut(task.index()) {
+                    state.delivered = false;
+                }
             }
             What::Cancelled { task, .. } => {
                 self.answer(task);
@@ -133,9 +139,11 @@ impl LostCancel {
     }
 
     /// A task is asked, for a request that has come to it or for a new one.
-    fn ask(&mut self, task: TaskId, request: Option<u32>, waits: &Waits) {
+    fn ask(&mut self, task: TaskId, request: Option<u32>, by: Requester, waits: &Waits) {
         let request = request.unwrap_or_else(|| {
-            self.requests.push(Request { asked: task, is_settled: false });
+            // What a timeout or a task group asks for it takes back itself.
+            let is_settled = matches!(by, Requester::Timeout | Requester::TaskGroup);
+            self.requests.push(Request { asked: task, is_settled });
             self.requests.len() as u32 - 1
         });
         if self.tasks.len() <= task.index() {
@@ -210,6 +218,9 @@ mod tests {
         check(&[&[asked(A), told(A), cancelled(A)]], &[]);
         check(&[&[asked(A), told(A), caught(A), returned(A)]], &[]);
         check(&[&[asked(A), told(A), caught(A), failed(A)]], &[]);
+        check(&[&[asked(A), told(A), caught_by_all(A), returned(A)]], &["lost-cancel a"]);
+        check(&[&[asked(A), told(A), caught_by_all(A), failed(A)]], &[]);
+        check(&[&[asked(A), told(A), caught_by_all(A), cancelled(A)]], &[]);
     }
 
     #[test]

@@ -123,7 +123,11 @@ pub(super) mod tests {
     }
 
     pub(in crate::judge) fn caught(task: TaskId) -> What {
-        What::Caught { task, error: CANCELLED }
+        What::Caught { task, error: CANCELLED, clause: ErrorType::CANCELLED_ERROR }
+    }
+
+    pub(in crate::judge) fn caught_by_all(task: TaskId) -> What {
+        What::Caught { task, error: CANCELLED, clause: ErrorType::BASE_EXCEPTION }
     }
 
     pub(in crate::judge) fn returned(task: TaskId) -> What {

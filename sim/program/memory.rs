@@ -6,6 +6,7 @@
 
 use crate::id::{FutureId, InstanceId, ListId};
 
+use super::groups::Group;
 use super::{Instance, Program, Texts, Value};
 
 /// A coroutine that is being run.
@@ -41,6 +42,8 @@ pub struct Memory {
     pub(super) started: Vec<bool>,
     /// The newest task of each instance.
     pub(super) newest: Vec<Option<FutureId>>,
+    /// The exception groups, in the order of their texts.
+    pub(super) error_groups: Vec<Group>,
     /// Texts that are not the program's.
     pub(super) texts: Texts,
     pub(super) scratch: Scratch,
@@ -114,6 +117,7 @@ impl Memory {
         self.locals.clear();
         self.lists.used = 0;
         self.lists.free.clear();
+        self.error_groups.clear();
         self.shared.clear();
         self.shared.extend(program.shared.iter().map(|&(_, initial)| Value::Int(initial)));
         self.started.clear();

@@ -13,7 +13,7 @@ use crate::trace::{Moment, Phase, Requester, Trace, Wake, What};
 use super::names::{Names, clipped, counted, listed, ordinal, quoted};
 use super::parting::is_counted;
 use super::sites::Site;
-use super::trace::requester;
+use super::trace::{is_untold, requester, sentence};
 
 /// A row: what happens at one moment, in the lanes of whoever has a part in it.
 #[derive(Clone, Debug)]
@@ -135,7 +135,9 @@ impl<'a> Fold<'a> {
             self.tell(moment, Act { text, ..act }, apart);
         }
         self.events += usize::from(is_counted(moment.what));
-        self.last = Some(moment.what);
+        if !is_untold(moment.what) {
+            self.last = Some(moment.what);
+        }
     }
 
     fn lane(&self, task: TaskId) -> Option<usize> {
@@ -285,6 +287,17 @@ impl Fold<'_> {
             What::Resumed { task, by: Wake::Future(future) } => {
                 act(task, Tone::Plain, format!("resumed: {} is done", names.future(future)))
             }
+            What::Resumed { task, by: Wake::Object(object) } => {
+                act(task, Tone::Plain, format!("resumed: {} wakes it", names.object(object)))
+            }
+            What::Resumed { task, by: Wake::Library } => plain(task, "resumed"),
+            What::Blocked { task, .. } | What::WaitingFor { task, .. } | What::LeavingGroup { task, .. } => {
+                act(task, Tone::Plain, sentence(names, what))
+            }
+            What::Used { task, .. } | What::TimeoutSet { task, .. } => act(task, Tone::Plain, sentence(names, what)),
+            What::Shielded { future, by, inner } => {
+                act(by, Tone::Plain, format!("makes {} of {}", names.future(future), names.future(inner)))
+            }
             What::WaitReturned { task, timed_out: true, pending, .. } => {
                 act(task, Tone::Plain, format!("resumed: timeout, {pending} pending"))
             }
@@ -292,7 +305,7 @@ impl Fold<'_> {
                 act(task, Tone::Plain, format!("resumed: {done} done, {pending} pending"))
             }
             What::Raised { task, error } => act(task, Tone::Trouble, format!("raises {}", names.error(error))),
-            What::Caught { task, error } => act(task, Tone::Trouble, format!("catches {}", names.error(error))),
+            What::Caught { task, error, .. } => act(task, Tone::Trouble, format!("catches {}", names.error(error))),
             What::Finished { task, value } => act(task, Tone::Apart, format!("returns {}", names.value(value))),
             What::Failed { task, error } => act(task, Tone::Trouble, format!("fails: {}", names.error(error))),
             What::Cancelled { task, .. } => {
@@ -372,6 +385,8 @@ impl Fold<'_> {
             }
             Requester::Outside => (format!("cancelled by the scenario{message}"), None),
             Requester::Shutdown => ("cancelled by run()".to_owned(), None),
+            Requester::Timeout => ("cancelled by its timeout".to_owned(), None),
+            Requester::TaskGroup => ("cancelled by the task group".to_owned(), None),
             // The cut itself says so.
             Requester::Harness if matches!(self.last, Some(What::Cut { task: cut, .. }) if cut == task) => return None,
             Requester::Harness => {

@@ -102,7 +102,7 @@ enum Event<'a> {
     Struck { instance: String, point: &'a str },
     Cut { phase: &'static str, instance: String, site: u32 },
     Raised { error: Error<'a> },
-    Caught { error: Error<'a> },
+    Caught { error: Error<'a>, clause: &'a str },
     Finished { value: String },
     Failed { error: Error<'a> },
     Cancelled { message: Option<&'a str> },
@@ -116,6 +116,13 @@ enum Event<'a> {
     ShutdownBegan { left: u32 },
     UnhandledInShutdown { error: Error<'a> },
     Dropped,
+    Declared,
+    Shielded { by: String, inner: Named },
+    WaitingFor { on: Named, until_ns: Option<u64> },
+    LeavingGroup { left: u32 },
+    TimeoutSet { until_ns: Option<u64> },
+    Blocked { object: String, operation: &'static str },
+    Used { object: String, operation: &'static str, count: u32 },
     Chose { kind: &'static str, bound: u64, answer: u64, chosen: Option<String> },
 }
 
@@ -124,6 +131,8 @@ enum Event<'a> {
 enum After {
     Yield,
     Timer,
+    Object(String),
+    Library,
     #[serde(untagged)]
     Future(Named),
 }
@@ -134,6 +143,9 @@ enum By {
     Task(String),
     Outside,
     Shutdown,
+    Timeout,
+    #[serde(rename = "task-group")]
+    TaskGroup,
     Harness,
 }
 
@@ -191,7 +203,9 @@ fn event<'a>(names: &Names<'a>, what: What) -> Event<'a> {
             Event::Struck { instance: names.instance(instance), point: names.point(instance, point) }
         }
         What::Raised { error, .. } => Event::Raised { error: self::error(names, error) },
-        What::Caught { error, .. } => Event::Caught { error: self::error(names, error) },
+        What::Caught { error, clause, .. } => {
+            Event::Caught { error: self::error(names, error), clause: names.class(clause) }
+        }
         What::Finished { value, .. } => Event::Finished { value: names.value(value) },
         What::Failed { error, .. } => Event::Failed { error: self::error(names, error) },
         What::Cancelled { message, .. } => Event::Cancelled { message: text(message) },
@@ -210,6 +224,19 @@ fn event<'a>(names: &Names<'a>, what: What) -> Event<'a> {
         What::ShutdownBegan { left } => Event::ShutdownBegan { left },
         What::UnhandledInShutdown { error, .. } => Event::UnhandledInShutdown { error: self::error(names, error) },
         What::Dropped { .. } => Event::Dropped,
+        What::Declared { .. } => Event::Declared,
+        What::Shielded { by, inner, .. } => Event::Shielded { by: names.maker(by), inner: names.future(inner) },
+        What::WaitingFor { future, until, .. } => {
+            Event::WaitingFor { on: names.future(future), until_ns: until.map(|until| until.0) }
+        }
+        What::LeavingGroup { left, .. } => Event::LeavingGroup { left },
+        What::TimeoutSet { until, .. } => Event::TimeoutSet { until_ns: until.map(|until| until.0) },
+        What::Blocked { operation, object, .. } => {
+            Event::Blocked { object: names.object(object), operation: operation.method() }
+        }
+        What::Used { operation, object, count, .. } => {
+            Event::Used { object: names.object(object), operation: operation.method(), count }
+        }
         What::Chose(Choice { kind, bound, answer, chosen, .. }) => {
             let chosen = chosen.map(|future| names.future(future).to_string());
             Event::Chose { kind: kind.label(), bound, answer, chosen }
@@ -222,6 +249,8 @@ fn after(names: &Names<'_>, by: Wake) -> After {
         Wake::Yield => After::Yield,
         Wake::Timer => After::Timer,
         Wake::Future(future) => After::Future(names.future(future)),
+        Wake::Library => After::Library,
+        Wake::Object(object) => After::Object(names.object(object)),
     }
 }
 
@@ -230,12 +259,14 @@ fn requester(names: &Names<'_>, by: Requester) -> By {
         Requester::Task(task) => By::Task(names.task(task)),
         Requester::Outside => By::Outside,
         Requester::Shutdown => By::Shutdown,
+        Requester::Timeout => By::Timeout,
+        Requester::TaskGroup => By::TaskGroup,
         Requester::Harness => By::Harness,
     }
 }
 
 fn error<'a>(names: &Names<'a>, error: program::Error) -> Error<'a> {
-    Error { class: names.class(error), message: error.message.map(|message| names.text(message)) }
+    Error { class: names.class(error.ty), message: error.message.map(|message| names.text(message)) }
 }
 
 fn end<'a>(names: &Names<'a>, trace: &Trace, counting: &Counting) -> End<'a> {

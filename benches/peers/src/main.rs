@@ -102,7 +102,7 @@ const HERE: [Way; 2] = [
 ];
 
 fn main() {
-    let mut python = Python::start(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cpython/bench.py"));
+    let mut python = Python::start(concat!(env!("CARGO_MANIFEST_DIR"), "/../../sim/cpython/bench.py"));
     let program = common::program(&gather(10), Some("cancel-each-task"));
     let ways: Vec<Way> = PEERS.into_iter().chain(HERE).collect();
     let mut samples = vec![Vec::new(); ways.len()];
