@@ -8,6 +8,7 @@
 //! - [`explored`]: what exploring covered;
 //! - [`comparison`] and [`compared`]: what came of comparing runs with real interpreters;
 //! - [`table`]: strategies side by side;
+//! - [`profiles`]: the versions of Python, and in what they differ;
 //! - [`verdict`]: which expectations were not met, and what to do next;
 //! - [`diagnostics`]: what is wrong with a file.
 //!
@@ -29,6 +30,7 @@ mod names;
 mod paint;
 mod parting;
 mod points;
+mod profiles;
 mod sentence;
 mod sites;
 mod table;
@@ -43,6 +45,7 @@ pub use failure::{Story, Wrong, brief, failure, json_failure};
 pub use json::{Origin, json};
 pub use lanes::{Focus, lanes};
 pub use parting::{Parting, Told, mismatch, parting};
+pub use profiles::profiles;
 pub use table::{Row, markdown, table};
 pub use trace::trace;
 pub use transcript::transcript;
