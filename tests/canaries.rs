@@ -1,17 +1,15 @@
 //! Planted bugs: `explore`, by its default settings, finds each that says `must_find`, within as many runs as it says;
 //! every other file under `scenarios/canary/` stays clean.
 
-use std::num::NonZero;
 use std::path::Path;
 
-use atropos::explore::{Plan, Sampler};
+use atropos::explore::Plan;
 use atropos::harness::{File, Setting, find};
 
 #[test]
 fn canaries_are_caught_and_their_twins_are_clean() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/canary");
-    let (one, jobs) = (NonZero::<u64>::MIN, NonZero::<usize>::MIN);
-    let plan = Plan { faults: 20_000, seeds: 0..1000, sampler: Sampler::Random, shard: (0, one), jobs };
+    let plan = Plan::default();
     let (mut caught, mut clean) = (0, 0);
     for path in find(&[folder]).unwrap() {
         let file = File::load(&path).unwrap();

@@ -37,6 +37,8 @@ const INJECT: &str = "[[inject]]\ncancel = \"worker *\"\n";
 /// A folder with one scenario in it, `it.toml`.
 fn folder(name: &str, text: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("explore").join(name);
+    // What an earlier run has saved there would be run first.
+    _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("it.toml"), text).unwrap();
     folder

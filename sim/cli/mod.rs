@@ -371,7 +371,7 @@ fn runtime_name(runtime: Runtime, profile: Profile) -> String {
 
 /// The command that shows a run.
 fn command(file: &File, run: &Run) -> String {
-    let mut command = format!("atropos run {}", pasted(&file.path.display().to_string()));
+    let mut command = format!("atropos run {}", report::pasted(&file.path.display().to_string()));
     if let Some(strategy) = &run.strategy {
         command.push_str(&format!(" --strategy {strategy}"));
     }
@@ -385,13 +385,6 @@ fn command(file: &File, run: &Run) -> String {
         command.push_str(&format!(" --seed {seed}"));
     }
     command
-}
-
-/// A word as a shell wants it.
-fn pasted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
-    let quoted = || format!("'{}'", word.replace('\'', r"'\''"));
-    if word.chars().all(is_plain) { word.to_owned() } else { quoted() }
 }
 
 fn list_strategies(out: &mut impl Write) -> io::Result<()> {

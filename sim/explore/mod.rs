@@ -47,6 +47,14 @@ pub struct Plan {
     pub jobs: NonZero<usize>,
 }
 
+/// What is made if nobody says otherwise: 20,000 faults and a thousand seeds, on one thread.
+impl Default for Plan {
+    fn default() -> Plan {
+        let shard = (0, NonZero::<u64>::MIN);
+        Plan { faults: 20_000, seeds: 0..1000, sampler: Sampler::Random, shard, jobs: NonZero::<usize>::MIN }
+    }
+}
+
 /// How a seed becomes answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Sampler {

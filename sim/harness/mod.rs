@@ -6,11 +6,17 @@
 
 mod asyncio;
 mod python;
+mod saved;
 mod search;
+mod telling;
 mod verify;
 
 pub use asyncio::Asyncio;
+pub use python::{Interpreter, Patience, Problem, Session, installed};
+pub use saved::Kept;
 pub use search::{Replayed, Search, Setting, Told, tell};
+pub use telling::Findings;
+pub use verify::{Compared, Verified, Verifier};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,8 +33,7 @@ use crate::trace::Trace;
 use crate::verdict::{Expectation, Verdict};
 use crate::{report, strategy, tokio_program};
 
-pub use python::{Interpreter, Patience, Problem, Session, installed};
-pub use verify::{Compared, Verified, Verifier};
+use saved::keeps_failures;
 
 /// A scenario file that is valid.
 #[derive(Clone, Debug)]
@@ -90,6 +95,10 @@ impl File {
     ///
     /// If it cannot be read or is no valid scenario.
     pub fn load(path: &Path) -> Result<File, Rejected> {
+        if keeps_failures(path) {
+            let message = "expected a scenario file, but found one of saved failures";
+            return Err(Rejected::whole(path, message, "give the scenario that it stands beside"));
+        }
         let rejected = |text: String, diagnostics| Rejected { path: path.to_owned(), text, diagnostics };
         let bytes = std::fs::read(path).map_err(|error| {
             let message = format!("expected a scenario file, but it cannot be read: {error}");
@@ -208,7 +217,7 @@ fn on_turmoil(_: Arc<Program>, _: Box<dyn Choices>) -> Result<Trace, Refused> {
 }
 
 /// The scenario files that `paths` name: files as they are, folders searched for `*.toml`, in the order of their
-/// names.
+/// names; what is saved beside scenarios is left out.
 ///
 /// # Errors
 ///
@@ -236,7 +245,8 @@ fn search(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), String> {
     let mut entries: Vec<PathBuf> = entries.map_err(unreadable)?.into_iter().map(|entry| entry.path()).collect();
     entries.sort();
     for entry in entries {
-        if entry.is_dir() || entry.extension().is_some_and(|extension| extension == "toml") {
+        let is_scenario = entry.extension().is_some_and(|extension| extension == "toml") && !keeps_failures(&entry);
+        if entry.is_dir() || is_scenario {
             search(&entry, found)?;
         }
     }

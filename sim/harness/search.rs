@@ -130,6 +130,13 @@ impl File {
         }
     }
 
+    fn known_profile(&self, name: &str) -> Result<Profile, Rejected> {
+        Profile::find(name).ok_or_else(|| {
+            let message = format!("there is no Python `{name}` here, which the token was made with");
+            Rejected::whole(&self.path, message, "a newer Atropos has it")
+        })
+    }
+
     /// Makes the run of a token, as far as this file still asks what the token answers.
     ///
     /// # Errors
@@ -137,7 +144,7 @@ impl File {
     /// If the file does not fit the token's strategy.
     pub fn replay(&self, token: &Token) -> Result<Replayed, Rejected> {
         let cuts = token.deviations.iter().filter(|deviation| deviation.kind == Kind::Cut).count() as u32;
-        let profile = token.profile.as_deref().and_then(Profile::find);
+        let profile = token.profile.as_deref().map(|name| self.known_profile(name)).transpose()?;
         let mut setting = Setting { strategy: token.strategy.clone(), profile, cancels: None };
         let mut experiment = self.experiment(&setting)?;
         let allowed: u32 = experiment.program().cuts.iter().map(|cuts| cuts.up_to).sum();

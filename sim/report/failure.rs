@@ -93,6 +93,11 @@ pub fn brief(story: &Story<'_>, color: bool) -> String {
     out
 }
 
+/// The story of a failure in two lines, to be kept: what went wrong, and what it takes.
+pub fn in_short(story: &Story<'_>) -> String {
+    story.in_two_lines().map(|line| line + "\n").concat()
+}
+
 /// A line of JSON about a failure: `failure` in `json.md`.
 pub fn json_failure(story: &Story<'_>) -> String {
     let Identity { what, subject, error } = story.identity;
@@ -136,10 +141,17 @@ struct Line<'a> {
 
 impl Story<'_> {
     /// What went wrong, and what it takes.
-    fn tell_head(&self, paint: Paint, out: &mut String) {
+    fn in_two_lines(&self) -> [String; 2] {
         let sentence = format!("{}: {}", self.identity.what, clipped(&self.sentence(), LONGEST_SENTENCE));
-        let found = self.runs.map(|runs| format!(" Found in {}.", counted(runs, "run", "runs")));
-        let takes = format!("It takes: {}.{}", told(&self.points()), found.unwrap_or_default());
+        [sentence, format!("It takes: {}.", told(&self.points()))]
+    }
+
+    /// The same, and in how many runs it was found.
+    fn tell_head(&self, paint: Paint, out: &mut String) {
+        let [sentence, mut takes] = self.in_two_lines();
+        if let Some(runs) = self.runs {
+            takes.push_str(&format!(" Found in {}.", counted(runs, "run", "runs")));
+        }
         let style = if self.is_sought { Style::Good } else { Style::Bad };
         for (text, style) in [(sentence, style), (takes, Style::Plain)] {
             for line in wrap(&text, WIDEST) {

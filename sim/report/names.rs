@@ -239,6 +239,13 @@ pub(super) fn printable(text: &str) -> String {
     out
 }
 
+/// A word as a shell wants it.
+pub fn pasted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
+    let quoted = || format!("'{}'", word.replace('\'', r"'\''"));
+    if word.chars().all(is_plain) { word.to_owned() } else { quoted() }
+}
+
 /// `1 task`, `2 tasks`.
 pub(super) fn counted(count: impl Into<u64>, noun: &str, plural: &str) -> String {
     let count = count.into();
