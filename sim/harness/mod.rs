@@ -14,7 +14,7 @@ mod verify;
 pub use asyncio::Asyncio;
 pub use python::{Interpreter, Patience, Problem, Session, installed};
 pub use saved::Kept;
-pub use search::{Replayed, Search, Setting, Told, tell};
+pub use search::{Replayed, Search, Setting, Told, replayed, tell};
 pub use telling::Findings;
 pub use verify::{Compared, Verified, Verifier};
 

@@ -156,8 +156,7 @@ impl File {
         let mut run = experiment.begin();
         let placed = replay::place(&mut *run, &experiment.program(), &token.deviations);
         run.run(&mut Given::new(&answers(&placed.log)));
-        let identities = run.verdict().identities(&experiment.program());
-        let told = identities.iter().map(|identity| as_it_is(&experiment, placed.log.clone(), identity)).collect();
+        let told = replayed(&experiment, &mut *run, &placed.log);
         Ok(Replayed {
             trace: run.trace(),
             told,
@@ -240,6 +239,10 @@ impl<E: Experiment> Search<E> {
     fn never_reached(&self) -> Vec<(InstanceId, u32, Phase)> {
         let program = self.experiment.program();
         let mut never = Vec::new();
+        if program.is_rust() {
+            // Where it could be cut is only seen where it is cut.
+            return never;
+        }
         for (at, body) in (0_u32..).zip(&program.bodies) {
             let mut ids = (0..).map(InstanceId).take(program.instances.len());
             let victim = ids.find(|&id| {
@@ -275,6 +278,12 @@ fn allow_cuts(program: &mut Program, cancels: Option<u32>) {
     for cuts in &mut program.cuts {
         cuts.up_to = up_to;
     }
+}
+
+/// What is wrong with the last run, which had these choices, each kind of failure by itself.
+pub fn replayed(experiment: &dyn Experiment, run: &mut dyn Run, log: &Log) -> Vec<Told> {
+    let identities = run.verdict().identities(&experiment.program());
+    identities.iter().map(|identity| as_it_is(experiment, log.clone(), identity)).collect()
 }
 
 /// Makes a failure small, and looks for what is near it and passes.

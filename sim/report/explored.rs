@@ -217,6 +217,7 @@ impl Covered {
         let mut kinds = Vec::new();
         if self.faults_possible > 0 {
             let (one, more) = match (program.cuts.is_empty(), program.failures.is_empty()) {
+                _ if program.is_rust() => ("single cut or change of order", "single cuts and changes of order"),
                 (false, true) => ("single cancellation", "single cancellations"),
                 (true, false) => ("single failure", "single failures"),
                 _ => ("single fault", "single faults"),
