@@ -7,6 +7,7 @@
 mod explore;
 mod progress;
 mod replay;
+mod shrink;
 mod verify;
 
 use std::ffi::OsString;
@@ -48,6 +49,8 @@ enum Command {
     Explore(explore::Arguments),
     /// Make the run that a token names once more, and tell its story.
     Replay(replay::Arguments),
+    /// Make a scenario smaller that fails, as long as the failure stays the same.
+    Shrink(shrink::Arguments),
     /// Check that scenario files are valid, without running them.
     Check {
         /// Scenario files, and folders of them.
@@ -204,6 +207,7 @@ fn execute(command: Command, out: &mut impl Write) -> Result<ExitCode, Refused> 
         Command::Run(arguments) => return run(&arguments, out),
         Command::Explore(arguments) => return explore::explore(&arguments, out),
         Command::Replay(arguments) => return replay::replay(&arguments, out),
+        Command::Shrink(arguments) => return shrink::shrink(&arguments, out),
         Command::Check { paths } => {
             let files = load(&paths)?;
             writeln!(

@@ -48,7 +48,7 @@ pub use lanes::{Focus, lanes};
 pub use names::pasted;
 pub use parting::{Parting, Told, mismatch, parting};
 pub use profiles::profiles;
-pub use saved::{Rerun, Strayed, json_rerun, json_saved, rerun, reruns, saved, strayed};
+pub use saved::{Rerun, Strayed, json_rerun, json_saved, rerun, reruns, saved, shrunk, strayed};
 pub use table::{Row, markdown, table};
 pub use trace::trace;
 pub use transcript::transcript;
