@@ -46,7 +46,7 @@ pub use failure::{Story, Wrong, brief, failure, in_short, json_failure};
 pub use json::{Origin, json};
 pub use lanes::{Focus, lanes};
 pub use names::pasted;
-pub use parting::{Parting, Told, mismatch, parting};
+pub use parting::{Parting, Told, agreement, mismatch, parting};
 pub use profiles::profiles;
 pub use saved::{Rerun, Strayed, json_rerun, json_saved, rerun, reruns, saved, shrunk, strayed};
 pub use table::{Row, markdown, table};
