@@ -6,6 +6,7 @@
 //! Knows nothing of how any of it is drawn, or of which machine ran.
 
 mod names;
+mod sites;
 mod waits;
 
 use crate::choice::{Choice, Kind, Log};
@@ -14,6 +15,7 @@ use crate::program::{Error, ErrorType, Operation, Program, Stage, Texts, Value};
 use crate::time::Time;
 
 pub use names::{Names, Whose};
+pub use sites::{Frame, Sites};
 pub use waits::{Owner, Waits};
 
 /// A recorded run. It ends in its outcome, which cannot be missing.
@@ -27,6 +29,8 @@ pub struct Trace {
     pub outcome: Outcome,
     /// The texts that were put together on the way; the others are the program's.
     pub texts: Texts,
+    /// Where real futures were suspended, if that was recorded; no part of the fingerprint.
+    pub sites: Sites,
 }
 
 /// How a run ended.
@@ -141,6 +145,8 @@ pub enum What {
     UnhandledInShutdown { task: TaskId, error: Error },
     /// The loop was closed and the task never ended.
     Dropped { task: TaskId },
+    /// A real future was polled and is not done.
+    Suspended { task: TaskId },
     /// The task waits inside `wait_for`: until `until` at the latest, or until what it has cancelled is done.
     WaitingFor { task: TaskId, future: FutureId, until: Option<Time> },
     /// The task waits for the `left` tasks of the group that it leaves.
@@ -200,6 +206,7 @@ impl What {
             | What::Cleanup { task, .. }
             | What::WaitReturned { task, .. }
             | What::UnhandledInShutdown { task, .. }
+            | What::Suspended { task }
             | What::Blocked { task, .. }
             | What::WaitingFor { task, .. }
             | What::TimeoutSet { task, .. }
@@ -216,8 +223,8 @@ impl What {
             | What::GatherFailed { future, .. } => Subject::Gather(future),
             What::ShutdownBegan { .. } => Subject::EventLoop,
             What::Chose(choice) => match choice.kind {
-                Kind::TimerOrder | Kind::ReadyOrder | Kind::Cut => Subject::EventLoop,
-                Kind::TaskSetOrder | Kind::SleepLength | Kind::Failure => Subject::Task(choice.subject),
+                Kind::TimerOrder | Kind::ReadyOrder | Kind::PollOrder | Kind::Cut => Subject::EventLoop,
+                Kind::TaskSetOrder | Kind::SleepLength | Kind::Failure | Kind::Chosen => Subject::Task(choice.subject),
             },
         }
     }
@@ -232,6 +239,8 @@ pub enum Wake {
     Timer,
     /// The future that it awaited is done.
     Future(FutureId),
+    /// A real future, or the task that it belongs to, was woken by another one that was polled.
+    Task(TaskId),
     /// The object that it waits for lets it look again.
     Object(ObjectId),
     /// What it waits for inside asyncio's library is there.
@@ -269,11 +278,23 @@ pub enum Phase {
     Cleanup = 3,
     /// A cancellation is on its way to it already.
     Again = 4,
+    /// A real future is cut within its own poll: it returns that it is not done, and is dropped before anything else runs.
+    OwnPoll = 5,
+    /// A real future is done, and its result is dropped before anybody has taken it.
+    ResultNotTaken = 6,
 }
 
 impl Phase {
     /// Every phase.
-    pub const ALL: [Phase; 5] = [Phase::NotStarted, Phase::Waiting, Phase::Woken, Phase::Cleanup, Phase::Again];
+    pub const ALL: [Phase; 7] = [
+        Phase::NotStarted,
+        Phase::Waiting,
+        Phase::Woken,
+        Phase::Cleanup,
+        Phase::Again,
+        Phase::OwnPoll,
+        Phase::ResultNotTaken,
+    ];
 
     /// Its name in reports and tokens.
     pub fn name(self) -> &'static str {
@@ -283,6 +304,8 @@ impl Phase {
             Phase::Woken => "woken",
             Phase::Cleanup => "cleanup",
             Phase::Again => "again",
+            Phase::OwnPoll => "own-poll",
+            Phase::ResultNotTaken => "result-not-taken",
         }
     }
 }
@@ -332,6 +355,7 @@ mod kind {
     pub const CHILDREN: u8 = 30;
     pub const TAKEN: u8 = 31;
     pub const CLEANUP: u8 = 32;
+    pub const SUSPENDED: u8 = 60;
     pub const BLOCKED: u8 = 40;
     pub const USED: u8 = 41;
     pub const WAITING_FOR: u8 = 42;
@@ -533,6 +557,7 @@ impl Recorder {
                     Wake::Yield => (0, 0),
                     Wake::Timer => (1, 0),
                     Wake::Future(future) => (2, u64::from(future.0)),
+                    Wake::Task(task) => (9, u64::from(task.0)),
                     Wake::Object(object) => (3, u64::from(object.0)),
                     Wake::Library => (4, 0),
                 };
@@ -589,6 +614,7 @@ impl Recorder {
                 Event::new(kind::UNHANDLED_IN_SHUTDOWN, 0, task.0, error_bits(error))
             }
             What::Dropped { task } => Event::new(kind::DROPPED, 0, task.0, 0),
+            What::Suspended { task } => Event::new(kind::SUSPENDED, 0, task.0, 0),
             What::WaitingFor { task, future, until } => {
                 // The small field has 24 bits.
                 Event::new(kind::WAITING_FOR, future.0.min(0xff_ffff), task.0, until.map_or(u64::MAX, |until| until.0))
@@ -617,7 +643,13 @@ impl Recorder {
 
     /// The trace of a run that ended like this.
     pub fn trace(&self, outcome: Outcome, texts: &Texts) -> Trace {
-        Trace { events: self.events.clone(), choices: self.choices.clone(), outcome, texts: texts.clone() }
+        Trace {
+            events: self.events.clone(),
+            choices: self.choices.clone(),
+            outcome,
+            texts: texts.clone(),
+            sites: Sites::default(),
+        }
     }
 
     /// What [`Trace::fingerprint`] would say, without making a trace.
@@ -682,6 +714,11 @@ impl Trace {
     /// The events in order, each with its turn and time.
     pub fn iter(&self) -> impl Iterator<Item = Moment> {
         moments(&self.events, &self.choices)
+    }
+
+    /// The error that it ended with, if it did.
+    pub fn error(&self) -> Option<Error> {
+        if let Outcome::Failed(error) = self.outcome { Some(error) } else { None }
     }
 
     /// The choices of the run, which [`Replay`](crate::choice::Replay) repeats.
@@ -819,6 +856,7 @@ fn decode(event: Event) -> What {
             let by = match event.small() {
                 0 => Wake::Yield,
                 1 => Wake::Timer,
+                9 => Wake::Task(TaskId(event.low())),
                 2 => Wake::Future(FutureId(event.low())),
                 3 => Wake::Object(ObjectId(event.low())),
                 _ => Wake::Library,
@@ -861,6 +899,7 @@ fn decode(event: Event) -> What {
         kind::SHUTDOWN_BEGAN => What::ShutdownBegan { left: event.subject() },
         kind::UNHANDLED_IN_SHUTDOWN => What::UnhandledInShutdown { task, error: error_from(event) },
         kind::DROPPED => What::Dropped { task },
+        kind::SUSPENDED => What::Suspended { task },
         kind::WAITING_FOR => {
             let until = (event.payload != u64::MAX).then_some(Time(event.payload));
             What::WaitingFor { task, future: FutureId(event.small()), until }
@@ -931,6 +970,8 @@ mod tests {
             What::ShutdownBegan { left: 4 },
             What::UnhandledInShutdown { task, error },
             What::Dropped { task },
+            What::Suspended { task },
+            What::Resumed { task, by: Wake::Task(TaskId(1)) },
             What::Resumed { task, by: Wake::Object(ObjectId(2)) },
             What::Resumed { task, by: Wake::Library },
             What::WaitingFor { task, future, until: Some(Time(8)) },

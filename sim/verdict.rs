@@ -247,6 +247,8 @@ pub enum Oracle {
     MainFailed,
     /// An `assert` failed in a task.
     AssertionFailed,
+    /// Rust code panicked, or the test returned an error.
+    Panicked,
 }
 
 /// What makes two failures the same: never the text of a message, nor the number of a task among its like.
@@ -272,7 +274,8 @@ impl Identity {
 
 impl Oracle {
     /// Every oracle, the most telling first.
-    pub const ALL: [Oracle; 9] = [
+    pub const ALL: [Oracle; 10] = [
+        Oracle::Panicked,
         Oracle::AssertionFailed,
         Oracle::MainFailed,
         Oracle::Deadlock,
@@ -296,6 +299,7 @@ impl Oracle {
             Oracle::Unsettled => "unsettled",
             Oracle::MainFailed => "main-failed",
             Oracle::AssertionFailed => "assertion-failed",
+            Oracle::Panicked => "panicked",
         }
     }
 

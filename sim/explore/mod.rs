@@ -51,7 +51,7 @@ pub struct Plan {
 impl Default for Plan {
     fn default() -> Plan {
         let shard = (0, NonZero::<u64>::MIN);
-        Plan { faults: 20_000, seeds: 0..1000, sampler: Sampler::Random, shard, jobs: NonZero::<usize>::MIN }
+        Plan { faults: 20_000, seeds: 0..1000, sampler: Sampler::All { depth: 3 }, shard, jobs: NonZero::<usize>::MIN }
     }
 }
 
@@ -63,6 +63,12 @@ pub enum Sampler {
     /// Probabilistic concurrency testing, [`Pct`], for bugs of this depth.
     Pct {
         /// How many orderings a bug needs.
+        depth: u32,
+    },
+    /// Each seed one way and then the other: either finds bugs that the other one does not. Only evenly, if the ordinary run
+    /// asks for no order.
+    All {
+        /// As above.
         depth: u32,
     },
 }
@@ -89,8 +95,10 @@ pub struct Explored {
     pub planned: u64,
     /// How many single faults there are in the ordinary run, and how many of them were tried.
     pub faults: (u64, u64),
-    /// The seeds that were tried, if any.
+    /// The seeds that were tried evenly, if any.
     pub seeds: Option<Range<u64>>,
+    /// The seeds that were tried by priorities, if any.
+    pub pct_seeds: Option<Range<u64>>,
     /// In how many orders things happened.
     pub orders: Distinct,
     /// How runs ended, and how often; times left out.
@@ -144,7 +152,7 @@ impl Failure {
         let kinds = match self.case {
             Case::Ordinary => 0,
             Case::Fault(_) => self.kinds,
-            Case::Seed(_) => usize::MAX,
+            Case::Seed(_) | Case::PctSeed(_) => usize::MAX,
         };
         (kinds, self.number)
     }
@@ -291,10 +299,8 @@ impl Worker<'_> {
         match case {
             Case::Ordinary => {}
             Case::Fault(_) => found.faults.1 += 1,
-            Case::Seed(seed) => {
-                let seeds = found.seeds.get_or_insert(seed..seed);
-                *seeds = seeds.start.min(seed)..seeds.end.max(seed + 1);
-            }
+            Case::Seed(seed) => widen(&mut found.seeds, Some(seed..seed + 1)),
+            Case::PctSeed(seed) => widen(&mut found.pct_seeds, Some(seed..seed + 1)),
         }
         if self.shared.cases.has_cuts() {
             self.run.each(&mut |moment| {
@@ -360,10 +366,8 @@ impl Explored {
         for (cut, count) in other.cuts {
             *self.cuts.entry(cut).or_insert(0) += count;
         }
-        if let Some(seeds) = other.seeds {
-            let own = self.seeds.get_or_insert(seeds.clone());
-            *own = own.start.min(seeds.start)..own.end.max(seeds.end);
-        }
+        widen(&mut self.seeds, other.seeds);
+        widen(&mut self.pct_seeds, other.pct_seeds);
         for failure in other.failures {
             match self.failures.iter_mut().find(|own| own.identity == failure.identity) {
                 Some(own) => own.join(failure),
@@ -374,6 +378,13 @@ impl Explored {
             self.unstable = other.unstable;
         }
     }
+}
+
+/// Takes more seeds in.
+fn widen(seeds: &mut Option<Range<u64>>, more: Option<Range<u64>>) {
+    let Some(more) = more else { return };
+    let own = seeds.get_or_insert(more.clone());
+    *own = own.start.min(more.start)..own.end.max(more.end);
 }
 
 /// Whether the run with these answers shows a failure; its choices, if it does.

@@ -78,8 +78,14 @@ impl File {
     ///
     /// If the file does not fit the strategy.
     pub fn experiment(&self, setting: &Setting) -> Result<Asyncio, Rejected> {
+        self.experiment_within(u64::MAX, setting)
+    }
+
+    /// The same with runs that are given up after so many steps, if not earlier.
+    pub(super) fn experiment_within(&self, steps: u64, setting: &Setting) -> Result<Asyncio, Rejected> {
         let strategy = setting.strategy.as_deref();
         let mut program = self.scenario.program(strategy, setting.profile).map_err(|errors| self.rejected(errors))?;
+        program.limits.steps = program.limits.steps.min(steps);
         allow_cuts(&mut program, setting.cancels);
         measure(&mut program);
         Ok(Asyncio::new(program.into(), self.expectation(strategy, false)))
@@ -106,6 +112,8 @@ impl File {
 /// The run of a token.
 #[derive(Debug)]
 pub struct Replayed {
+    /// Which experiment the run belongs to.
+    pub setting: Setting,
     /// What ran.
     pub program: Arc<Program>,
     /// What happened.
@@ -116,6 +124,14 @@ pub struct Replayed {
     pub unplaced: Vec<Deviation>,
     /// Whether the file's text is another one than when the token was made.
     pub was_edited: bool,
+}
+
+impl Replayed {
+    /// What is told of all that is wrong with it: what this oracle or expectation says, or else the first.
+    pub fn failure(&self, what: Option<&str>) -> Option<&Told> {
+        let wanted = what.and_then(|what| self.told.iter().find(|told| told.identity.what == what));
+        wanted.or_else(|| self.told.first())
+    }
 }
 
 impl File {
@@ -156,14 +172,14 @@ impl File {
         let mut run = experiment.begin();
         let placed = replay::place(&mut *run, &experiment.program(), &token.deviations);
         run.run(&mut Given::new(&answers(&placed.log)));
-        let identities = run.verdict().identities(&experiment.program());
-        let told = identities.iter().map(|identity| as_it_is(&experiment, placed.log.clone(), identity)).collect();
+        let told = replayed(&experiment, &mut *run, &placed.log);
         Ok(Replayed {
             trace: run.trace(),
             told,
             unplaced: placed.unplaced,
             was_edited: Token::hash(&self.text) != token.scenario_hash,
             program: experiment.program(),
+            setting,
         })
     }
 }
@@ -230,6 +246,7 @@ impl<E: Experiment> Search<E> {
             cuts_made: explored.cuts.values().sum(),
             never_reached,
             seeds: explored.seeds.clone(),
+            pct_seeds: explored.pct_seeds.clone(),
             unfinished: explored.unfinished,
             interrupted: explored.is_interrupted,
             runs_per_second,
@@ -240,6 +257,10 @@ impl<E: Experiment> Search<E> {
     fn never_reached(&self) -> Vec<(InstanceId, u32, Phase)> {
         let program = self.experiment.program();
         let mut never = Vec::new();
+        if program.is_rust() {
+            // Where it could be cut is only seen where it is cut.
+            return never;
+        }
         for (at, body) in (0_u32..).zip(&program.bodies) {
             let mut ids = (0..).map(InstanceId).take(program.instances.len());
             let victim = ids.find(|&id| {
@@ -277,13 +298,19 @@ fn allow_cuts(program: &mut Program, cancels: Option<u32>) {
     }
 }
 
+/// What is wrong with the last run, which had these choices, each kind of failure by itself.
+pub fn replayed(experiment: &dyn Experiment, run: &mut dyn Run, log: &Log) -> Vec<Told> {
+    let identities = run.verdict().identities(&experiment.program());
+    identities.iter().map(|identity| as_it_is(experiment, log.clone(), identity)).collect()
+}
+
 /// Makes a failure small, and looks for what is near it and passes.
 pub fn tell(experiment: &dyn Experiment, failure: &Failure) -> Told {
     Told { found_in: Some(failure.first + 1), ..small(experiment, failure.log.clone(), &failure.identity) }
 }
 
 /// The same for the choices of any run that fails like this.
-fn small(experiment: &dyn Experiment, log: Log, identity: &Identity) -> Told {
+pub(super) fn small(experiment: &dyn Experiment, log: Log, identity: &Identity) -> Told {
     let program = &experiment.program();
     let mut run = experiment.begin();
     run.run(&mut Given::new(&answers(&log)));
@@ -317,7 +344,7 @@ fn as_it_is(experiment: &dyn Experiment, log: Log, identity: &Identity) -> Told 
 const OPENINGS_MAX: usize = 1_000_000;
 
 /// The answers of a log.
-fn answers(log: &[Choice]) -> Vec<u64> {
+pub(super) fn answers(log: &[Choice]) -> Vec<u64> {
     log.iter().map(|choice| choice.answer).collect()
 }
 

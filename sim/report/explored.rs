@@ -39,8 +39,10 @@ pub struct Covered {
     pub cuts_made: u64,
     /// Where nobody was ever cancelled: at which operation of whose code, in which phase.
     pub never_reached: Vec<(InstanceId, u32, Phase)>,
-    /// The seeds that were run.
+    /// The seeds that were run with each question answered evenly.
     pub seeds: Option<Range<u64>>,
+    /// The seeds that were run with orders by priorities.
+    pub pct_seeds: Option<Range<u64>>,
     /// How many runs reached the limit of steps and were given up.
     pub unfinished: u64,
     /// Whether it was stopped before it was done.
@@ -147,6 +149,7 @@ pub fn json_explored(program: &Program, covered: &Covered) -> String {
         cuts_made: covered.cuts_made,
         never_reached: covered.never(program),
         seeds: covered.seeds.as_ref().map(|seeds| [seeds.start, seeds.end]),
+        pct_seeds: covered.pct_seeds.as_ref().map(|seeds| [seeds.start, seeds.end]),
         unfinished: covered.unfinished,
         interrupted: covered.interrupted,
         runs_per_second: covered.runs_per_second,
@@ -171,6 +174,7 @@ struct Line<'a> {
     cuts_made: u64,
     never_reached: Vec<String>,
     seeds: Option<[u64; 2]>,
+    pct_seeds: Option<[u64; 2]>,
     unfinished: u64,
     interrupted: bool,
     runs_per_second: Option<f64>,
@@ -217,6 +221,7 @@ impl Covered {
         let mut kinds = Vec::new();
         if self.faults_possible > 0 {
             let (one, more) = match (program.cuts.is_empty(), program.failures.is_empty()) {
+                _ if program.is_rust() => ("single cut or change of order", "single cuts and changes of order"),
                 (false, true) => ("single cancellation", "single cancellations"),
                 (true, false) => ("single failure", "single failures"),
                 _ => ("single fault", "single faults"),
@@ -229,8 +234,13 @@ impl Covered {
             };
             kinds.push(format!("{which} of {all} in plain order"));
         }
-        if let Some(Range { start, end }) = self.seeds {
-            kinds.push(format!("seeds {start}..{end}"));
+        let told = |seeds: &Range<u64>| format!("seeds {}..{}", seeds.start, seeds.end);
+        match (&self.seeds, &self.pct_seeds) {
+            (Some(seeds), Some(pct)) if seeds == pct => kinds.push(format!("{} evenly and by PCT", told(seeds))),
+            (seeds, pct) => {
+                kinds.extend(seeds.as_ref().map(told));
+                kinds.extend(pct.as_ref().map(|seeds| format!("{} by PCT", told(seeds))));
+            }
         }
         if program.cuts.is_empty() && program.failures.is_empty() && self.runs > 0 {
             kinds.push("nothing injected".to_owned());
