@@ -249,9 +249,13 @@ impl<'p> EventLoop<'p> {
         self.memory.texts_ref()
     }
 
-    /// A hash of what happened, whatever was asked: distinct orders have distinct ones.
-    pub fn order(&self) -> u64 {
-        self.recorder.order()
+    /// [`Machine::fingerprint`], and a hash of what happened, whatever was asked: distinct orders have distinct ones.
+    ///
+    /// # Panics
+    ///
+    /// If the run has not ended.
+    pub fn fingerprint_and_order(&self) -> (Fingerprint, u64) {
+        self.recorder.fingerprint_and_order(self.outcome.expect("the run has ended"), self.memory.texts_ref())
     }
 
     /// Asks and cuts what comes before the next handles, in this turn or the next one; false once the run has ended.
@@ -530,7 +534,7 @@ impl Machine for EventLoop<'_> {
     }
 
     fn fingerprint(&self) -> Fingerprint {
-        self.recorder.fingerprint(self.outcome.expect("the run has ended"), self.memory.texts_ref())
+        self.fingerprint_and_order().0
     }
 
     fn fork(&self) -> Option<Self> {
