@@ -67,6 +67,8 @@ enum Command {
     },
     /// Run scenarios on real CPythons, and compare every event with ours.
     Verify(verify::Arguments),
+    /// List the versions of Python that there are, what each was checked against, and in what they differ.
+    Profiles,
     /// List the strategies, or show one: its steps, and the Python and Rust that they stand for.
     Strategies {
         /// The one to show.
@@ -223,6 +225,7 @@ fn execute(command: Command, out: &mut impl Write) -> Result<ExitCode, Refused> 
             out.write_all(File::load(&file)?.python(strategy)?.as_bytes())?;
         }
         Command::Verify(arguments) => return verify::verify(&arguments, out),
+        Command::Profiles => out.write_all(report::profiles().as_bytes())?,
         Command::Strategies { name: None } => list_strategies(out)?,
         Command::Strategies { name: Some(name) } => show_strategy(&name, out)?,
         Command::Reference => write!(out, "{REFERENCE}\n{}", tokio_program::DIFFERENCES)?,

@@ -5,6 +5,7 @@
 //! Knows nothing of command lines.
 
 mod asyncio;
+mod coverage;
 mod python;
 mod saved;
 mod search;

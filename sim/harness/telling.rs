@@ -90,12 +90,12 @@ impl File {
         if let Some(cancels) = setting.cancels {
             option("cancels", &cancels.to_string());
         }
-        if let Case::Seed(seed) = case {
+        if let Case::Seed(seed) | Case::PctSeed(seed) = case {
             option("seeds", &format!("{seed}..{}", seed + 1));
-            if let Sampler::Pct { depth } = sampler {
-                option("sampler", "pct");
-                option("depth", &depth.to_string());
-            }
+        }
+        if let (Case::PctSeed(_), Sampler::Pct { depth } | Sampler::All { depth }) = (case, sampler) {
+            option("sampler", "pct");
+            option("depth", &depth.to_string());
         }
         command
     }
