@@ -5,14 +5,16 @@
 //!
 //! Knows nothing of how any of it is drawn, or of which machine ran.
 
+mod link;
 mod names;
 mod waits;
 
 use crate::choice::{Choice, Kind, Log};
-use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
+use crate::id::{FutureId, HostId, InstanceId, ListId, TaskId, TextId};
 use crate::program::{Error, ErrorType, Program, Stage, Texts, Value};
 use crate::time::Time;
 
+pub use link::{Carries, Fate, Leg, Message, Serves};
 pub use names::{Names, Whose};
 pub use waits::{Owner, Waits};
 
@@ -141,6 +143,16 @@ pub enum What {
     UnhandledInShutdown { task: TaskId, error: Error },
     /// The loop was closed and the task never ended.
     Dropped { task: TaskId },
+    /// The task sends its request number `request` for `url` to a host.
+    Requested { task: TaskId, request: u32, host: HostId, url: TextId },
+    /// The host has answered with a status, and wants to be left alone for so many seconds.
+    Responded { task: TaskId, request: u32, status: u16, retry_after: Option<u32> },
+    /// What a host does with a request that came from the host of the tasks.
+    Served { host: HostId, request: u32, does: Serves },
+    /// What becomes of a message between two hosts.
+    Carried { message: Message, fate: Fate },
+    /// The outage with this number of the program's begins, or is over; it strikes `host` first of all.
+    Outage { outage: u32, host: HostId, is_over: bool },
     /// A question and its answer.
     Chose(Choice),
 }
@@ -152,6 +164,8 @@ pub enum Subject {
     Task(TaskId),
     /// The future of a gather.
     Gather(FutureId),
+    /// A host of the network.
+    Host(HostId),
     /// The event loop itself, or `run()`.
     EventLoop,
 }
@@ -184,7 +198,12 @@ impl What {
             | What::Cleanup { task, .. }
             | What::WaitReturned { task, .. }
             | What::UnhandledInShutdown { task, .. }
+            | What::Requested { task, .. }
+            | What::Responded { task, .. }
             | What::Dropped { task } => Subject::Task(task),
+            What::Served { host, .. } | What::Outage { host, .. } => Subject::Host(host),
+            What::Carried { message, fate: Fate::Sent } => Subject::Host(message.from),
+            What::Carried { message, .. } => Subject::Host(message.to),
             What::GatherCancelRequested { future, .. }
             | What::GatherCancelRefused { future, .. }
             | What::Gathered { future, .. }
@@ -193,8 +212,12 @@ impl What {
             | What::GatherFailed { future, .. } => Subject::Gather(future),
             What::ShutdownBegan { .. } => Subject::EventLoop,
             What::Chose(choice) => match choice.kind {
-                Kind::TimerOrder | Kind::ReadyOrder | Kind::Cut => Subject::EventLoop,
-                Kind::TaskSetOrder | Kind::SleepLength | Kind::Failure => Subject::Task(choice.subject),
+                Kind::TimerOrder | Kind::ReadyOrder | Kind::Cut | Kind::Outage | Kind::MessageOrder => {
+                    Subject::EventLoop
+                }
+                Kind::TaskSetOrder | Kind::SleepLength | Kind::Failure | Kind::MessageLatency | Kind::MessageLoss => {
+                    Subject::Task(choice.subject)
+                }
             },
         }
     }
@@ -301,6 +324,11 @@ mod kind {
     pub const CHILDREN: u8 = 30;
     pub const TAKEN: u8 = 31;
     pub const CLEANUP: u8 = 32;
+    pub const REQUESTED: u8 = 64;
+    pub const RESPONDED: u8 = 65;
+    pub const SERVED: u8 = 66;
+    pub const CARRIED: u8 = 67;
+    pub const OUTAGE: u8 = 68;
 }
 
 /// A question and its answer in 32 bytes, and before which event it was put. Apart from the events, so that two runs in
@@ -541,6 +569,19 @@ impl Recorder {
                 Event::new(kind::UNHANDLED_IN_SHUTDOWN, 0, task.0, error_bits(error))
             }
             What::Dropped { task } => Event::new(kind::DROPPED, 0, task.0, 0),
+            What::Requested { task, request, host, url } => {
+                Event::new(kind::REQUESTED, host.0, task.0, pair(request, url.0))
+            }
+            What::Responded { task, request, status, retry_after } => {
+                Event::new(kind::RESPONDED, u32::from(status), task.0, pair(request, retry_after.unwrap_or(NOTHING)))
+            }
+            What::Served { host, request, does } => Event::new(kind::SERVED, does.pack(), host.0, u64::from(request)),
+            What::Carried { message, fate } => {
+                Event::new(kind::CARRIED, message.pack(fate), message.connection, u64::from(message.number))
+            }
+            What::Outage { outage, host, is_over } => {
+                Event::new(kind::OUTAGE, u32::from(is_over), host.0, u64::from(outage))
+            }
             What::Chose(choice) => return self.record_choice(choice),
         };
         self.events.push(event);
@@ -563,7 +604,7 @@ impl Recorder {
 
     /// A hash of what happened, whatever was asked: distinct orders have distinct ones.
     pub fn order(&self) -> u64 {
-        twox_hash::XxHash3_64::oneshot(bytemuck::cast_slice(&self.events))
+        order(&self.events)
     }
 
     /// What happened so far, in order.
@@ -583,6 +624,10 @@ impl std::fmt::Display for Fingerprint {
     }
 }
 
+fn order(events: &[Event]) -> u64 {
+    twox_hash::XxHash3_64::oneshot(bytemuck::cast_slice(events))
+}
+
 fn fingerprint(events: &[Event], choices: &[Asked], outcome: Outcome, texts: &Texts) -> Fingerprint {
     let (tag, (small, bits)): (u8, _) = match outcome {
         Outcome::Finished(value) => (0, value_bits(value)),
@@ -593,7 +638,7 @@ fn fingerprint(events: &[Event], choices: &[Asked], outcome: Outcome, texts: &Te
     };
     let (bytes, ends) = texts.bytes();
     let mut parts = [0; 6];
-    parts[0] = twox_hash::XxHash3_64::oneshot(bytemuck::cast_slice(events));
+    parts[0] = order(events);
     parts[5] = twox_hash::XxHash3_64::oneshot(bytemuck::cast_slice(choices));
     parts[1] = u64::from(tag) | u64::from(small) << 8;
     parts[2] = bits;
@@ -618,6 +663,11 @@ impl Trace {
     /// A hash of everything that happened and was asked.
     pub fn fingerprint(&self) -> Fingerprint {
         fingerprint(&self.events, &self.choices, self.outcome, &self.texts)
+    }
+
+    /// A hash of what happened, whatever was asked: distinct orders have distinct ones.
+    pub fn order(&self) -> u64 {
+        order(&self.events)
     }
 
     /// A text of the program or of this run.
@@ -758,6 +808,25 @@ fn decode(event: Event) -> What {
         kind::SHUTDOWN_BEGAN => What::ShutdownBegan { left: event.subject() },
         kind::UNHANDLED_IN_SHUTDOWN => What::UnhandledInShutdown { task, error: error_from(event) },
         kind::DROPPED => What::Dropped { task },
+        kind::REQUESTED => {
+            What::Requested { task, request: event.high(), host: HostId(event.small()), url: TextId(event.low()) }
+        }
+        kind::RESPONDED => What::Responded {
+            task,
+            request: event.high(),
+            status: event.small() as u16,
+            retry_after: (event.low() != NOTHING).then_some(event.low()),
+        },
+        kind::SERVED => {
+            What::Served { host: HostId(event.subject()), request: event.low(), does: Serves::unpack(event.small()) }
+        }
+        kind::CARRIED => {
+            let (message, fate) = Message::unpack(event.small(), event.subject(), event.low());
+            What::Carried { message, fate }
+        }
+        kind::OUTAGE => {
+            What::Outage { outage: event.low(), host: HostId(event.subject()), is_over: event.small() != 0 }
+        }
         other => unreachable!("no event has kind {other}"),
     }
 }
@@ -810,6 +879,23 @@ mod tests {
             What::ShutdownBegan { left: 4 },
             What::UnhandledInShutdown { task, error },
             What::Dropped { task },
+            What::Requested { task, request: 70_000, host: HostId(3), url: TextId(4) },
+            What::Responded { task, request: 7, status: 429, retry_after: Some(30) },
+            What::Responded { task, request: 7, status: 200, retry_after: None },
+            What::Served { host: HostId(511), request: 7, does: Serves::Answered(599) },
+            What::Served { host: HostId(1), request: 7, does: Serves::Dropped },
+            What::Served { host: HostId(1), request: 7, does: Serves::Reset },
+            What::Carried {
+                message: Message {
+                    number: 9,
+                    from: HostId(511),
+                    to: HostId(510),
+                    connection: 70_000,
+                    carries: Carries::Rst,
+                },
+                fate: Fate::Refused,
+            },
+            What::Outage { outage: 3, host: HostId(2), is_over: true },
             What::Chose(Choice { bound: 10, answer: 9, chosen: Some(future), ..choice }),
             What::Chose(choice),
         ];

@@ -16,7 +16,6 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::replay::{command, story};
 use super::{Refused, SCENARIOS, load, mains, profile, runtime_name};
-use crate::experiment::{Experiment, Runtime};
 use crate::explore::{Plan, Progress, Sampler};
 use crate::harness::{File, Search, Setting};
 use crate::program::Profile;
@@ -217,7 +216,7 @@ impl<'a> Watcher<'a> {
 /// Which exploration it is: `first.toml under cancel-each-task on asyncio 3.13`.
 fn title(file: &File, setting: &Setting) -> String {
     let under = setting.strategy.as_ref().map(|name| format!(" under {name}")).unwrap_or_default();
-    let on = runtime_name(Runtime::Asyncio, setting.profile.unwrap_or(file.scenario.profile()));
+    let on = runtime_name(file.runtime(), setting.profile.unwrap_or(file.scenario.profile()));
     format!("{}{under} on {on}", file.path.display())
 }
 
@@ -238,7 +237,7 @@ fn print(
         writeln!(out, "{}\n", title(file, setting))?;
     }
     for (at, told) in search.told.iter().enumerate() {
-        let command = command(file, &file.token(setting, &search.experiment, told));
+        let command = command(file, &file.token(setting, &*search.experiment, told));
         let story = story(told, program, search.explored.failures[at].number + 1, &command);
         if is_text {
             writeln!(out, "{}", report::failure(&story, color))?;

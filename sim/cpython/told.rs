@@ -235,7 +235,15 @@ impl Teller<'_> {
             What::UnhandledInShutdown { task, error } => (json!(task.0), "unhandled", vec![self.error(error)]),
             What::Dropped { task } => (json!(task.0), "dropped", vec![]),
             // Questions, and what is not told.
-            What::Children { .. } | What::Taken { .. } | What::Cleanup { .. } | What::Chose(_) => return None,
+            What::Children { .. }
+            | What::Taken { .. }
+            | What::Cleanup { .. }
+            | What::Requested { .. }
+            | What::Responded { .. }
+            | What::Served { .. }
+            | What::Carried { .. }
+            | What::Outage { .. }
+            | What::Chose(_) => return None,
         })
     }
 

@@ -173,6 +173,7 @@ impl EventLoop<'_> {
             Next::Sleep { min, max } => self.sleep(task, min, max, choices),
             Next::Await(future) => return self.await_future(task, future),
             Next::Wait { over, timeout, return_when } => self.begin_wait(task, over, timeout, return_when),
+            Next::Get { .. } => unreachable!("a program with a network runs on one"),
             Next::Call(instance) => {
                 self.tasks[task.index()].frame = self.memory.open(self.program, instance, Some(frame));
                 self.recorder.record(What::Called { task, instance });

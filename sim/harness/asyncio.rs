@@ -30,7 +30,7 @@ impl Asyncio {
 /// Writes into the program how many handles its ordinary run has, and how many victims, so that cuts can be drawn. Other
 /// orders may take a little longer, so there is a quarter more room.
 pub(super) fn measure(program: &mut Program) {
-    if program.cuts.is_empty() {
+    if program.cuts.is_empty() || program.network.is_some() {
         return;
     }
     let openings = EventLoop::new(program).openings(&mut Ordinary, 0);

@@ -5,11 +5,15 @@
 //! Knows nothing of command lines.
 
 mod asyncio;
+#[cfg(feature = "network")]
+mod network;
 mod python;
 mod search;
 mod verify;
 
 pub use asyncio::Asyncio;
+#[cfg(feature = "network")]
+pub use network::OnNetwork;
 pub use search::{Replayed, Search, Setting, Told, tell};
 
 use std::path::{Path, PathBuf};
@@ -79,6 +83,8 @@ pub enum Refused {
     Rejected(Rejected),
     /// This build does not have the runtime.
     NotBuilt(Runtime),
+    /// The file has hosts, and the runtime has no network.
+    NoNetwork(Runtime),
 }
 
 impl File {
@@ -126,6 +132,11 @@ impl File {
         Ok(Arc::new(program))
     }
 
+    /// What it runs on if nobody says: turmoil if it has hosts, or else asyncio.
+    pub fn runtime(&self) -> Runtime {
+        if self.scenario.has_hosts() { Runtime::Turmoil } else { Runtime::Asyncio }
+    }
+
     /// One run of it.
     ///
     /// # Errors
@@ -168,8 +179,11 @@ impl File {
 ///
 /// # Errors
 ///
-/// If this build does not have the runtime.
+/// If this build does not have the runtime, or if the program has hosts and the runtime has none.
 pub fn trace(program: &Arc<Program>, runtime: Runtime, seed: Option<u64>) -> Result<Trace, Refused> {
+    if program.network.is_some() && runtime != Runtime::Turmoil {
+        return Err(Refused::NoNetwork(runtime));
+    }
     let mut choices: Box<dyn Choices> = match seed {
         Some(seed) => Box::new(Seeded::new(seed)),
         None => Box::new(Ordinary),
@@ -181,19 +195,17 @@ pub fn trace(program: &Arc<Program>, runtime: Runtime, seed: Option<u64>) -> Res
             Ok(event_loop.trace())
         }
         Runtime::Tokio => Ok(tokio_program::run(program.clone(), choices)),
-        Runtime::Turmoil => on_turmoil(program.clone(), choices),
+        Runtime::Turmoil => on_turmoil(program, choices),
     }
 }
 
 #[cfg(feature = "network")]
-fn on_turmoil(program: Arc<Program>, choices: Box<dyn Choices>) -> Result<Trace, Refused> {
-    let (body, recorded) = tokio_program::body(program, choices);
-    crate::network::run(body);
-    Ok(recorded.trace())
+fn on_turmoil(program: &Arc<Program>, choices: Box<dyn Choices>) -> Result<Trace, Refused> {
+    Ok(network::trace(program, choices))
 }
 
 #[cfg(not(feature = "network"))]
-fn on_turmoil(_: Arc<Program>, _: Box<dyn Choices>) -> Result<Trace, Refused> {
+fn on_turmoil(_: &Arc<Program>, _: Box<dyn Choices>) -> Result<Trace, Refused> {
     Err(Refused::NotBuilt(Runtime::Turmoil))
 }
 
@@ -268,6 +280,9 @@ impl std::fmt::Display for Refused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Refused::Rejected(rejected) => rejected.fmt(f),
+            Refused::NoNetwork(runtime) => {
+                write!(f, "{} has no network, and this file has hosts; run it with `--runtime turmoil`", runtime.name())
+            }
             Refused::NotBuilt(runtime) => {
                 write!(f, "this build has no {}; build it with `--features network`", runtime.name())
             }

@@ -33,10 +33,9 @@ pub struct Setting {
 }
 
 /// What came of exploring a file under one main.
-#[derive(Debug)]
 pub struct Search {
     /// What was explored.
-    pub experiment: Asyncio,
+    pub experiment: Box<dyn Experiment>,
     /// What came of it.
     pub explored: Explored,
     /// The failures, the first one first; of very many only the first.
@@ -71,12 +70,26 @@ impl File {
     /// # Errors
     ///
     /// If the file does not fit the strategy.
-    pub fn experiment(&self, setting: &Setting) -> Result<Asyncio, Rejected> {
+    pub fn experiment(&self, setting: &Setting) -> Result<Box<dyn Experiment>, Rejected> {
         let strategy = setting.strategy.as_deref();
         let mut program = self.scenario.program(strategy, setting.profile).map_err(|errors| self.rejected(errors))?;
         allow_cuts(&mut program, setting.cancels);
         measure(&mut program);
-        Ok(Asyncio::new(program.into(), self.expectation(strategy, false)))
+        if program.network.is_some() {
+            return self.on_network(program, strategy);
+        }
+        Ok(Box::new(Asyncio::new(program.into(), self.expectation(strategy, false))))
+    }
+
+    #[cfg(feature = "network")]
+    fn on_network(&self, program: Program, strategy: Option<&str>) -> Result<Box<dyn Experiment>, Rejected> {
+        Ok(Box::new(super::OnNetwork::new(program.into(), self.expectation(strategy, true))))
+    }
+
+    #[cfg(not(feature = "network"))]
+    fn on_network(&self, _: Program, _: Option<&str>) -> Result<Box<dyn Experiment>, Rejected> {
+        let message = super::Refused::NotBuilt(crate::experiment::Runtime::Turmoil).to_string();
+        Err(Rejected::whole(&self.path, message, "it has a [[host]], and only turmoil has a network"))
     }
 
     /// Explores it, and makes what fails small. `watch` is told how far the exploration has come, and says whether to go
@@ -92,8 +105,8 @@ impl File {
         watch: &mut dyn FnMut(Progress) -> bool,
     ) -> Result<Search, Rejected> {
         let experiment = self.experiment(setting)?;
-        let explored = explore(&experiment, plan, watch);
-        let told = explored.failures.iter().take(TOLD_MAX).map(|failure| tell(&experiment, failure)).collect();
+        let explored = explore(&*experiment, plan, watch);
+        let told = explored.failures.iter().take(TOLD_MAX).map(|failure| tell(&*experiment, failure)).collect();
         Ok(Search { experiment, explored, told })
     }
 }
@@ -115,7 +128,7 @@ pub struct Replayed {
 
 impl File {
     /// The token of a failure that an experiment with this file showed.
-    pub fn token(&self, setting: &Setting, experiment: &Asyncio, told: &Told) -> Token {
+    pub fn token(&self, setting: &Setting, experiment: &dyn Experiment, told: &Told) -> Token {
         let mut choices = Given::new(&told.answers);
         Token {
             scenario_hash: Token::hash(&self.text),
@@ -145,7 +158,7 @@ impl File {
         let placed = replay::place(&mut *run, &experiment.program(), &token.deviations);
         run.run(&mut Given::new(&answers(&placed.log)));
         let identities = run.verdict().identities(&experiment.program());
-        let told = identities.iter().map(|identity| as_it_is(&experiment, placed.log.clone(), identity)).collect();
+        let told = identities.iter().map(|identity| as_it_is(&*experiment, placed.log.clone(), identity)).collect();
         Ok(Replayed {
             trace: run.trace(),
             told,
@@ -153,6 +166,12 @@ impl File {
             was_edited: Token::hash(&self.text) != token.scenario_hash,
             program: experiment.program(),
         })
+    }
+}
+
+impl std::fmt::Debug for Search {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Search").field("explored", &self.explored).field("told", &self.told).finish_non_exhaustive()
     }
 }
 

@@ -52,7 +52,7 @@ pub struct Guard {
 }
 
 /// A text that a step gives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Text {
     /// Known before the run, though it may differ from instance to instance.
     Const(Slot),
@@ -154,6 +154,15 @@ pub enum Op {
         done: Option<Local>,
         /// Where the others go.
         pending: Option<Local>,
+    },
+    /// Asks a host for what is at a URL.
+    Get {
+        /// The URL.
+        url: Text,
+        /// At most this long, in nanoseconds.
+        timeout: Option<Slot>,
+        /// Where the status goes.
+        into: Option<Local>,
     },
     /// `place = …`
     Set {
@@ -266,6 +275,8 @@ pub enum Await {
     Handle(ExprId),
     /// `await asyncio.wait(…)`
     Wait(ExprId),
+    /// `get`: its URL.
+    Get(Text),
 }
 
 impl Op {
@@ -275,6 +286,7 @@ impl Op {
             Op::Sleep { min, .. } => Some(Await::Sleep(min)),
             Op::Await { what, .. } => Some(Await::Handle(what)),
             Op::Wait { what, .. } => Some(Await::Wait(what)),
+            Op::Get { url, .. } => Some(Await::Get(url)),
             _ => None,
         }
     }
@@ -297,7 +309,7 @@ impl Body {
 impl Op {
     /// Whether a coroutine may wait at it.
     pub fn is_await(&self) -> bool {
-        matches!(self, Op::Sleep { .. } | Op::Await { .. } | Op::Wait { .. })
+        self.awaits().is_some()
     }
 }
 

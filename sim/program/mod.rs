@@ -11,6 +11,7 @@ mod code;
 mod expr;
 mod frame;
 mod memory;
+mod network;
 mod pattern;
 mod profile;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub use code::{
 pub use expr::{Attribute, Comparison, Expr, ExprId};
 pub use frame::{Effects, FutureState, Next, resume};
 pub use memory::{FrameId, Memory};
+pub use network::{Answer, Begins, CLIENT, Fault, Host, Network, Outage, Reply, TooMany, Url, Wires};
 pub use pattern::Pattern;
 pub use profile::{GatherDone, Messages, Profile};
 pub use show::{Lookup, display, push_printable, quote, repr};
@@ -72,6 +74,8 @@ pub struct Program {
     pub failures: Vec<Failure>,
     /// The cancellations that the harness may put in.
     pub cuts: Vec<Cuts>,
+    /// The network that it talks to, if it has one.
+    pub network: Option<Network>,
     /// Which freedoms are open.
     pub schedule: Schedule,
     /// When to give up.

@@ -85,6 +85,7 @@ builtin_errors! {
     UNBOUND_LOCAL_ERROR = 17 "UnboundLocalError": EXCEPTION;
     VALUE_ERROR = 18 "ValueError": EXCEPTION;
     OVERFLOW_ERROR = 19 "OverflowError": ARITHMETIC_ERROR;
+    CONNECTION_REFUSED_ERROR = 20 "ConnectionRefusedError": CONNECTION_ERROR;
 }
 
 /// The classes that a program knows: Python's own, then the ones that its scenario declares.

@@ -13,6 +13,7 @@ use crate::trace::{Counting, Outcome, Phase, Requester, Trace, Wake, What};
 
 use super::columns::{Side, align};
 use super::names::{Doing, Names, counted, quoted};
+use super::network;
 
 /// The trace as text: the events, how the run ended, and the tally.
 pub fn trace(program: &Program, trace: &Trace) -> String {
@@ -50,7 +51,11 @@ pub(super) fn tell(names: &Names<'_>, what: What) -> Option<(String, String)> {
     if is_untold(what) {
         return None;
     }
-    let nobody = if matches!(what, What::Chose(_)) { "event loop" } else { "run()" };
+    let nobody = match what {
+        What::Chose(Choice { kind: Kind::MessageOrder | Kind::Outage, .. }) => "network",
+        What::Chose(_) => "event loop",
+        _ => "run()",
+    };
     let who = names.subject(what).map_or_else(|| nobody.to_owned(), |named| named.to_string());
     Some((who, sentence(names, what)))
 }
@@ -120,6 +125,11 @@ fn sentence(names: &Names<'_>, what: What) -> String {
         What::UnhandledInShutdown { error, .. } => format!("run() reports its unhandled {}", names.error(error)),
         What::Dropped { .. } => "never ends: the loop is closed".to_owned(),
         What::Chose(choice) => chosen(names, choice),
+        What::Requested { .. }
+        | What::Responded { .. }
+        | What::Served { .. }
+        | What::Carried { .. }
+        | What::Outage { .. } => network::sentence(names, what).unwrap_or_default(),
         What::Children { .. } | What::Taken { .. } | What::Cleanup { .. } => unreachable!("{what:?} is not told"),
     }
 }
@@ -158,7 +168,8 @@ pub(super) fn requester(names: &Names<'_>, by: Requester) -> String {
 }
 
 /// Who comes earlier than it would have: the exchange that an answer stands for.
-fn chosen(names: &Names<'_>, Choice { kind, bound, answer, chosen, .. }: Choice) -> String {
+fn chosen(names: &Names<'_>, choice: Choice) -> String {
+    let Choice { kind, bound, answer, chosen, .. } = choice;
     let who = chosen.map(|future| format!(", {}", names.future(future))).unwrap_or_default();
     match kind {
         Kind::TimerOrder => format!("next of {bound} timers of one instant: number {}{who}", answer + 1),
@@ -167,6 +178,9 @@ fn chosen(names: &Names<'_>, Choice { kind, bound, answer, chosen, .. }: Choice)
         Kind::ReadyOrder => format!("next of {bound} that are ready: number {}{who}", answer + 1),
         Kind::Cut => format!("a cut: number {answer} of {}", bound - 1),
         Kind::Failure => "an injected failure fires".to_owned(),
+        Kind::MessageLatency | Kind::MessageOrder | Kind::MessageLoss | Kind::Outage => {
+            network::chosen(names, choice).unwrap_or_default()
+        }
     }
 }
 
@@ -197,6 +211,7 @@ pub(super) fn now(names: &Names<'_>, doing: Doing) -> String {
         Doing::Starting => "has not started".to_owned(),
         Doing::Running => "waits for nobody".to_owned(),
         Doing::Awaiting(future) => format!("waits for {}", names.future(future)),
+        Doing::Asking(host) => format!("waits for an answer of {}", names.host(host)),
         Doing::Waiting(count) => format!("waits for {}", counted(count, "future", "futures")),
     }
 }

@@ -30,6 +30,8 @@ pub(super) const ATTRIBUTES: &[(&str, Attribute)] = &[
     ("result", Attribute::Result),
     ("exception", Attribute::Exception),
     ("name", Attribute::Name),
+    ("host", Attribute::Host),
+    ("status", Attribute::Status),
     ("type", Attribute::Type),
 ];
 
@@ -59,6 +61,7 @@ pub(super) struct Tables {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fill<'a> {
     Text(&'a Template),
+    Url(&'a Template),
     Least(&'a Template),
     Most(&'a Template),
 }
@@ -415,6 +418,17 @@ impl<'a> Resolver<'a, '_> {
                 };
                 let (done, pending) = (self.bind_optional(&wait.done), self.bind_optional(&wait.pending));
                 Op::Wait { what: what?, timeout, return_when: wait.return_when, done, pending }
+            }
+            Verb::Get { url, timeout, into } => {
+                let url = match self.is_constant_text(url) {
+                    true => Text::Const(self.slot(Fill::Url(url))),
+                    false => Text::Template(self.template(url)?),
+                };
+                let timeout = match timeout {
+                    Some(template) => Some(self.length(template, Fill::Least)?),
+                    None => None,
+                };
+                Op::Get { url, timeout, into: self.bind_optional(into) }
             }
             Verb::Set { name, value } => {
                 let value = self.expression(value);

@@ -39,6 +39,7 @@ pub(super) enum Verb {
     CancelAll { message: Option<Template> },
     Gather { what: Operand, return_exceptions: bool, into: Option<Name> },
     Wait(Box<Wait>),
+    Get { url: Template, timeout: Option<Template>, into: Option<Name> },
     Set { name: Name, value: Expression },
     Add { amount: Expression, name: Name },
     Append { item: Expression, list: Expression },
@@ -121,6 +122,7 @@ const VERBS: &[(&str, &[&str])] = &[
     ("cancel_all", &["message"]),
     ("gather", &["as", "return_exceptions"]),
     ("wait", &["timeout", "return_when", "done", "pending"]),
+    ("get", &["timeout", "as"]),
     ("set", &["to"]),
     ("add", &["to"]),
     ("append", &["to"]),
@@ -160,7 +162,10 @@ impl Step {
     /// The names that this step itself binds; those of `set` and `add` may be shared variables instead.
     pub(super) fn names(&self) -> Vec<&Name> {
         match &self.verb {
-            Verb::Spawn { into, .. } | Verb::Await { into, .. } | Verb::Gather { into, .. } => into.iter().collect(),
+            Verb::Spawn { into, .. }
+            | Verb::Await { into, .. }
+            | Verb::Get { into, .. }
+            | Verb::Gather { into, .. } => into.iter().collect(),
             Verb::Cancel { accepted, .. } => accepted.iter().collect(),
             Verb::Wait(wait) => wait.done.iter().chain(&wait.pending).collect(),
             Verb::Set { name, .. } => vec![name],
@@ -345,6 +350,11 @@ fn read_verb(reader: &mut Reader, verb: &'static str, table: &Table) -> Option<V
             done: fields.name("done")?,
             pending: fields.name("pending")?,
         })),
+        "get" => Verb::Get {
+            url: fields.reader.template(value)?,
+            timeout: fields.optional("timeout", |reader, value| reader.length(value))?,
+            into: fields.name("as")?,
+        },
         "set" => Verb::Set { name: fields.reader.name(value)?, value: fields.expression("to")? },
         "add" => {
             let amount = fields.reader.expression(value)?;

@@ -4,7 +4,7 @@
 //!
 //! Knows nothing of what the tasks do.
 
-use std::cell::{Cell, RefCell, RefMut};
+use std::cell::{RefCell, RefMut};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -13,33 +13,24 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::task::{Gather, Task};
-use crate::choice::{Choice, Choices, Kind, Options, Question};
+use crate::body::{Http, Recording, Timer};
+use crate::choice::{Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
 use crate::program::{Effects, Error, ErrorType, FrameId, FutureState, Memory, Next, Program, Value, resume};
 use crate::time::{Nanos, Time};
-use crate::trace::{Outcome, Recorder, Requester, Trace, What};
+use crate::trace::{Outcome, Requester, Trace, What};
 
 pub(super) struct Shared {
     pub(super) program: Arc<Program>,
+    pub(super) recording: Recording,
+    /// The network, if it runs on one; then whoever drives that knows when nothing is left to happen.
+    pub(super) http: Option<Rc<dyn Http>>,
     state: RefCell<State>,
-    timers: Cell<Timers>,
-}
-
-/// The timers of the program.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Timers {
-    /// How many it waits for.
-    pub(super) pending: u32,
-    /// How many it ever made.
-    made: u64,
 }
 
 struct State {
     memory: Memory,
-    recorder: Recorder,
-    /// The time that was recorded last.
-    recorded: Time,
-    choices: Box<dyn Choices>,
+    recording: Recording,
     /// When the root was polled first.
     start: Option<Instant>,
     tasks: Vec<FutureId>,
@@ -60,31 +51,20 @@ struct Entry {
     wakers: Vec<Waker>,
 }
 
-/// A timer of the program, as long as it is pending.
-pub(super) struct Timer<'a>(&'a Cell<Timers>);
-
-impl Drop for Timer<'_> {
-    fn drop(&mut self) {
-        self.0.update(|timers| Timers { pending: timers.pending - 1, ..timers });
-    }
-}
-
 impl Shared {
-    pub(super) fn new(program: Arc<Program>, choices: Box<dyn Choices>) -> Rc<Shared> {
+    pub(super) fn new(program: Arc<Program>, recording: Recording, http: Option<Rc<dyn Http>>) -> Rc<Shared> {
         let mut memory = Memory::default();
         memory.reset(&program);
         let state = State {
             memory,
-            recorder: Recorder::default(),
-            recorded: Time::ZERO,
-            choices,
+            recording: recording.clone(),
             start: None,
             tasks: Vec::new(),
             futures: Vec::new(),
             outcome: None,
             root: None,
         };
-        Rc::new(Shared { program, state: RefCell::new(state), timers: Cell::default() })
+        Rc::new(Shared { program, recording, http, state: RefCell::new(state) })
     }
 
     /// From here on the clock of the run is running.
@@ -161,18 +141,14 @@ impl Shared {
     }
 
     /// A timer of the program, which keeps the run from counting as deadlocked.
-    pub(super) fn timer(&self) -> Timer<'_> {
-        self.timers.update(|timers| Timers { pending: timers.pending + 1, made: timers.made + 1 });
-        Timer(&self.timers)
+    pub(super) fn timer(&self, due: Time) -> Timer {
+        self.recording.timer(due)
     }
 
-    pub(super) fn timers(&self) -> Timers {
-        self.timers.get()
-    }
-
-    pub(super) async fn sleep_until(&self, instant: Instant) {
-        let _timer = self.timer();
-        tokio::time::sleep_until(instant).await;
+    /// Sleeps until this time of the run.
+    pub(super) async fn sleep_until(&self, due: Time) {
+        let _timer = self.timer(due);
+        tokio::time::sleep_until(self.start_plus(Nanos(due.0))).await;
     }
 
     /// How a future stands, and a wake-up for whoever is polled here once it is done.
@@ -247,7 +223,7 @@ impl Shared {
 
     pub(super) fn trace(&self) -> Trace {
         let state = self.state.borrow();
-        state.recorder.trace(state.outcome.expect("the run has ended"), state.memory.texts_ref())
+        self.recording.trace(state.outcome.expect("the run has ended"), state.memory.texts_ref())
     }
 }
 
@@ -259,21 +235,14 @@ impl State {
 
     /// Every question of a run goes through here, so that each is recorded.
     fn ask(&mut self, question: &Question<'_>) -> u64 {
-        let answer = self.choices.answer(question);
-        self.record(What::Chose(Choice::new(question, answer)));
-        answer
+        self.recording.ask(self.now(), question)
     }
 
     fn record(&mut self, what: What) {
         if self.outcome.is_some() {
             return;
         }
-        let now = self.now();
-        if self.recorded != now {
-            self.recorded = now;
-            self.recorder.turn(0, now);
-        }
-        self.recorder.record(what);
+        self.recording.record(self.now(), what);
     }
 
     fn add(&mut self, task: Option<(TaskId, InstanceId)>) -> FutureId {

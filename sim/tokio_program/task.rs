@@ -10,6 +10,7 @@ use std::task::Poll;
 
 use futures_util::future::{join_all, try_join_all};
 
+use super::get::get;
 use super::shared::Shared;
 use super::stage::Stage;
 use super::strategies;
@@ -76,6 +77,7 @@ pub(super) async fn run_in_place(shared: &Rc<Shared>, task: TaskId, instance: In
             Next::Sleep { min, max } => sleep(shared, task, min, max).await,
             Next::Await(future) => join(shared, task, future).await,
             Next::Wait { over, timeout, return_when } => wait(shared, task, over, timeout, return_when).await,
+            Next::Get { url, timeout } => get(shared, task, url, timeout).await,
             Next::Call(instance) => {
                 frame = shared.memory().open(&shared.program, instance, Some(frame));
                 shared.record(What::Called { task, instance });
@@ -113,7 +115,7 @@ pub(super) async fn sleep(shared: &Shared, task: TaskId, min: Nanos, max: Nanos)
     } else {
         let until = shared.now() + length;
         shared.record(What::Slept { task, until });
-        shared.sleep_until(shared.start_plus(Nanos(until.0))).await;
+        shared.sleep_until(until).await;
         Wake::Timer
     };
     shared.record(What::Resumed { task, by });
@@ -165,7 +167,7 @@ async fn wait(
             false
         }
         Some(until) => {
-            let _timer = shared.timer();
+            let _timer = shared.timer(until);
             tokio::time::timeout_at(shared.start_plus(Nanos(until.0)), enough).await.is_err()
         }
     };
