@@ -10,8 +10,8 @@ mod names;
 mod waits;
 
 use crate::choice::{Choice, Kind, Log};
-use crate::id::{FutureId, HostId, InstanceId, ListId, TaskId, TextId};
-use crate::program::{Error, ErrorType, Program, Stage, Texts, Value};
+use crate::id::{FutureId, HostId, InstanceId, ListId, ObjectId, TaskId, TextId};
+use crate::program::{Error, ErrorType, Operation, Program, Stage, Texts, Value};
 use crate::time::Time;
 
 pub use link::{Carries, Fate, Leg, Message, Serves};
@@ -143,6 +143,22 @@ pub enum What {
     UnhandledInShutdown { task: TaskId, error: Error },
     /// The loop was closed and the task never ended.
     Dropped { task: TaskId },
+    /// The task waits inside `wait_for`: until `until` at the latest, or until what it has cancelled is done.
+    WaitingFor { task: TaskId, future: FutureId, until: Option<Time> },
+    /// The task waits for the `left` tasks of the group that it leaves.
+    LeavingGroup { task: TaskId, left: u32 },
+    /// A future that the file declares is there, before anything runs.
+    Declared { future: FutureId, object: ObjectId },
+    /// A future was made that shields `inner`.
+    Shielded { future: FutureId, by: TaskId, inner: FutureId },
+    /// The task has entered a timeout, or set it anew; nothing is for ever.
+    TimeoutSet { task: TaskId, until: Option<Time> },
+    /// The task uses an object and has to wait, maybe once more.
+    Blocked { task: TaskId, operation: Operation, object: ObjectId },
+    /// The task has used an object. `count` is what it says then: of a lock and an event 1 if it is locked or set, of a
+    /// semaphore the permits that are left, of a queue the items in it, after `task_done` and `join` those not done,
+    /// after `notify` the waiters that sleep on.
+    Used { task: TaskId, operation: Operation, object: ObjectId, count: u32 },
     /// The task sends its request number `request` for `url` to a host.
     Requested { task: TaskId, request: u32, host: HostId, url: TextId },
     /// The host has answered with a status, and wants to be left alone for so many seconds.
@@ -198,6 +214,11 @@ impl What {
             | What::Cleanup { task, .. }
             | What::WaitReturned { task, .. }
             | What::UnhandledInShutdown { task, .. }
+            | What::Blocked { task, .. }
+            | What::WaitingFor { task, .. }
+            | What::TimeoutSet { task, .. }
+            | What::LeavingGroup { task, .. }
+            | What::Used { task, .. }
             | What::Requested { task, .. }
             | What::Responded { task, .. }
             | What::Dropped { task } => Subject::Task(task),
@@ -207,6 +228,8 @@ impl What {
             What::GatherCancelRequested { future, .. }
             | What::GatherCancelRefused { future, .. }
             | What::Gathered { future, .. }
+            | What::Shielded { future, .. }
+            | What::Declared { future, .. }
             | What::Children { future, .. }
             | What::GatherFinished { future }
             | What::GatherFailed { future, .. } => Subject::Gather(future),
@@ -232,6 +255,10 @@ pub enum Wake {
     Timer,
     /// The future that it awaited is done.
     Future(FutureId),
+    /// The object that it waits for lets it look again.
+    Object(ObjectId),
+    /// What it waits for inside asyncio's library is there.
+    Library,
 }
 
 /// Who asks for a cancellation.
@@ -243,6 +270,10 @@ pub enum Requester {
     Outside,
     /// `run()`, after main has ended.
     Shutdown,
+    /// A timeout of the task itself.
+    Timeout,
+    /// A task group, of its parent and of its tasks.
+    TaskGroup,
     /// The harness, which cuts where it likes.
     Harness,
 }
@@ -324,6 +355,13 @@ mod kind {
     pub const CHILDREN: u8 = 30;
     pub const TAKEN: u8 = 31;
     pub const CLEANUP: u8 = 32;
+    pub const BLOCKED: u8 = 40;
+    pub const USED: u8 = 41;
+    pub const WAITING_FOR: u8 = 42;
+    pub const SHIELDED: u8 = 43;
+    pub const TIMEOUT_SET: u8 = 44;
+    pub const LEAVING_GROUP: u8 = 45;
+    pub const DECLARED: u8 = 46;
     pub const REQUESTED: u8 = 64;
     pub const RESPONDED: u8 = 65;
     pub const SERVED: u8 = 66;
@@ -432,6 +470,8 @@ fn value_bits(value: Value) -> (u32, u64) {
         Value::Handle(future) => (5, u64::from(future.0)),
         Value::Coroutine(instance) => (6, u64::from(instance.0)),
         Value::Call(instance) => (7, u64::from(instance.0)),
+        Value::Timeout(timeout) => (10, u64::from(timeout)),
+        Value::TaskGroup(group) => (11, u64::from(group)),
         Value::List(list) => (8, u64::from(list.0)),
         Value::Error(error) => (9, error_bits(error)),
     }
@@ -449,6 +489,8 @@ fn value_from(event: Event) -> Value {
         7 => Value::Call(InstanceId(id)),
         8 => Value::List(ListId(id)),
         9 => Value::Error(error_from(event)),
+        10 => Value::Timeout(id),
+        11 => Value::TaskGroup(id),
         _ => Value::None,
     }
 }
@@ -460,6 +502,8 @@ fn requester_bits(by: Requester) -> (u32, u32) {
         Requester::Outside => (1, 0),
         Requester::Shutdown => (2, 0),
         Requester::Harness => (3, 0),
+        Requester::Timeout => (4, 0),
+        Requester::TaskGroup => (5, 0),
     }
 }
 
@@ -468,7 +512,9 @@ fn requester_from(event: Event) -> Requester {
         0 => Requester::Task(TaskId(event.high())),
         1 => Requester::Outside,
         2 => Requester::Shutdown,
-        _ => Requester::Harness,
+        3 => Requester::Harness,
+        4 => Requester::Timeout,
+        _ => Requester::TaskGroup,
     }
 }
 
@@ -515,6 +561,8 @@ impl Recorder {
                     Wake::Yield => (0, 0),
                     Wake::Timer => (1, 0),
                     Wake::Future(future) => (2, u64::from(future.0)),
+                    Wake::Object(object) => (3, u64::from(object.0)),
+                    Wake::Library => (4, 0),
                 };
                 Event::new(kind::RESUMED, tag, task.0, bits)
             }
@@ -569,6 +617,22 @@ impl Recorder {
                 Event::new(kind::UNHANDLED_IN_SHUTDOWN, 0, task.0, error_bits(error))
             }
             What::Dropped { task } => Event::new(kind::DROPPED, 0, task.0, 0),
+            What::WaitingFor { task, future, until } => {
+                // The small field has 24 bits.
+                Event::new(kind::WAITING_FOR, future.0.min(0xff_ffff), task.0, until.map_or(u64::MAX, |until| until.0))
+            }
+            What::Declared { future, object } => Event::new(kind::DECLARED, 0, future.0, u64::from(object.0)),
+            What::LeavingGroup { task, left } => Event::new(kind::LEAVING_GROUP, 0, task.0, u64::from(left)),
+            What::Shielded { future, by, inner } => Event::new(kind::SHIELDED, 0, future.0, pair(by.0, inner.0)),
+            What::TimeoutSet { task, until } => {
+                Event::new(kind::TIMEOUT_SET, 0, task.0, until.map_or(u64::MAX, |until| until.0))
+            }
+            What::Blocked { task, operation, object } => {
+                Event::new(kind::BLOCKED, operation as u32, task.0, u64::from(object.0))
+            }
+            What::Used { task, operation, object, count } => {
+                Event::new(kind::USED, operation as u32, task.0, pair(object.0, count))
+            }
             What::Requested { task, request, host, url } => {
                 Event::new(kind::REQUESTED, host.0, task.0, pair(request, url.0))
             }
@@ -768,7 +832,9 @@ fn decode(event: Event) -> What {
             let by = match event.small() {
                 0 => Wake::Yield,
                 1 => Wake::Timer,
-                _ => Wake::Future(FutureId(event.low())),
+                2 => Wake::Future(FutureId(event.low())),
+                3 => Wake::Object(ObjectId(event.low())),
+                _ => Wake::Library,
             };
             What::Resumed { task, by }
         }
@@ -808,6 +874,24 @@ fn decode(event: Event) -> What {
         kind::SHUTDOWN_BEGAN => What::ShutdownBegan { left: event.subject() },
         kind::UNHANDLED_IN_SHUTDOWN => What::UnhandledInShutdown { task, error: error_from(event) },
         kind::DROPPED => What::Dropped { task },
+        kind::WAITING_FOR => {
+            let until = (event.payload != u64::MAX).then_some(Time(event.payload));
+            What::WaitingFor { task, future: FutureId(event.small()), until }
+        }
+        kind::DECLARED => What::Declared { future, object: ObjectId(event.low()) },
+        kind::LEAVING_GROUP => What::LeavingGroup { task, left: event.low() },
+        kind::SHIELDED => What::Shielded { future, by, inner: FutureId(event.low()) },
+        kind::TIMEOUT_SET => {
+            What::TimeoutSet { task, until: (event.payload != u64::MAX).then_some(Time(event.payload)) }
+        }
+        kind::BLOCKED => {
+            let operation = Operation::ALL[event.small() as usize];
+            What::Blocked { task, operation, object: ObjectId(event.low()) }
+        }
+        kind::USED => {
+            let operation = Operation::ALL[event.small() as usize];
+            What::Used { task, operation, object: ObjectId(event.high()), count: event.low() }
+        }
         kind::REQUESTED => {
             What::Requested { task, request: event.high(), host: HostId(event.small()), url: TextId(event.low()) }
         }
@@ -879,6 +963,19 @@ mod tests {
             What::ShutdownBegan { left: 4 },
             What::UnhandledInShutdown { task, error },
             What::Dropped { task },
+            What::Resumed { task, by: Wake::Object(ObjectId(2)) },
+            What::Resumed { task, by: Wake::Library },
+            What::WaitingFor { task, future, until: Some(Time(8)) },
+            What::WaitingFor { task, future, until: None },
+            What::Shielded { future, by: TaskId(1), inner: FutureId(2) },
+            What::TimeoutSet { task, until: Some(Time(8)) },
+            What::TimeoutSet { task, until: None },
+            What::LeavingGroup { task, left: 3 },
+            What::Declared { future, object: ObjectId(1) },
+            What::CancelRequested { task, by: Requester::TaskGroup, message: None },
+            What::CancelRequested { task, by: Requester::Timeout, message: None },
+            What::Blocked { task, operation: Operation::Join, object: ObjectId(1) },
+            What::Used { task, operation: Operation::Acquire, object: ObjectId(1), count: 7 },
             What::Requested { task, request: 70_000, host: HostId(3), url: TextId(4) },
             What::Responded { task, request: 7, status: 429, retry_after: Some(30) },
             What::Responded { task, request: 7, status: 200, retry_after: None },

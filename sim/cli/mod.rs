@@ -1,10 +1,11 @@
 //! The command line: what is asked, printed, and the exit code.
 //!
-//! Exit codes: 0 fine, 1 an expectation was not met, 2 bad input or usage.
+//! Exit codes: 0 fine, 1 an expectation was not met, 2 bad input or usage, 3 a run was not the same twice.
 //!
 //! Knows nothing of how a run is made; that is the harness's.
 
 mod explore;
+mod progress;
 mod replay;
 mod verify;
 
@@ -31,7 +32,8 @@ const SCENARIOS: &str = "scenarios";
 #[command(
     name = "atropos",
     version,
-    after_help = "Exit codes: 0 fine, 1 an expectation was not met, 2 bad input or usage."
+    after_help = "Exit codes: 0 fine, 1 an expectation was not met or a failure found, 2 bad input or usage, 3 a bug of \
+                  Atropos: a run was not the same twice."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -367,7 +369,7 @@ fn runtime_name(runtime: Runtime, profile: Profile) -> String {
 
 /// The command that shows a run.
 fn command(file: &File, run: &Run) -> String {
-    let mut command = format!("atropos run {}", pasted(&file.path.display().to_string()));
+    let mut command = format!("atropos run {}", report::pasted(&file.path.display().to_string()));
     if let Some(strategy) = &run.strategy {
         command.push_str(&format!(" --strategy {strategy}"));
     }
@@ -381,13 +383,6 @@ fn command(file: &File, run: &Run) -> String {
         command.push_str(&format!(" --seed {seed}"));
     }
     command
-}
-
-/// A word as a shell wants it.
-fn pasted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
-    let quoted = || format!("'{}'", word.replace('\'', r"'\''"));
-    if word.chars().all(is_plain) { word.to_owned() } else { quoted() }
 }
 
 fn list_strategies(out: &mut impl Write) -> io::Result<()> {

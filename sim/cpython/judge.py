@@ -10,6 +10,7 @@
      "main": {"steps": […]},
      "parameters": {"linger": "2s"},        what main's steps may name; all from here on may be left out
      "shared": {"left": 3},
+     "objects": {"lock": "Lock()"},
      "exceptions": ["PaymentError"],
      "fails": [{"task": …, "at": …, "time": …, "print": …, "raise": …, "type": …}, …],
      "cancels": [{"task": …, "at": …, "by": …, "time": …, "message": …}, …],
@@ -32,8 +33,8 @@ An event is `[turn, time in ns, task, what, detail…]`, in the order of happeni
 order, main is 0; a future is its number in creation order, tasks' and gathers' together, main's is 0. A value is what
 JSON has, a list as Python's repr of it with tasks shown as their names, `{"future": n}`, `{"coroutine": name}`, or
 `{"error": error}`. An error is `[type, message or null]`, with a third item `"python"` if it was Python itself that
-raised it: such messages are only as good as the interpreter's version. By whom: a task's number, `"outside"` or
-`"shutdown"`.
+raised it: such messages are only as good as the interpreter's version. By whom: a task's number, `"outside"`,
+`"shutdown"` or `"timeout"`. `wait_for` is told as blocked with `null` for the object.
 
     created        name, by              main too, at turn 0
     started                              its first line runs
@@ -44,7 +45,7 @@ raised it: such messages are only as good as the interpreter's version. By whom:
     waited         count, until or null  it enters wait, for so many distinct futures
     called         name                  it runs a coroutine in place
     call_returned  value                 that coroutine returned
-    resumed        how                   "yield", "timer" or "future": it goes on after what it had entered, unless
+    resumed        how                   "yield", "timer", "future" or "object": it goes on after what it had entered, unless
                                          its cancellation arrives, which the next event tells instead
     cancel_delivered  message or null    CancelledError arrives in it, where it waits, and it was asked to cancel; one
                                          that never started is not told, it only ends as cancelled
@@ -60,6 +61,11 @@ raised it: such messages are only as good as the interpreter's version. By whom:
     finished       value
     failed         error
     cancelled      message or null       also by returning, and without ever having started
+    blocked        method, object        it uses an object and has to wait; told again whenever it has to once more
+    used           method, object, count  it has used an object: 1 if a lock is locked or an event is set; a semaphore's
+                                         permits; a queue's items, or those not done; the waiters not notified
+    timeout_set    until or null         it has entered a timeout, or set it anew
+    shielded       future, inner         it has made a shield
     dropped                              never ended, though the loop was closed
     unhandled      error                 told by run() at its end
 
@@ -101,6 +107,8 @@ UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 36
 
 def main(arguments):
     warnings.simplefilter("ignore")
+    # A coroutine that could not be closed at the end of a run cannot be when it is collected either.
+    sys.unraisablehook = lambda unraisable: None
     for line in sys.stdin:
         if line.strip():
             for answer in answers(json.loads(line), arguments):
@@ -185,6 +193,7 @@ class Run(virtual_loop.VirtualLoop):
         self.events = []
         self.prints = []
         self.is_over = False
+        self.is_shielding = False
         self.shared = dict(program.json.get("shared", {}))
         self.coroutine_list = None
         self.coroutines = []
@@ -207,7 +216,12 @@ class Run(virtual_loop.VirtualLoop):
         for record in self.records:
             record.task._log_destroy_pending = False
         for coroutine in self.coroutines:
-            coroutine.close()
+            try:
+                coroutine.close()
+            except Exception:
+                # What asyncio does on its way out may need the loop, which is closed, or has to wait; and the
+                # program may catch that.
+                pass
         events = self.events[:KEPT_OF_CUT_RUNS] if outcome[0] == "cut" else self.events
         version = "{}.{}.{}".format(*sys.version_info[:3])
         return {"python": version, "events": events, "prints": self.prints, "outcome": outcome}
@@ -248,10 +262,17 @@ class Run(virtual_loop.VirtualLoop):
         task = super().create_task(coro, **options)
         if isinstance(coro, Coroutine):
             coro.record = task.record = Record(self, task, coro.name)
+            if not self.records:
+                made = self.program.json.get("objects", {})
+                names = dict(vars(asyncio), Future=lambda: Future(loop=self))
+                self.objects = {name: eval(make, names) for name, make in made.items()}
             self.records.append(task.record)
             self.newest[coro.name] = task
             self.record(task.record.number, "created", coro.name, self.by())
         return task
+
+    def create_future(self):
+        return Future(loop=self) if self.is_shielding else super().create_future()
 
     def numbered(self):
         self.futures += 1
@@ -284,6 +305,15 @@ class Run(virtual_loop.VirtualLoop):
 
     def ask(self, handle, message, by, above=()):
         """Records whom `cancel()` is going to reach, by looking at what each task awaits."""
+        self.ask_all([handle], message, by, above)
+
+    def ask_all(self, handles, message, by, above=()):
+        """The same for several, one after the other: a plain future is done as soon as it is reached."""
+        self.reached = set()
+        for handle in handles:
+            self.ask_one(handle, message, by, above)
+
+    def ask_one(self, handle, message, by, above):
         if not asyncio.isfuture(handle) or isinstance(handle, asyncio.Task) and not hasattr(handle, "record"):
             # No future; or one of asyncio's own tasks, which a task that outlives main can meet.
             return
@@ -296,14 +326,18 @@ class Run(virtual_loop.VirtualLoop):
             self.record(number, "cancel_requested", by, message)
             handle.record.is_asked = True
             awaited = handle._fut_waiter
-            if isinstance(awaited, (asyncio.Task, Gather)) and not awaited.done():
-                self.ask(awaited, message, by, above + (handle,))
+            if isinstance(awaited, (asyncio.Task, Gather, Future)) and not awaited.done() and awaited not in self.reached:
+                self.ask_one(awaited, message, by, above + (handle,))
+        elif handle in self.reached:
+            self.record(None, "gather_cancel_refused", handle.number, by, self.turn)
         elif handle.done():
             self.record(None, "gather_cancel_refused", handle.number, by, handle.since)
         else:
             self.record(None, "gather_cancel_requested", handle.number, by, message)
-            for child in handle._children:
-                self.ask(child, message, by, above + (handle,))
+            if isinstance(handle, Future):
+                self.reached.add(handle)
+            for child in getattr(handle, "_children", ()):
+                self.ask_one(child, message, by, above + (handle,))
 
     # Values
 
@@ -317,6 +351,10 @@ class Run(virtual_loop.VirtualLoop):
             return {"coroutine": value.name}
         if isinstance(value, BaseException):
             return {"error": told(value)}
+        if type(value).__name__ == "Timeout":
+            return "timeout"
+        if type(value).__name__ == "ToldGroup":
+            return "task group"
         return shown(value) if isinstance(value, list) else value
 
 
@@ -333,6 +371,8 @@ class Record:
         self.is_asked = False
         # How many coroutines it runs in place, each in the one before.
         self.depth = 0
+        # The method and the object that it uses, while it does.
+        self.using = None
         # The error that is on its way out of steps, so that it is recorded once.
         self.in_flight = None
         # The turn in which it ended.
@@ -365,6 +405,29 @@ class Gather(virtual_loop.GatheringFuture):
 
 
 tasks._GatheringFuture = Gather
+
+
+class Future(asyncio.Future):
+    """A future of the program's own, or a shield; tells when it is done. It is told by its number, as a gather."""
+
+    def __init__(self, *, loop):
+        super().__init__(loop=loop)
+        self.number = loop.numbered()
+        loop.created(self)
+
+    def set_result(self, result):
+        super().set_result(result)
+        Gather.end(self, "gather_finished")
+
+    def set_exception(self, exception):
+        super().set_exception(exception)
+        Gather.end(self, "gather_failed", told(exception))
+
+    def cancel(self, *arguments, **message):
+        is_accepted = super().cancel(*arguments, **message)
+        if is_accepted:
+            self.since = self.get_loop().turn
+        return is_accepted
 
 
 class Coroutine(collections.abc.Coroutine):
@@ -433,9 +496,12 @@ class Coroutine(collections.abc.Coroutine):
             else:
                 self.tell("failed", told(error))
             raise
-        if task._must_cancel and isinstance(awaited, (asyncio.Task, Gather)) and awaited is not task:
+        if task._must_cancel and isinstance(awaited, (asyncio.Task, Gather, Future)) and awaited is not task:
             # The task cancels what it awaits as soon as this returns.
             self.run.ask(awaited, getattr(task, "_cancel_message", None), self.record.number, (task,))
+        if self.record.using is not None:
+            self.tell("blocked", *self.record.using)
+            self.record.entered = "object"
         return awaited
 
     def tell(self, what, *detail):
@@ -484,6 +550,8 @@ class Here:
         return self.run.newest.get(name) or Coroutine(self.run, name)
 
     def attribute(self, value, name):
+        if name == "exceptions" and hasattr(value, "exceptions"):
+            return list(value.exceptions)
         if name == "type" and isinstance(value, BaseException):
             return type(value).__name__
         if isinstance(value, (asyncio.Task, Coroutine)):
@@ -503,7 +571,16 @@ class Here:
     def error_type(self, name):
         if name in self.run.program.error_types:
             return self.run.program.error_types[name]
-        return getattr(asyncio, name) if name in ("CancelledError", "InvalidStateError") else getattr(builtins, name)
+        return getattr(builtins, name, None) or getattr(asyncio, name)
+
+    def caught_types(self, name):
+        """What a clause catches: asyncio's own `TimeoutError`, as there was one up to 3.10, is a `TimeoutError` too."""
+        types = (self.error_type(name),)
+        return types + (asyncio.TimeoutError,) if name == "TimeoutError" else types
+
+    def star_types(self, name):
+        """The same for `except*`, which has to leave alone what ends a run."""
+        return (Exception, asyncio.CancelledError) if name == "BaseException" else self.caught_types(name)
 
     def error(self, name, message):
         error = self.error_type(name)(*([] if message is None else [message]))
@@ -609,12 +686,215 @@ class Here:
         Gather.end(empty, "gather_finished")
         return empty
 
+    # Objects
+
+    def object(self, name):
+        return self.run.objects[name]
+
+    async def use(self, method, name, *arguments):
+        name = filled(name, self.values)
+        with Using(self, method, name):
+            return await getattr(self.object(name), method)(*arguments)
+
+    def settle(self, name):
+        return self.object(filled(name, self.values))
+
+    async def wait_for(self, what, timeout):
+        length = None if timeout is None else nanoseconds(timeout, self.values)
+        seconds = None if length is None else fractions.Fraction(length, virtual_loop.NANOSECONDS)
+        if length is None or length > 0 and sys.version_info >= (3, 12):
+            # Then it awaits in place.
+            return await asyncio.wait_for(self.awaited(what), seconds)
+        record = self.task()
+        record.using = ("wait_for", None)
+        try:
+            return await asyncio.wait_for(what, seconds)
+        finally:
+            record.using = None
+
+    def shield(self, what):
+        self.run.is_shielding = True
+        try:
+            outer = asyncio.shield(what)
+        finally:
+            self.run.is_shielding = False
+        if outer is not what and isinstance(outer, Future):
+            inner = what.number if isinstance(what, (Gather, Future)) else what.record.future
+            self.tell("shielded", outer.number, inner)
+        return outer
+
+    def timeout(self, length):
+        return Timeout(self, length)
+
+    def task_group(self):
+        return Group(self)
+
+    def spawn_in(self, group, what):
+        if isinstance(what, list):
+            return [group.create_task(one) for one in what]
+        return group.create_task(what)
+
+    def reschedule(self, timeout, length):
+        seconds = None if length is None else fractions.Fraction(nanoseconds(length, self.values), virtual_loop.NANOSECONDS)
+        timeout.reschedule(None if seconds is None else self.run.time() + seconds)
+
+    def use_now(self, method, name, *arguments):
+        name = filled(name, self.values)
+        value = getattr(self.object(name), method)(*arguments)
+        self.used(method, name)
+        return value
+
+    def used(self, method, name):
+        self.tell("used", method, name, count_after(self.object(name), method))
+
+    def entered(self, name):
+        return Entered(self, filled(name, self.values))
+
     async def wait(self, items, timeout, return_when):
         length = None if timeout is None else nanoseconds(timeout, self.values)
         seconds = None if length is None else fractions.Fraction(length, virtual_loop.NANOSECONDS)
         done, pending = await asyncio.wait(items, timeout=seconds, return_when=getattr(asyncio, return_when))
         self.tell("wait_returned", len(done), len(pending))
         return list(done), list(pending)
+
+
+class Using:
+    """While a task waits inside a method of an object, it is known which; and it is told when it is through."""
+
+    def __init__(self, here, method, name):
+        self.here = here
+        self.using = (method, name)
+
+    def __enter__(self):
+        self.record = self.here.task()
+        self.record.using = self.using
+
+    def __exit__(self, kind, *_):
+        self.record.using = None
+        if kind is None:
+            self.here.used(*self.using)
+
+
+class Entered:
+    """`async with` an object."""
+
+    def __init__(self, here, name):
+        self.here = here
+        self.name = name
+
+    async def __aenter__(self):
+        self.here.step()
+        try:
+            with Using(self.here, "acquire", self.name):
+                await self.here.object(self.name).__aenter__()
+        except BaseException as error:
+            self.here.surfaced(error)
+            raise
+
+    async def __aexit__(self, *error):
+        if self.here.is_over() or error[0] in Here.STOPS:
+            return
+        waiting = self.here.set_aside()
+        try:
+            self.here.step()
+            await self.here.object(self.name).__aexit__(*error)
+            self.here.used("release", self.name)
+        except BaseException as other:
+            self.here.surfaced(other)
+            raise
+        self.here.take_up(waiting)
+
+
+class Group:
+    """`async with asyncio.TaskGroup()`."""
+
+    def __init__(self, here):
+        self.here = here
+
+    async def __aenter__(self):
+        self.here.step()
+        self.group = ToldGroup()
+        self.group._tasks = virtual_loop.TaskSet()
+        await self.group.__aenter__()
+        self.group._parent_task = Parent(self.here.run, self.group._parent_task)
+        return self.group
+
+    async def __aexit__(self, *error):
+        if self.here.is_over() or error[0] in Here.STOPS:
+            return
+        record = self.here.task()
+        record.using = ("task_group", None)
+        try:
+            self.here.step()
+            await self.group.__aexit__(*error)
+        except BaseException as other:
+            self.here.surfaced(other)
+            raise
+        finally:
+            record.using = None
+
+
+class Parent:
+    """A task group's parent: what the group asks of it is told."""
+
+    def __init__(self, run, task):
+        self.run = run
+        self.task = task
+
+    def cancel(self):
+        self.run.ask(self.task, None, "task_group")
+        return self.task.cancel()
+
+    def __getattr__(self, name):
+        return getattr(self.task, name)
+
+
+if hasattr(asyncio, "TaskGroup"):
+
+    class ToldGroup(asyncio.TaskGroup):
+        def _abort(self):
+            victims = [task for task in self._tasks if not task.done()]
+            self._parent_task.run.ask_all(victims, None, "task_group")
+            super()._abort()
+
+
+class Timeout:
+    """`async with asyncio.timeout(…)`."""
+
+    def __init__(self, here, length):
+        self.here = here
+        self.length = length
+
+    async def __aenter__(self):
+        self.here.step()
+        length = None if self.length is None else nanoseconds(self.length, self.here.values)
+        self.timeout = asyncio.timeout(None if length is None else fractions.Fraction(length, virtual_loop.NANOSECONDS))
+        self.timeout.is_scenarios = True
+        return await self.timeout.__aenter__()
+
+    async def __aexit__(self, *error):
+        if self.here.is_over() or error[0] in Here.STOPS:
+            return
+        try:
+            self.here.step()
+            await self.timeout.__aexit__(*error)
+        except BaseException as other:
+            self.here.surfaced(other)
+            raise
+
+
+def count_after(made, method):
+    """What an object says after it was used."""
+    kind = type(made).__name__
+    if kind == "Semaphore":
+        return made._value
+    if kind == "Event":
+        return int(made.is_set())
+    if kind == "Queue":
+        return made._unfinished_tasks if method in ("task_done", "join") else made.qsize()
+    if method.startswith("notify"):
+        return sum(not waiter.done() for waiter in made._waiters)
+    return int(made.locked())
 
 
 _wait = tasks._wait
@@ -630,6 +910,37 @@ async def _told_wait(fs, timeout, return_when, loop):
 
 
 tasks._wait = _told_wait
+_cancel_and_wait = tasks._cancel_and_wait
+
+
+async def _told_cancel_and_wait(fut, **options):
+    """What `wait_for` does with what it does not wait for any longer."""
+    run = fut.get_loop()
+    run.ask(fut, None, asyncio.current_task(run).record.number)
+    await _cancel_and_wait(fut, **options)
+
+
+tasks._cancel_and_wait = _told_cancel_and_wait
+
+if hasattr(asyncio, "timeout"):
+    _reschedule = asyncio.Timeout.reschedule
+    _on_timeout = asyncio.Timeout._on_timeout
+
+    def _told_reschedule(self, when):
+        _reschedule(self, when)
+        task = asyncio.current_task().record
+        if when is None and self._timeout_handler is None and not hasattr(self, "is_scenarios"):
+            # A `wait_for` without a timeout.
+            return
+        task.task.get_loop().record(task.number, "timeout_set", None if when is None else when.nanoseconds)
+
+    def _told_on_timeout(self):
+        self._task.get_loop().ask(self._task, None, "timeout")
+        _on_timeout(self)
+
+    asyncio.Timeout.reschedule = _told_reschedule
+    asyncio.Timeout._on_timeout = _told_on_timeout
+
 _cancel_all_tasks = runners._cancel_all_tasks
 
 
@@ -638,8 +949,7 @@ def _told_cancel_all_tasks(loop):
     left = tasks.all_tasks(loop)
     if left:
         loop.record(None, "shutdown", len(left))
-    for task in left:
-        loop.ask(task, None, "shutdown")
+    loop.ask_all(left, None, "shutdown")
     _cancel_all_tasks(loop)
 
 
@@ -648,6 +958,8 @@ runners._cancel_all_tasks = _told_cancel_all_tasks
 
 def told(error):
     """An error as JSON."""
+    if hasattr(error, "exceptions"):
+        return [type(error).__name__, str(error)]
     message = without_tasks(str(error.args[0])) if error.args else None
     if isinstance(error, asyncio.CancelledError) or hasattr(error, "is_scenarios"):
         return [type(error).__name__, message]

@@ -69,6 +69,7 @@ def program(scenario, strategy=None):
             for task in scenario.get("task", [])
         ],
         "shared": scenario.get("shared", {}),
+        "objects": scenario.get("objects", {}),
         "exceptions": scenario.get("exceptions", []),
         "fails": scenario.get("fail", []),
         "cancels": scenario.get("cancel", []),

@@ -23,7 +23,9 @@ import re
 PLACEHOLDER = re.compile(r"\{\{|\}\}|\{((?:[^{}'\"]|'[^']*'|\"[^\"]*\")*)\}")
 VERBS = {
     "print", "sleep", "point", "raise", "return", "spawn", "await", "cancel", "cancel_all", "gather", "wait", "set",
-    "add", "append", "remove", "assert", "if", "while", "for", "try",
+    "add", "append", "remove", "assert", "if", "while", "for", "try", "with", "acquire", "release", "set_event",
+    "clear_event", "notify", "notify_all", "put", "put_nowait", "get", "get_nowait", "task_done", "join",
+    "set_result", "set_exception", "wait_for", "shield", "timeout", "reschedule", "uncancel", "task_group",
 }
 
 
@@ -48,6 +50,8 @@ class Writer:
         self.steps = steps
         self.constants = set(constants)
         self.shared = set(program.get("shared", {}))
+        self.objects = set(program.get("objects", {}))
+        self.futures = {name for name, make in program.get("objects", {}).items() if make == "Future()"}
         self.instances = set(instance_names(program))
         self.locals = set()
         self.bind(steps)
@@ -67,7 +71,7 @@ class Writer:
         for step in steps:
             if isinstance(step, str):
                 continue
-            self.locals.update(step[key] for key in ("as", "done", "pending", "for") if key in step)
+            self.locals.update(step[key] for key in ("as", "done", "pending", "for", "task_group") if key in step)
             for name in [step["set"]] if "set" in step else [step["to"]] if "add" in step else []:
                 if name not in self.shared:
                     self.locals.add(name)
@@ -85,6 +89,8 @@ class Writer:
             return "_atropos.constant({!r})".format(name)
         if name in self.shared:
             return "_atropos.shared[{!r}]".format(name)
+        if name in self.futures:
+            return "_atropos.object({!r})".format(name)
         if name == "coros":
             return "_atropos.coros()"
         if name == "current":
@@ -92,6 +98,9 @@ class Writer:
         if name in self.instances:
             return "_atropos.{}({!r})".format("called" if spawning else "named", name)
         raise ValueError("unknown name {!r}".format(name))
+
+    def is_object(self, name):
+        return name in self.objects - self.futures and name not in self.locals | self.constants | self.shared
 
     def place(self, name):
         return "_atropos.shared[{!r}]".format(name) if name in self.shared else name
@@ -114,8 +123,10 @@ class Writer:
             return repr(node.value)
         if kind in ("List", "Tuple"):
             return "[" + ", ".join(of(item) for item in node.elts) + "]"
+        if kind == "Attribute" and self.is_object(getattr(node.value, "id", None)):
+            return "_atropos.object({!r}).{}()".format(node.value.id, node.attr)
         if kind == "Attribute":
-            if node.attr in ("done", "cancelled", "result", "exception"):
+            if node.attr in ("done", "cancelled", "result", "exception", "cancelling", "expired"):
                 return "({}).{}()".format(of(node.value), node.attr)
             return "_atropos.attribute({}, {!r})".format(of(node.value), node.attr)
         if kind == "Subscript":
@@ -145,6 +156,8 @@ class Writer:
         """
         if isinstance(text, list):
             return "[" + ", ".join(self.operand(item, spawning) for item in text) + "]"
+        if text in self.futures and text not in self.locals:
+            return "_atropos.object({!r})".format(text)
         if text in self.instances and (spawning or text not in self.locals):
             return "_atropos.{}({!r})".format("called" if spawning else "named", text)
         return self.expression(text, spawning)
@@ -193,7 +206,8 @@ class Writer:
     def step(self, step):
         if isinstance(step, str):
             return self.word(step)
-        verb = next(key for key in step if key in VERBS)
+        # `timeout` is a verb by itself, and a key beside others.
+        verb = min((key for key in step if key in VERBS), key=lambda verb: verb == "timeout")
         getattr(self, "write_" + verb)(step)
 
     def word(self, word):
@@ -228,6 +242,10 @@ class Writer:
         self.line("return _atropos_result")
 
     def write_spawn(self, step):
+        if "in" in step:
+            group = self.expression(step["in"])
+            call = "_atropos.spawn_in({}, {})".format(group, self.operand(step["spawn"], spawning=True))
+            return self.simple(self.into(step, call))
         self.simple(self.into(step, "_atropos.spawn({})".format(self.operand(step["spawn"], spawning=True))))
 
     def write_await(self, step):
@@ -245,11 +263,98 @@ class Writer:
         self.simple(self.into(step, call))
 
     def write_wait(self, step):
+        what = step["wait"]
+        has_placeholder = isinstance(what, str) and any(found.group(1) for found in PLACEHOLDER.finditer(what))
+        if isinstance(what, str) and (has_placeholder or what in self.objects and what not in self.locals):
+            return self.use(step, "wait", what)
         call = "await _atropos.wait({}, {!r}, {!r})".format(
             self.operand(step["wait"]), step.get("timeout"), step.get("return_when", "ALL_COMPLETED")
         )
         targets = (step.get("done", "_atropos_done"), step.get("pending", "_atropos_pending"))
         self.simple("{}, {} = {}".format(*targets, call))
+
+    # Objects: a step that waits is a coroutine of asyncio's, the others are plain methods.
+
+    def use(self, step, method, name, *arguments):
+        call = "_atropos.use({})".format(", ".join([repr(method), repr(name), *arguments]))
+        self.simple(self.into(step, "await " + call))
+
+    def use_now(self, step, method, name, *arguments):
+        call = "_atropos.use_now({})".format(", ".join([repr(method), repr(name), *arguments]))
+        self.simple(self.into(step, call))
+
+    def write_acquire(self, step):
+        self.use(step, "acquire", step["acquire"])
+
+    def write_release(self, step):
+        self.use_now(step, "release", step["release"])
+
+    def write_set_event(self, step):
+        self.use_now(step, "set", step["set_event"])
+
+    def write_clear_event(self, step):
+        self.use_now(step, "clear", step["clear_event"])
+
+    def write_notify(self, step):
+        self.use_now(step, "notify", step["notify"], repr(step.get("n", 1)))
+
+    def write_notify_all(self, step):
+        self.use_now(step, "notify_all", step["notify_all"])
+
+    def write_put(self, step):
+        self.use(step, "put", step["into"], self.expression(step["put"]))
+
+    def write_put_nowait(self, step):
+        self.use_now(step, "put_nowait", step["into"], self.expression(step["put_nowait"]))
+
+    def write_get(self, step):
+        self.use(step, "get", step["get"])
+
+    def write_get_nowait(self, step):
+        self.use_now(step, "get_nowait", step["get_nowait"])
+
+    def write_task_done(self, step):
+        self.use_now(step, "task_done", step["task_done"])
+
+    def write_join(self, step):
+        self.use(step, "join", step["join"])
+
+    def write_set_result(self, step):
+        call = "_atropos.settle({!r}).set_result({})"
+        self.simple(call.format(step["set_result"], self.expression(step["to"])))
+
+    def write_set_exception(self, step):
+        error = "_atropos.error({!r}, {})".format(step.get("type", "Exception"), self.message(step))
+        self.simple("_atropos.settle({!r}).set_exception({})".format(step["set_exception"], error))
+
+    # asyncio's library
+
+    def write_wait_for(self, step):
+        call = "await _atropos.wait_for({}, {!r})".format(self.operand(step["wait_for"]), step.get("timeout"))
+        self.simple(self.into(step, call))
+
+    def write_shield(self, step):
+        self.simple(self.into(step, "_atropos.shield({})".format(self.operand(step["shield"]))))
+
+    def write_timeout(self, step):
+        length = None if step["timeout"] == "None" else step["timeout"]
+        name = " as {}".format(step["as"]) if "as" in step else ""
+        self.line("async with _atropos.timeout({!r}){}:".format(length, name))
+        self.block(step["do"])
+
+    def write_task_group(self, step):
+        self.line("async with _atropos.task_group() as {}:".format(step["task_group"]))
+        self.block(step["do"])
+
+    def write_reschedule(self, step):
+        self.simple("_atropos.reschedule({}, {!r})".format(self.expression(step["reschedule"]), step.get("in")))
+
+    def write_uncancel(self, step):
+        self.simple(self.into(step, "({}).uncancel()".format(self.operand(step["uncancel"]))))
+
+    def write_with(self, step):
+        self.line("async with _atropos.entered({!r}):".format(step["with"]))
+        self.block(step["do"])
 
     def write_set(self, step):
         self.simple("{} = {}".format(self.place(step["set"]), self.expression(step["to"])))
@@ -302,10 +407,16 @@ class Writer:
         # A run that is over, or a coroutine that is dropped, is not the scenario's business.
         self.line("except _atropos.STOPS:")
         self.line("    raise")
+        star = "*" if "except*" in step else ""
+        if star:
+            # `except` and `except*` cannot stand in one `try`.
+            self.lines.pop()
+            self.lines.pop()
         for clause, handler in clauses(step):
             kind, _, name = (part.strip() for part in clause.partition(" as "))
             name = name or "_atropos_caught"
-            self.line("except _atropos.error_type({!r}) as {}:".format(kind, name))
+            types = "star_types" if star else "caught_types"
+            self.line("except{} _atropos.{}({!r}) as {}:".format(star, types, kind, name))
             self.line("    _atropos.caught({})".format(name))
             self.block(handler)
         if "else" in step:
@@ -325,7 +436,7 @@ class Writer:
 
 def clauses(step):
     """The clauses of a `try`, in order: an object, or a list of pairs for those whose objects have no order."""
-    handlers = step.get("except", {})
+    handlers = step.get("except*") or step.get("except", {})
     return list(handlers.items()) if isinstance(handlers, dict) else handlers
 
 

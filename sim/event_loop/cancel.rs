@@ -44,6 +44,7 @@ impl EventLoop<'_> {
         match self.futures[future].owner {
             Owner::Task(task) => self.cancel_task(task, by, message, depth),
             Owner::Gather(gather) => self.cancel_gather(gather, by, message, depth),
+            Owner::Shield | Owner::Nobody => Ok(self.cancel_plain(future, by, message)),
         }
     }
 
@@ -68,10 +69,13 @@ impl EventLoop<'_> {
             }
             self.recorder.record(What::CancelRequested { task, by, message });
             state.cancel_requested = true;
+            state.cancels += 1;
             self.memory.charge(1);
             is_first = false;
             match state.waits_for {
-                WaitsFor::Sleep | WaitsFor::Wait(_) if state.own == Own::Pending => {
+                WaitsFor::Sleep | WaitsFor::Wait(_) | WaitsFor::Object(_) | WaitsFor::Library
+                    if state.own == Own::Pending =>
+                {
                     state.own = Own::Cancelled(message);
                     self.ready.push(Handle::Wakeup(task));
                     return Ok(true);

@@ -7,6 +7,7 @@
 
 use std::hash::{Hash as _, Hasher};
 
+use super::object::Waiter;
 use crate::id::{FutureId, TaskId, TextId};
 use crate::program::{Error, FutureState, Value};
 
@@ -33,6 +34,10 @@ pub(super) enum Owner {
     Task(TaskId),
     /// An index into the gathers.
     Gather(u32),
+    /// A shield's.
+    Shield,
+    /// One that the file declares.
+    Nobody,
 }
 
 /// What a future holds.
@@ -53,6 +58,14 @@ pub(super) enum Callback {
     Gather(u32),
     /// A `wait` that counts it.
     Wait(u32),
+    /// A waiter inside asyncio's library.
+    Release(Waiter),
+    /// The task group that it belongs to.
+    Group(u32),
+    /// A shield of it.
+    ShieldInner(u32),
+    /// The shield that it is.
+    ShieldOuter(u32),
     /// `run_until_complete`, which then stops the loop.
     Stop,
 }

@@ -18,23 +18,38 @@
 //! Knows nothing of files, TOML, wall clocks, or of how a trace is told.
 
 mod cancel;
+mod condition;
 mod cut;
+mod event;
 mod future;
 mod gather;
+mod library;
+mod lock;
+mod object;
+mod queue;
 mod running;
+mod semaphore;
+mod shield;
 mod shutdown;
 mod task;
+mod task_group;
+mod timeout;
 mod timers;
 mod wait;
+mod wait_for;
 
 use std::hash::{Hash as _, Hasher};
 
 use cut::Cutting;
 use future::{Callback, Future, Futures, Owner};
 use gather::Gather;
+use object::{Object, Waiter};
 use running::Running;
+use shield::Shield;
 use shutdown::Phase;
 use task::Task;
+use task_group::Group;
+use timeout::Deadline;
 use timers::Timers;
 use wait::Wait;
 
@@ -69,10 +84,11 @@ pub struct EventLoop<'p> {
     /// How many turns have passed since time moved.
     turns_at_one_instant: u32,
     now: Time,
-    /// What runs in this turn, how far it has come, and where the turn ends: before the end of what is ready only if
-    /// that may run in any order.
+    /// What runs in this turn, how far it has come, up to where there is nothing to be asked or cut, and where the turn
+    /// ends: before the end of what is ready only if that may run in any order.
     batch: Vec<Handle>,
     batch_next: usize,
+    batch_clear: usize,
     batch_end: usize,
     /// For whom each of the batch runs, as far as that has been asked.
     batch_whose: Vec<FutureId>,
@@ -83,6 +99,10 @@ pub struct EventLoop<'p> {
     futures: Futures,
     gathers: Vec<Gather>,
     waits: Vec<Wait>,
+    objects: Vec<Object>,
+    deadlines: Vec<Deadline>,
+    shields: Vec<Shield>,
+    groups: Vec<Group>,
     memory: Memory,
     phase: Phase,
     /// Whether the loop stops at the end of this turn.
@@ -104,6 +124,14 @@ enum Handle {
     GatherChild { gather: u32, child: FutureId },
     /// A `wait` counts one of its futures.
     WaitChild { wait: u32, child: FutureId },
+    /// A waiter inside asyncio's library is done, unless it is already.
+    Release(Waiter),
+    /// A task group notes that a task of its is done.
+    GroupTask { group: u32, child: FutureId },
+    /// What is shielded is done.
+    ShieldInner(u32),
+    /// A shield is done.
+    ShieldOuter(u32),
     /// `run_until_complete` is told that its future is done.
     Stop,
     /// The task that does nothing in one of `run()`'s last rounds.
@@ -115,14 +143,17 @@ enum Handle {
 enum Timer {
     /// The sleep, or the timeout of the wait, that a task began as its `serial`-th; older ones are cancelled.
     Own { task: TaskId, serial: u32 },
+    /// A deadline of the library's, unless it has been set anew since.
+    Deadline { deadline: u32, serial: u32 },
     /// A cancellation from outside: an index into the program's.
     OutsideCancel(u32),
 }
 
 impl Timer {
-    fn is_cancelled(self, tasks: &[Task]) -> bool {
+    fn is_cancelled(self, tasks: &[Task], deadlines: &[Deadline]) -> bool {
         match self {
             Timer::Own { task, serial } => tasks[task.index()].own_serial != serial,
+            Timer::Deadline { deadline, serial } => deadlines[deadline as usize].is_off(serial),
             Timer::OutsideCancel(_) => false,
         }
     }
@@ -147,6 +178,7 @@ impl<'p> EventLoop<'p> {
             now: Time::ZERO,
             batch: Vec::new(),
             batch_next: 0,
+            batch_clear: 0,
             batch_end: 0,
             batch_whose: Vec::new(),
             ready: Vec::new(),
@@ -155,6 +187,10 @@ impl<'p> EventLoop<'p> {
             futures: Futures::default(),
             gathers: Vec::new(),
             waits: Vec::new(),
+            objects: object::make_all(program),
+            deadlines: Vec::new(),
+            shields: Vec::new(),
+            groups: Vec::new(),
             memory: Memory::default(),
             phase: Phase::Main,
             stopping: false,
@@ -174,6 +210,7 @@ impl<'p> EventLoop<'p> {
         self.now = Time::ZERO;
         self.batch.clear();
         self.batch_next = 0;
+        self.batch_clear = 0;
         self.batch_end = 0;
         self.batch_whose.clear();
         self.ready.clear();
@@ -182,6 +219,10 @@ impl<'p> EventLoop<'p> {
         self.futures.clear();
         self.gathers.clear();
         self.waits.clear();
+        self.reset_objects();
+        self.deadlines.clear();
+        self.shields.clear();
+        self.groups.clear();
         self.memory.reset(self.program);
         self.phase = Phase::Main;
         self.stopping = false;
@@ -192,6 +233,10 @@ impl<'p> EventLoop<'p> {
         }
         let main = self.create_task(InstanceId::MAIN, TaskId::MAIN);
         self.futures.add_callback(main, Callback::Stop);
+        for object in self.program.bare_futures() {
+            let future = self.futures.add(Owner::Nobody);
+            self.recorder.record(What::Declared { future, object });
+        }
     }
 
     /// What happened so far, in order.
@@ -209,7 +254,36 @@ impl<'p> EventLoop<'p> {
         self.recorder.order()
     }
 
+    /// Asks and cuts what comes before the next handles, in this turn or the next one; false once the run has ended.
+    #[inline(never)]
+    fn clear_more<C: Choices + ?Sized>(&mut self, choices: &mut C) -> bool {
+        while self.outcome.is_none() {
+            let left = self.batch_end - self.batch_next;
+            if left > 0 {
+                let clear = if self.program.schedule.ready_any_order { 1 } else { left };
+                let clear = self.cutting.next_handles(clear);
+                self.batch_clear = self.batch_next + clear;
+                if clear == 0 {
+                    self.cut();
+                    continue;
+                }
+                if self.program.schedule.ready_any_order {
+                    self.choose_handle(choices);
+                }
+                return true;
+            }
+            if self.stopping {
+                self.stopping = false;
+                self.next_phase(choices);
+            } else {
+                self.begin_turn(choices);
+            }
+        }
+        false
+    }
+
     /// Begins a turn, or ends the run.
+    #[inline(always)]
     fn begin_turn<C: Choices + ?Sized>(&mut self, choices: &mut C) {
         if self.turn == 0 {
             self.plan_cuts(choices);
@@ -219,7 +293,7 @@ impl<'p> EventLoop<'p> {
             match first_due {
                 // Nobody runs until then, so this is a moment of its own to be cancelled at.
                 Some(due) if self.now < due => {
-                    if self.cutting.next_handle() {
+                    if self.cutting.next_handles(1) == 0 {
                         return self.cut();
                     }
                     self.now = due;
@@ -236,34 +310,42 @@ impl<'p> EventLoop<'p> {
         self.turn += 1;
         self.recorder.turn(self.turn, self.now);
         if self.program.schedule.ready_any_order {
-            self.batch.drain(..self.batch_next);
-            self.batch_whose.drain(..self.batch_next);
-            self.batch.append(&mut self.ready);
+            self.keep_what_is_left();
         } else {
             self.batch.clear();
             std::mem::swap(&mut self.batch, &mut self.ready);
         }
         self.batch_next = 0;
+        self.batch_clear = 0;
         if first_due.is_some_and(|due| due <= self.now) {
             self.fire_due_timers(choices);
         }
         self.batch_end = self.batch.len();
     }
 
+    /// What the last turn has left over comes first in the next one.
+    #[cold]
+    fn keep_what_is_left(&mut self) {
+        self.batch.drain(..self.batch_next);
+        self.batch_whose.drain(..self.batch_next);
+        self.batch.append(&mut self.ready);
+    }
+
     /// The first deadline, once the cancelled timers before it are dropped.
     #[inline(always)]
     fn first_due(&mut self) -> Option<Time> {
-        while self.timers.take_first_if(|_, timer| timer.is_cancelled(&self.tasks)).is_some() {}
+        while self.timers.take_first_if(|_, timer| timer.is_cancelled(&self.tasks, &self.deadlines)).is_some() {}
         self.timers.first()
     }
 
     /// Moves the timers that are due to the end of the batch, those of one instant in any order if that is open.
+    #[inline(never)]
     fn fire_due_timers<C: Choices + ?Sized>(&mut self, choices: &mut C) {
         let first = self.batch.len();
         let mut options = std::mem::take(&mut self.scratch.options);
         options.clear();
         while let Some(timer) = self.timers.take_first_if(|due, _| due <= self.now) {
-            if !timer.is_cancelled(&self.tasks) {
+            if !timer.is_cancelled(&self.tasks, &self.deadlines) {
                 self.batch.push(Handle::Fire(timer));
                 options.push(self.whose(timer));
             }
@@ -280,6 +362,7 @@ impl<'p> EventLoop<'p> {
     fn whose(&self, timer: Timer) -> FutureId {
         let task = match timer {
             Timer::Own { task, .. } => task,
+            Timer::Deadline { deadline, .. } => self.whose_deadline(deadline),
             Timer::OutsideCancel(at) => {
                 let victim = self.program.outside_cancels[at as usize].victim;
                 return self.memory.newest(victim).unwrap_or(self.tasks[0].future);
@@ -291,6 +374,7 @@ impl<'p> EventLoop<'p> {
     /// Asks, place by place, which of the remaining `items` comes next. Answer 0 leaves an item where it is, another
     /// one swaps it in: so an order costs a number of questions that is linear in its length, and one deviation is
     /// one exchange.
+    #[inline(never)]
     fn choose_order<T, C: Choices + ?Sized>(
         &mut self,
         choices: &mut C,
@@ -308,6 +392,7 @@ impl<'p> EventLoop<'p> {
     }
 
     /// Makes any of what is ready the next, if that is open. What has become ready meanwhile is ready at once.
+    #[inline(never)]
     fn choose_handle<C: Choices + ?Sized>(&mut self, choices: &mut C) {
         self.batch.append(&mut self.ready);
         let mut whose = std::mem::take(&mut self.batch_whose);
@@ -330,6 +415,9 @@ impl<'p> EventLoop<'p> {
             Handle::Fire(timer) => self.whose(timer),
             Handle::GatherChild { gather, .. } => self.gathers[gather as usize].future,
             Handle::WaitChild { wait, .. } => self.tasks[self.waits[wait as usize].task.index()].future,
+            Handle::GroupTask { child, .. } => child,
+            Handle::Release(waiter) => self.tasks[waiter.task.index()].future,
+            Handle::ShieldInner(shield) | Handle::ShieldOuter(shield) => self.shields[shield as usize].outer,
             Handle::Stop | Handle::ShutdownRound => self.tasks[0].future,
         }
     }
@@ -352,8 +440,9 @@ impl<'p> EventLoop<'p> {
                 task = Some(woken);
                 self.wake_task(woken, choices);
             }
-            Handle::Fire(timer) if timer.is_cancelled(&self.tasks) => {}
+            Handle::Fire(timer) if timer.is_cancelled(&self.tasks, &self.deadlines) => {}
             Handle::Fire(Timer::Own { task, .. }) => self.own_timer_fired(task),
+            Handle::Fire(Timer::Deadline { deadline, .. }) => self.deadline_passed(deadline),
             Handle::Fire(Timer::OutsideCancel(at)) => {
                 let cancel = self.program.outside_cancels[at as usize];
                 if let Some(victim) = self.memory.newest(cancel.victim) {
@@ -365,6 +454,10 @@ impl<'p> EventLoop<'p> {
             }
             Handle::GatherChild { gather, child } => self.count_gather_child(gather, child),
             Handle::WaitChild { wait, child } => self.count_wait_child(wait, child),
+            Handle::Release(waiter) => _ = self.wake(waiter),
+            Handle::GroupTask { group, child } => self.group_task_done(group, child, choices),
+            Handle::ShieldInner(shield) => self.shield_inner_done(shield),
+            Handle::ShieldOuter(shield) => self.shield_outer_done(shield),
             Handle::Stop => self.stopping = true,
             Handle::ShutdownRound => self.ready.push(Handle::Stop),
         }
@@ -389,6 +482,13 @@ impl<'p> EventLoop<'p> {
 
     fn end(&mut self, outcome: Outcome) {
         self.outcome = Some(outcome);
+        self.cutting.handles = self.handles();
+        self.batch_clear = self.batch_next;
+    }
+
+    /// How many handles have run.
+    fn handles(&self) -> u64 {
+        self.cutting.handles - (self.batch_clear - self.batch_next) as u64
     }
 }
 
@@ -397,33 +497,22 @@ fn handle_for(callback: Callback, future: FutureId) -> Handle {
         Callback::Wake(task) => Handle::Wakeup(task),
         Callback::Gather(gather) => Handle::GatherChild { gather, child: future },
         Callback::Wait(wait) => Handle::WaitChild { wait, child: future },
+        Callback::Release(waiter) => Handle::Release(waiter),
+        Callback::Group(group) => Handle::GroupTask { group, child: future },
+        Callback::ShieldInner(shield) => Handle::ShieldInner(shield),
+        Callback::ShieldOuter(shield) => Handle::ShieldOuter(shield),
         Callback::Stop => Handle::Stop,
     }
 }
 
 impl Machine for EventLoop<'_> {
     fn step<C: Choices + ?Sized>(&mut self, choices: &mut C) -> Option<Footprint> {
-        while self.outcome.is_none() {
-            if self.batch_next < self.batch_end {
-                if self.cutting.next_handle() {
-                    self.cut();
-                    continue;
-                }
-                if self.program.schedule.ready_any_order {
-                    self.choose_handle(choices);
-                }
-                let handle = self.batch[self.batch_next];
-                self.batch_next += 1;
-                return Some(self.run_handle(handle, choices));
-            }
-            if self.stopping {
-                self.stopping = false;
-                self.next_phase(choices);
-            } else {
-                self.begin_turn(choices);
-            }
+        if self.batch_next == self.batch_clear && !self.clear_more(choices) {
+            return None;
         }
-        None
+        let handle = self.batch[self.batch_next];
+        self.batch_next += 1;
+        Some(self.run_handle(handle, choices))
     }
 
     fn outcome(&self) -> Option<Outcome> {
@@ -445,8 +534,9 @@ impl Machine for EventLoop<'_> {
     fn key(&self) -> Option<u128> {
         let mut hasher = KeyHasher(twox_hash::XxHash3_128::new());
         (self.outcome, self.now, &self.batch[self.batch_next..], &self.ready, self.stopping).hash(&mut hasher);
-        (self.timers.in_order(), &self.tasks, &self.gathers, &self.waits, self.phase).hash(&mut hasher);
-        self.cutting.hash(&mut hasher);
+        (self.timers.in_order(), &self.tasks, &self.gathers, &self.waits, &self.objects, self.phase).hash(&mut hasher);
+        (&self.deadlines, &self.shields, &self.groups).hash(&mut hasher);
+        self.cutting.hash_state(self.handles(), &mut hasher);
         self.futures.hash_state(&mut hasher);
         self.memory.hash(&mut hasher);
         Some(hasher.0.finish_128())

@@ -2,9 +2,10 @@
 //!
 //! Knows nothing of what a step computes: frames do that.
 
+use super::library::Call;
 use super::{Callback, EventLoop, Future, Handle, Owner, Running, Timer, future};
 use crate::choice::{Choices, Kind, Options, Question};
-use crate::id::{FutureId, InstanceId, TaskId, TextId};
+use crate::id::{FutureId, InstanceId, ObjectId, TaskId, TextId};
 use crate::program::{Effects as _, Error, ErrorType, FrameId, Next, Value, resume};
 use crate::time::Nanos;
 use crate::trace::{Outcome, Wake, What};
@@ -26,11 +27,18 @@ pub(super) struct Task {
     pub(super) must_cancel: bool,
     /// Whether somebody has asked for a cancellation that the task has not seen yet.
     pub(super) cancel_requested: bool,
+    /// How many cancellations it was asked for and has not taken back: `cancelling()`.
+    pub(super) cancels: u32,
+    /// The coroutine of asyncio's own that the innermost coroutine awaits.
+    pub(super) call: Call,
     pub(super) started: bool,
     /// Whether a cancellation has been raised in it.
     pub(super) was_cancelled: bool,
     itself: AwaitOfItself,
 }
+
+/// What a coroutine of asyncio's own has come to; nothing while it waits.
+pub(super) type Progress = Option<Result<Value, Error>>;
 
 /// Whether a task has awaited itself. If so, asyncio has left a mark on its future, so that everybody who awaits it from
 /// then on is told at once of an error that they have not made.
@@ -51,6 +59,10 @@ pub(super) enum WaitsFor {
     Sleep,
     /// The waiter of this `wait`.
     Wait(u32),
+    /// Its waiter in the queue of an object.
+    Object(ObjectId),
+    /// A waiter inside asyncio's library.
+    Library,
     /// A task or a gather.
     Future(FutureId),
 }
@@ -77,6 +89,8 @@ impl EventLoop<'_> {
             own_serial: 0,
             must_cancel: false,
             cancel_requested: false,
+            cancels: 0,
+            call: Call::None,
             started: false,
             was_cancelled: false,
             itself: AwaitOfItself::Never,
@@ -123,6 +137,8 @@ impl EventLoop<'_> {
             _ if is_cancelled => {}
             WaitsFor::Sleep => self.recorder.record(What::Resumed { task, by: Wake::Timer }),
             WaitsFor::Future(future) => self.recorder.record(What::Resumed { task, by: Wake::Future(future) }),
+            WaitsFor::Library => self.recorder.record(What::Resumed { task, by: Wake::Library }),
+            WaitsFor::Object(object) => self.recorder.record(What::Resumed { task, by: Wake::Object(object) }),
             // `WaitReturned` tells it.
             WaitsFor::Wait(_) => {}
             WaitsFor::Nothing => unreachable!("{task} was woken from nothing"),
@@ -142,6 +158,12 @@ impl EventLoop<'_> {
         if let WaitsFor::Wait(wait) = waited_for {
             let lists = self.leave_wait(task, wait, input.is_ok());
             input = input.map(|_| lists);
+        }
+        if self.tasks[task.index()].call != Call::None {
+            match self.go_on_with_call(task, input, choices) {
+                Some(result) => input = result,
+                None => return,
+            }
         }
         if let Some(input) = self.run_frame(task, frame, input, choices) {
             self.run_more_frames(task, input, choices);
@@ -173,6 +195,7 @@ impl EventLoop<'_> {
             Next::Sleep { min, max } => self.sleep(task, min, max, choices),
             Next::Await(future) => return self.await_future(task, future),
             Next::Wait { over, timeout, return_when } => self.begin_wait(task, over, timeout, return_when),
+            Next::Library(call) => return self.call_library(task, call, choices),
             Next::Get { .. } => unreachable!("a program with a network runs on one"),
             Next::Call(instance) => {
                 self.tasks[task.index()].frame = self.memory.open(self.program, instance, Some(frame));

@@ -143,7 +143,7 @@ fn every_single_cut_is_tried_before_the_seeds() {
     let [failure] = &explored.failures[..] else { panic!("{:?}", explored.failures) };
     assert_eq!(failure.identity.what, "lost-cancel");
     // The two first chances are 1 and 2; the other eighteen follow in the order of the run.
-    assert_eq!((failure.number, failure.runs), (16, 1));
+    assert_eq!((failure.first, failure.number, failure.runs), (16, 16, 1));
     assert_eq!(failure.log[0].answer, Cut { handle: 7, victim: 1 }.answer(VICTIMS));
 }
 
@@ -164,8 +164,37 @@ fn the_same_is_found_on_any_number_of_threads_and_in_shards() {
         all.faults.0 = shard.faults.0;
         all.merge(shard);
     }
-    all.failures.sort_by_key(|failure| failure.number);
+    all.sort();
     assert_eq!(told(&mut all), expected);
+}
+
+#[test]
+fn a_failure_is_kept_as_the_run_that_shows_least_besides() {
+    let failure = |number, case, kinds| Failure {
+        identity: Identity { what: "deadlock", subject: None, error: None },
+        first: number,
+        number,
+        case,
+        kinds,
+        log: Log::new(),
+        runs: 1,
+    };
+    let fault = Case::Fault(Fault { question: 0, answer: 1 });
+    let kept = |failures: &[Failure]| {
+        let mut all = failures.iter().cloned();
+        let mut one = all.next().unwrap();
+        all.for_each(|other| one.join(other));
+        (one.first, one.number, one.runs)
+    };
+    let [both, alone, seed] = [failure(3, fault, 2), failure(5, fault, 1), failure(9, Case::Seed(0), 1)];
+    let later = failure(10, Case::Seed(1), 1);
+    for [one, two, three] in [[&both, &alone, &seed], [&alone, &both, &seed], [&seed, &alone, &both]] {
+        assert_eq!(kept(&[one.clone(), two.clone(), three.clone()]), (3, 5, 3));
+    }
+    assert_eq!(kept(&[later.clone(), seed.clone()]), (9, 9, 2));
+    assert_eq!(kept(&[seed, later.clone()]), (9, 9, 2));
+    // What fails without a fault is told without one.
+    assert_eq!(kept(&[both, later, failure(0, Case::Ordinary, 4)]), (0, 0, 3));
 }
 
 #[test]

@@ -8,13 +8,21 @@ mod asyncio;
 #[cfg(feature = "network")]
 mod network;
 mod python;
+mod runs_on;
+mod saved;
 mod search;
+mod telling;
 mod verify;
 
 pub use asyncio::Asyncio;
 #[cfg(feature = "network")]
 pub use network::OnNetwork;
+pub use python::{Interpreter, Patience, Problem, Session, installed};
+pub use runs_on::RunsOn;
+pub use saved::Kept;
 pub use search::{Replayed, Search, Setting, Told, tell};
+pub use telling::Findings;
+pub use verify::{Compared, Verified, Verifier};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,8 +39,7 @@ use crate::trace::Trace;
 use crate::verdict::{Expectation, Verdict};
 use crate::{report, strategy, tokio_program};
 
-pub use python::{Interpreter, Problem, Session, installed};
-pub use verify::{Compared, Verified, Verifier};
+use saved::keeps_failures;
 
 /// A scenario file that is valid.
 #[derive(Clone, Debug)]
@@ -81,6 +88,8 @@ pub struct Judged {
 pub enum Refused {
     /// The file does not fit the strategy that was asked for.
     Rejected(Rejected),
+    /// The program does something that only asyncio has.
+    NoTwin(Runtime),
     /// This build does not have the runtime.
     NotBuilt(Runtime),
     /// The file has hosts, and the runtime has no network.
@@ -94,6 +103,10 @@ impl File {
     ///
     /// If it cannot be read or is no valid scenario.
     pub fn load(path: &Path) -> Result<File, Rejected> {
+        if keeps_failures(path) {
+            let message = "expected a scenario file, but found one of saved failures";
+            return Err(Rejected::whole(path, message, "give the scenario that it stands beside"));
+        }
         let rejected = |text: String, diagnostics| Rejected { path: path.to_owned(), text, diagnostics };
         let bytes = std::fs::read(path).map_err(|error| {
             let message = format!("expected a scenario file, but it cannot be read: {error}");
@@ -146,7 +159,12 @@ impl File {
         let strategy = run.strategy.as_deref();
         let program = self.program(strategy, run.profile)?;
         let trace = trace(&program, run.runtime, run.seed)?;
-        let verdict = judge(&self.expectation(strategy, run.runtime != Runtime::Asyncio), &program, &trace);
+        let expectation = self.expectation(strategy, run.runtime != Runtime::Asyncio);
+        let mut verdict = judge(&expectation, &program, &trace);
+        if let Some(must_find) = &expectation.must_find {
+            // What a search has to find may well be there without one.
+            verdict.unmet.retain(|unmet| !must_find.is_found(&program, &unmet.identity(&program)));
+        }
         Ok(Judged { program, trace, verdict })
     }
 
@@ -179,7 +197,7 @@ impl File {
 ///
 /// # Errors
 ///
-/// If this build does not have the runtime, or if the program has hosts and the runtime has none.
+/// If this build does not have the runtime, or the runtime does not have what the program does.
 pub fn trace(program: &Arc<Program>, runtime: Runtime, seed: Option<u64>) -> Result<Trace, Refused> {
     if program.network.is_some() && runtime != Runtime::Turmoil {
         return Err(Refused::NoNetwork(runtime));
@@ -188,6 +206,9 @@ pub fn trace(program: &Arc<Program>, runtime: Runtime, seed: Option<u64>) -> Res
         Some(seed) => Box::new(Seeded::new(seed)),
         None => Box::new(Ordinary),
     };
+    if program.is_asyncio_only && runtime != Runtime::Asyncio {
+        return Err(Refused::NoTwin(runtime));
+    }
     match runtime {
         Runtime::Asyncio => {
             let mut event_loop = EventLoop::new(program);
@@ -210,7 +231,7 @@ fn on_turmoil(_: &Arc<Program>, _: Box<dyn Choices>) -> Result<Trace, Refused> {
 }
 
 /// The scenario files that `paths` name: files as they are, folders searched for `*.toml`, in the order of their
-/// names.
+/// names; what is saved beside scenarios is left out.
 ///
 /// # Errors
 ///
@@ -238,7 +259,8 @@ fn search(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), String> {
     let mut entries: Vec<PathBuf> = entries.map_err(unreadable)?.into_iter().map(|entry| entry.path()).collect();
     entries.sort();
     for entry in entries {
-        if entry.is_dir() || entry.extension().is_some_and(|extension| extension == "toml") {
+        let is_scenario = entry.extension().is_some_and(|extension| extension == "toml") && !keeps_failures(&entry);
+        if entry.is_dir() || is_scenario {
             search(&entry, found)?;
         }
     }
@@ -280,6 +302,9 @@ impl std::fmt::Display for Refused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Refused::Rejected(rejected) => rejected.fmt(f),
+            Refused::NoTwin(runtime) => {
+                write!(f, "this scenario has steps that only asyncio has, so {} cannot run it", runtime.name())
+            }
             Refused::NoNetwork(runtime) => {
                 write!(f, "{} has no network, and this file has hosts; run it with `--runtime turmoil`", runtime.name())
             }

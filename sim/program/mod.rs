@@ -10,8 +10,11 @@
 mod code;
 mod expr;
 mod frame;
+mod groups;
+mod library;
 mod memory;
 mod network;
+mod object;
 mod pattern;
 mod profile;
 #[cfg(test)]
@@ -25,15 +28,17 @@ pub use code::{
 };
 pub use expr::{Attribute, Comparison, Expr, ExprId};
 pub use frame::{Effects, FutureState, Next, resume};
+pub use library::Library;
 pub use memory::{FrameId, Memory};
 pub use network::{Answer, Begins, CLIENT, Fault, Host, Network, Outage, Reply, TooMany, Url, Wires};
+pub use object::{Inquiry, Make, Object, Operation};
 pub use pattern::Pattern;
-pub use profile::{GatherDone, Messages, Profile};
+pub use profile::{GatherDone, Messages, Profile, Semaphores, TaskGroups, WaitFor};
 pub use show::{Lookup, display, push_printable, quote, repr};
 pub use text::{Padding, Piece, Side, Texts};
 pub use value::{Error, ErrorType, ErrorTypes, Value};
 
-use crate::id::{InstanceId, TextId};
+use crate::id::{FutureId, InstanceId, ObjectId, TextId};
 use crate::time::Nanos;
 
 /// A whole scenario under one strategy, ready to run on any machine.
@@ -64,6 +69,10 @@ pub struct Program {
     pub keys: Vec<String>,
     /// The shared variables and what they start as.
     pub shared: Vec<(String, i64)>,
+    /// What tasks synchronise by: an [`ObjectId`] counts from its start.
+    pub objects: Vec<Object>,
+    /// Whether it does something that has no twin on tokio.
+    pub is_asyncio_only: bool,
     /// What happens at points, grouped by point; see [`Program::actions_at`].
     pub actions: Vec<Action>,
     /// For each point of each instance, its part of `actions`: [`Instance::points`] plus the point's number.
@@ -148,6 +157,18 @@ impl Program {
     /// The constant in `slot` of an instance.
     pub fn constant(&self, id: InstanceId, slot: Slot) -> Value {
         self.consts[(self.instances[id.index()].consts + slot.0) as usize]
+    }
+
+    /// The declared futures, in creation order: main's future is number 0, and these follow.
+    pub fn bare_futures(&self) -> impl Iterator<Item = ObjectId> {
+        let all = (0..).map(ObjectId).zip(&self.objects);
+        all.filter(|(_, object)| object.make == Make::Future).map(|(id, _)| id)
+    }
+
+    /// The future that an object is.
+    pub fn bare_future(&self, object: ObjectId) -> FutureId {
+        let before = self.objects[..object.index()].iter().filter(|other| other.make == Make::Future);
+        FutureId(1 + before.count() as u32)
     }
 
     /// What an instance is called.

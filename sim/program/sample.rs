@@ -25,6 +25,8 @@ pub(crate) fn program(names: &[&str]) -> Program {
         error_types: ErrorTypes::new(["PaymentError".to_owned()]),
         keys: Vec::new(),
         shared: Vec::new(),
+        objects: Vec::new(),
+        is_asyncio_only: false,
         actions: Vec::new(),
         action_ranges: Vec::new(),
         outside_cancels: Vec::new(),

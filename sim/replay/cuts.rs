@@ -72,7 +72,7 @@ fn site(program: &Program, own: InstanceId, opening: &Opening) -> String {
         return String::new();
     }
     let body = program.body(opening.instance);
-    let number = body.ops.iter().take(opening.site as usize + 1).filter(|op| op.is_await()).count();
+    let number = body.ops.iter().take(opening.site as usize + 1).filter(|op| op.awaits().is_some()).count();
     if opening.instance == own { format!("await {number}") } else { format!("await {number} of {}", body.name) }
 }
 

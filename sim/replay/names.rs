@@ -197,6 +197,8 @@ impl<'p> Naming<'p> {
         match self.names.whose(future) {
             Some(Whose::Task(task)) => self.names.task(task),
             Some(Whose::Gather { ordinal, by, .. }) => format!("gather {ordinal} of {}", self.names.task(by)),
+            Some(Whose::Shield { ordinal, by, .. }) => format!("shield {ordinal} of {}", self.names.task(by)),
+            Some(Whose::Declared(object)) => self.program.objects[object.index()].name.clone(),
             None => format!("future {}", future.0),
         }
     }

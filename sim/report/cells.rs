@@ -14,7 +14,7 @@ use super::names::{Names, clipped, counted, listed, ordinal, quoted};
 use super::network;
 use super::parting::is_counted;
 use super::sites::Site;
-use super::trace::{is_untold, requester};
+use super::trace::{is_untold, requester, sentence};
 
 /// A row: what happens at one moment, in the lanes of whoever has a part in it.
 #[derive(Clone, Debug)]
@@ -288,6 +288,17 @@ impl Fold<'_> {
             What::Resumed { task, by: Wake::Future(future) } => {
                 act(task, Tone::Plain, format!("resumed: {} is done", names.future(future)))
             }
+            What::Resumed { task, by: Wake::Object(object) } => {
+                act(task, Tone::Plain, format!("resumed: {} wakes it", names.object(object)))
+            }
+            What::Resumed { task, by: Wake::Library } => plain(task, "resumed"),
+            What::Blocked { task, .. } | What::WaitingFor { task, .. } | What::LeavingGroup { task, .. } => {
+                act(task, Tone::Plain, sentence(names, what))
+            }
+            What::Used { task, .. } | What::TimeoutSet { task, .. } => act(task, Tone::Plain, sentence(names, what)),
+            What::Shielded { future, by, inner } => {
+                act(by, Tone::Plain, format!("makes {} of {}", names.future(future), names.future(inner)))
+            }
             What::WaitReturned { task, timed_out: true, pending, .. } => {
                 act(task, Tone::Plain, format!("resumed: timeout, {pending} pending"))
             }
@@ -378,6 +389,8 @@ impl Fold<'_> {
             }
             Requester::Outside => (format!("cancelled by the scenario{message}"), None),
             Requester::Shutdown => ("cancelled by run()".to_owned(), None),
+            Requester::Timeout => ("cancelled by its timeout".to_owned(), None),
+            Requester::TaskGroup => ("cancelled by the task group".to_owned(), None),
             // The cut itself says so.
             Requester::Harness if matches!(self.last, Some(What::Cut { task: cut, .. }) if cut == task) => return None,
             Requester::Harness => {

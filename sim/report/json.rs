@@ -116,6 +116,13 @@ enum Event<'a> {
     ShutdownBegan { left: u32 },
     UnhandledInShutdown { error: Error<'a> },
     Dropped,
+    Declared,
+    Shielded { by: String, inner: Named },
+    WaitingFor { on: Named, until_ns: Option<u64> },
+    LeavingGroup { left: u32 },
+    TimeoutSet { until_ns: Option<u64> },
+    Blocked { object: String, operation: &'static str },
+    Used { object: String, operation: &'static str, count: u32 },
     Requested { request: u32, host: String, url: &'a str },
     Responded { request: u32, status: u16, retry_after_s: Option<u32> },
     Served { request: u32, does: &'static str, status: Option<u16> },
@@ -129,6 +136,8 @@ enum Event<'a> {
 enum After {
     Yield,
     Timer,
+    Object(String),
+    Library,
     #[serde(untagged)]
     Future(Named),
 }
@@ -139,6 +148,9 @@ enum By {
     Task(String),
     Outside,
     Shutdown,
+    Timeout,
+    #[serde(rename = "task-group")]
+    TaskGroup,
     Harness,
 }
 
@@ -217,6 +229,19 @@ fn event<'a>(names: &Names<'a>, what: What) -> Event<'a> {
         What::ShutdownBegan { left } => Event::ShutdownBegan { left },
         What::UnhandledInShutdown { error, .. } => Event::UnhandledInShutdown { error: self::error(names, error) },
         What::Dropped { .. } => Event::Dropped,
+        What::Declared { .. } => Event::Declared,
+        What::Shielded { by, inner, .. } => Event::Shielded { by: names.maker(by), inner: names.future(inner) },
+        What::WaitingFor { future, until, .. } => {
+            Event::WaitingFor { on: names.future(future), until_ns: until.map(|until| until.0) }
+        }
+        What::LeavingGroup { left, .. } => Event::LeavingGroup { left },
+        What::TimeoutSet { until, .. } => Event::TimeoutSet { until_ns: until.map(|until| until.0) },
+        What::Blocked { operation, object, .. } => {
+            Event::Blocked { object: names.object(object), operation: operation.method() }
+        }
+        What::Used { operation, object, count, .. } => {
+            Event::Used { object: names.object(object), operation: operation.method(), count }
+        }
         What::Requested { request, host, url, .. } => {
             Event::Requested { request, host: names.host(host), url: names.text(url) }
         }
@@ -254,6 +279,8 @@ fn after(names: &Names<'_>, by: Wake) -> After {
         Wake::Yield => After::Yield,
         Wake::Timer => After::Timer,
         Wake::Future(future) => After::Future(names.future(future)),
+        Wake::Library => After::Library,
+        Wake::Object(object) => After::Object(names.object(object)),
     }
 }
 
@@ -262,6 +289,8 @@ fn requester(names: &Names<'_>, by: Requester) -> By {
         Requester::Task(task) => By::Task(names.task(task)),
         Requester::Outside => By::Outside,
         Requester::Shutdown => By::Shutdown,
+        Requester::Timeout => By::Timeout,
+        Requester::TaskGroup => By::TaskGroup,
         Requester::Harness => By::Harness,
     }
 }

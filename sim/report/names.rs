@@ -7,8 +7,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::id::{FutureId, HostId, InstanceId, ListId, TaskId, TextId};
-use crate::program::{Error, ErrorType, Lookup, Program, Value, push_printable, quote, repr};
+use crate::id::{FutureId, HostId, InstanceId, ListId, ObjectId, TaskId, TextId};
+use crate::program::{Error, ErrorType, Lookup, Make, Operation, Program, Value, push_printable, quote, repr};
 use crate::trace::{self, Subject, Trace, What, Whose};
 
 /// The names that the events so far have introduced.
@@ -33,6 +33,8 @@ pub(super) enum Doing {
     Asking(HostId),
     /// Waits for some of this many futures.
     Waiting(u32),
+    /// Waits to use an object.
+    Blocked(Operation, ObjectId),
 }
 
 /// A task by its name, or a gather by its number.
@@ -41,14 +43,17 @@ pub(super) enum Doing {
 pub(super) enum Named {
     Task(String),
     Gather(u32),
+    Shield(u32),
+    Future(String),
     Host(String),
 }
 
 impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Named::Task(name) | Named::Host(name) => f.write_str(name),
+            Named::Task(name) | Named::Future(name) | Named::Host(name) => f.write_str(name),
             Named::Gather(number) => write!(f, "gather {number}"),
+            Named::Shield(number) => write!(f, "shield {number}"),
         }
     }
 }
@@ -70,6 +75,9 @@ impl<'a> Names<'a> {
             | What::CancelDelivered { task, .. } => self.set(task, Some(Doing::Running)),
             What::Awaited { task, future } => self.set(task, Some(Doing::Awaiting(future))),
             What::Waited { task, count, .. } => self.set(task, Some(Doing::Waiting(count))),
+            What::LeavingGroup { task, left } => self.set(task, Some(Doing::Waiting(left))),
+            What::WaitingFor { task, future, .. } => self.set(task, Some(Doing::Awaiting(future))),
+            What::Blocked { task, operation, object } => self.set(task, Some(Doing::Blocked(operation, object))),
             What::Finished { task, .. }
             | What::Failed { task, .. }
             | What::Cancelled { task, .. }
@@ -128,6 +136,8 @@ impl<'a> Names<'a> {
         match self.who.whose(future) {
             Some(Whose::Task(task)) => Named::Task(self.task(task)),
             Some(Whose::Gather { number, .. }) => Named::Gather(number),
+            Some(Whose::Shield { number, .. }) => Named::Shield(number),
+            Some(Whose::Declared(object)) => Named::Future(self.object(object)),
             None => Named::Task(format!("future {}", future.0)),
         }
     }
@@ -140,10 +150,12 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// The task whose future this is, or who made the gather; nothing for a future that is not known.
+    /// The task whose future this is, or who made the gather or the shield; nothing for a future that is not known or
+    /// nobody's.
     pub(super) fn owner(&self, future: FutureId) -> Option<TaskId> {
         match self.who.whose(future)? {
-            Whose::Task(task) | Whose::Gather { by: task, .. } => Some(task),
+            Whose::Task(task) | Whose::Gather { by: task, .. } | Whose::Shield { by: task, .. } => Some(task),
+            Whose::Declared(_) => None,
         }
     }
 
@@ -202,6 +214,16 @@ impl<'a> Names<'a> {
     /// A point's name.
     pub(super) fn point(&self, instance: InstanceId, point: u16) -> &'a str {
         &self.program.body(instance).points[usize::from(point)]
+    }
+
+    /// An object's name.
+    pub(super) fn object(&self, object: ObjectId) -> String {
+        printable(&self.program.objects[object.index()].name)
+    }
+
+    /// What an object is.
+    pub(super) fn make(&self, object: ObjectId) -> Make {
+        self.program.objects[object.index()].make
     }
 
     /// A text as it is.
@@ -263,6 +285,13 @@ pub(super) fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     text.chars().for_each(|c| push_printable(c, &mut out));
     out
+}
+
+/// A word as a shell wants it.
+pub fn pasted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
+    let quoted = || format!("'{}'", word.replace('\'', r"'\''"));
+    if word.chars().all(is_plain) { word.to_owned() } else { quoted() }
 }
 
 /// `1 task`, `2 tasks`.

@@ -59,6 +59,8 @@ fn deadlock(names: &Names<'_>, trace: &Trace) -> String {
     let name = |owner: &Owner| match owner {
         Owner::Task(task) => names.marked(*task),
         Owner::Gather(number) => format!("gather {number}"),
+        Owner::Shield(number) => format!("shield {number}"),
+        Owner::Declared(object) => names.object(*object),
     };
     let circle: Vec<String> = trace.cycle().iter().map(name).collect();
     if let [first, rest @ ..] = circle.as_slice() {

@@ -58,6 +58,14 @@ impl Site {
             }
             Op::Await { what, .. } => format!("await {}", expression(program, self.instance, what, DEEPEST)),
             Op::Wait { what, .. } => format!("wait {}", expression(program, self.instance, what, DEEPEST)),
+            Op::WaitFor { what, timeout, .. } => {
+                let timeout = length(program, self.instance, timeout);
+                format!("wait_for {} up to {timeout}", expression(program, self.instance, what, DEEPEST))
+            }
+            Op::Use { operation, object, .. } if operation.waits() => {
+                format!("{}.{}()", object_name(program, self.instance, object), operation.method())
+            }
+            Op::Leave { group: Some(_), .. } => "the end of a task group".to_owned(),
             _ => return None,
         })
     }
@@ -104,6 +112,13 @@ fn length(program: &Program, instance: InstanceId, slot: Slot) -> String {
         Value::Int(0) => "0".to_owned(),
         Value::Int(nanos) => Nanos(nanos as u64).to_string(),
         other => unreachable!("a length is an integer, not {other:?}"),
+    }
+}
+
+fn object_name(program: &Program, instance: InstanceId, slot: Slot) -> String {
+    match program.constant(instance, slot) {
+        Value::Int(object) => printable(&program.objects[object as usize].name),
+        other => unreachable!("an object is a number, not {other:?}"),
     }
 }
 

@@ -7,7 +7,7 @@
 
 use crate::choice::{Choice, Kind};
 use crate::id::TextId;
-use crate::program::Program;
+use crate::program::{Make, Operation, Program};
 use crate::time::{Nanos, Time};
 use crate::trace::{Counting, Outcome, Phase, Requester, Trace, Wake, What};
 
@@ -63,11 +63,15 @@ pub(super) fn tell(names: &Names<'_>, what: What) -> Option<(String, String)> {
 pub(super) fn is_untold(what: What) -> bool {
     matches!(
         what,
-        What::Chose(Choice { answer: 0, .. }) | What::Children { .. } | What::Taken { .. } | What::Cleanup { .. }
+        What::Chose(Choice { answer: 0, .. })
+            | What::Children { .. }
+            | What::Taken { .. }
+            | What::Declared { .. }
+            | What::Cleanup { .. }
     )
 }
 
-fn sentence(names: &Names<'_>, what: What) -> String {
+pub(super) fn sentence(names: &Names<'_>, what: What) -> String {
     match what {
         What::Created { task, by, .. } if task == by => "created by run()".to_owned(),
         What::Created { by, .. } => format!("created by {}", names.task(by)),
@@ -89,10 +93,15 @@ fn sentence(names: &Names<'_>, what: What) -> String {
         What::Resumed { by: Wake::Yield, .. } => "resumed: it had yielded".to_owned(),
         What::Resumed { by: Wake::Timer, .. } => "resumed: its sleep is over".to_owned(),
         What::Resumed { by: Wake::Future(future), .. } => format!("resumed: {} is done", names.future(future)),
+        What::Resumed { by: Wake::Library, .. } => "resumed".to_owned(),
+        What::Resumed { by: Wake::Object(object), .. } => format!("resumed: {} wakes it", names.object(object)),
         What::CancelRequested { by, message, .. } | What::GatherCancelRequested { by, message, .. } => {
             format!("cancel() by {}: accepted{}", requester(names, by), with_message(names, message))
         }
         What::CancelRefused { by, since, .. } => {
+            format!("cancel() by {}: refused, {}", requester(names, by), done_since(since))
+        }
+        What::GatherCancelRefused { future, by, since } if names.children(future).is_none() => {
             format!("cancel() by {}: refused, {}", requester(names, by), done_since(since))
         }
         What::GatherCancelRefused { by, since, .. } => {
@@ -113,7 +122,22 @@ fn sentence(names: &Names<'_>, what: What) -> String {
         What::Gathered { by, children, .. } => {
             format!("created by {}: {}", names.maker(by), counted_children(children))
         }
+        What::GatherFinished { future } if names.children(future).is_none() => "is done: it has a result".to_owned(),
         What::GatherFinished { .. } => "is done: it has every result".to_owned(),
+        What::Shielded { by, inner, .. } => {
+            format!("created by {}: it shields {}", names.maker(by), names.future(inner))
+        }
+        What::WaitingFor { future, until: Some(until), .. } => {
+            format!("awaits wait_for() on {}, until {until} at the latest", names.future(future))
+        }
+        What::WaitingFor { future, until: None, .. } => {
+            format!("wait_for() has cancelled {} and waits for it", names.future(future))
+        }
+        What::LeavingGroup { left, .. } => {
+            format!("leaves the task group: waits for {}", counted(left, "task", "tasks"))
+        }
+        What::TimeoutSet { until: Some(until), .. } => format!("timeout set to {until}"),
+        What::TimeoutSet { until: None, .. } => "timeout set to never".to_owned(),
         What::WaitReturned { done, pending, timed_out, .. } => {
             let why = if timed_out { "timed out" } else { "returned" };
             format!("resumed: wait() {why} with {done} done, {pending} pending")
@@ -123,6 +147,11 @@ fn sentence(names: &Names<'_>, what: What) -> String {
             format!("cancels the {} that {verb} left", counted(left, "task", "tasks"))
         }
         What::UnhandledInShutdown { error, .. } => format!("run() reports its unhandled {}", names.error(error)),
+        What::Blocked { operation, object, .. } => format!("waits: {}.{}()", names.object(object), operation.method()),
+        What::Used { operation, object, count, .. } => {
+            let state = object_state(names.make(object), operation, count);
+            format!("{}.{}(): {state}", names.object(object), operation.method())
+        }
         What::Dropped { .. } => "never ends: the loop is closed".to_owned(),
         What::Chose(choice) => chosen(names, choice),
         What::Requested { .. }
@@ -130,7 +159,27 @@ fn sentence(names: &Names<'_>, what: What) -> String {
         | What::Served { .. }
         | What::Carried { .. }
         | What::Outage { .. } => network::sentence(names, what).unwrap_or_default(),
-        What::Children { .. } | What::Taken { .. } | What::Cleanup { .. } => unreachable!("{what:?} is not told"),
+        What::Children { .. } | What::Taken { .. } | What::Declared { .. } | What::Cleanup { .. } => {
+            unreachable!("{what:?} is not told")
+        }
+    }
+}
+
+/// What an object says after it was used.
+fn object_state(make: Make, operation: Operation, count: u32) -> String {
+    match (make, operation) {
+        (Make::Event, _) => if count > 0 { "it is set" } else { "it is clear" }.to_owned(),
+        (Make::Semaphore(_), _) => format!("{} free", counted(count, "permit", "permits")),
+        (Make::Queue(_), Operation::TaskDone | Operation::Join) => {
+            format!("{} not done", counted(count, "item", "items"))
+        }
+        (Make::Queue(_), _) => format!("{} in it", counted(count, "item", "items")),
+        (Make::Condition, Operation::Notify | Operation::NotifyAll) => {
+            format!("{} not notified", counted(count, "waiter", "waiters"))
+        }
+        (Make::Lock | Make::Condition | Make::Future, _) => {
+            if count > 0 { "it is locked" } else { "it is free" }.to_owned()
+        }
     }
 }
 
@@ -163,6 +212,8 @@ pub(super) fn requester(names: &Names<'_>, by: Requester) -> String {
         Requester::Task(task) => names.task(task),
         Requester::Outside => "the scenario".to_owned(),
         Requester::Shutdown => "run()".to_owned(),
+        Requester::Timeout => "its timeout".to_owned(),
+        Requester::TaskGroup => "the task group".to_owned(),
         Requester::Harness => "Atropos".to_owned(),
     }
 }
@@ -211,6 +262,7 @@ pub(super) fn now(names: &Names<'_>, doing: Doing) -> String {
         Doing::Starting => "has not started".to_owned(),
         Doing::Running => "waits for nobody".to_owned(),
         Doing::Awaiting(future) => format!("waits for {}", names.future(future)),
+        Doing::Blocked(operation, object) => format!("waits for {}.{}()", names.object(object), operation.method()),
         Doing::Asking(host) => format!("waits for an answer of {}", names.host(host)),
         Doing::Waiting(count) => format!("waits for {}", counted(count, "future", "futures")),
     }

@@ -14,6 +14,7 @@ use super::expect::{self, Expectations};
 use super::faults;
 use super::hosts;
 use super::inject::{self, Injection};
+use super::objects;
 use super::reader::{Quoted, Reader, Span, Table, Value, describe, unknown};
 use super::resolve::ATTRIBUTES;
 use super::steps::{Name, Step, read_steps};
@@ -32,6 +33,7 @@ const KEYS: &[&str] = &[
     "seeds",
     "exceptions",
     "shared",
+    "objects",
     "schedule",
     "limits",
     "expect",
@@ -69,6 +71,7 @@ pub(super) fn read(text: &str, strategies: &[(&str, &str)]) -> Result<Scenario, 
     let document = open(text)?;
     let table = Table { map: document.get_ref(), span: 0..0 };
     let mut reader = Reader::new(text).with_file_keys(KEYS);
+    reader.has_hosts = table.get("host").is_some();
     let known = read_strategies(strategies)?;
     let scenario = read_tables(&mut reader, &table, known);
     match scenario.filter(|_| reader.errors.is_empty()) {
@@ -94,6 +97,7 @@ fn read_tables(reader: &mut Reader, table: &Table, known: Vec<StrategyText>) -> 
     let (strategies, listed) = read_strategy_names(reader, table, &known);
     let error_types = read_exceptions(reader, table);
     let shared = read_shared(reader, table);
+    let objects = objects::read(reader, table);
     let parameters = read_parameters(reader, table, &known, &listed);
     let schedule = read_schedule(reader, table);
     let limits = read_limits(reader, table);
@@ -138,6 +142,7 @@ fn read_tables(reader: &mut Reader, table: &Table, known: Vec<StrategyText>) -> 
         seeds,
         error_types,
         shared,
+        objects,
         schedule,
         limits,
         expectations,

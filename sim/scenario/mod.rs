@@ -18,6 +18,7 @@ mod file;
 mod flatten;
 mod hosts;
 mod inject;
+mod objects;
 mod python;
 mod reader;
 mod resolve;
@@ -33,7 +34,7 @@ use toml::de::DeTable;
 
 use crate::diagnostic::Diagnostic;
 use crate::experiment::Runtime;
-use crate::program::{ErrorTypes, Network, Profile, Program, Schedule};
+use crate::program::{ErrorTypes, Network, Object, Profile, Program, Schedule};
 use crate::verdict::Expectation;
 
 use constants::Constant;
@@ -90,6 +91,7 @@ pub struct Scenario {
     seeds: Vec<u64>,
     error_types: ErrorTypes,
     shared: Vec<(String, i64)>,
+    objects: Vec<Object>,
     schedule: Schedule,
     limits: Bounds,
     expectations: Expectations,

@@ -31,6 +31,8 @@ pub(super) struct Body<'w, 'a> {
     pub(super) lines: Vec<String>,
     pub(super) depth: usize,
     pub(super) loops: u32,
+    /// The task group in which tasks are being made.
+    pub(super) group: Option<String>,
 }
 
 impl<'w, 'a> Body<'w, 'a> {
@@ -62,6 +64,7 @@ impl<'w, 'a> Body<'w, 'a> {
             lines: Vec::new(),
             depth: 0,
             loops: 0,
+            group: None,
         };
         body.block(script.steps(body.body));
         let steps = std::mem::take(&mut body.lines);
@@ -145,6 +148,13 @@ impl<'w, 'a> Body<'w, 'a> {
         if self.learnt.needs(Need::Elapsed) {
             self.globals.insert("began".to_owned());
             self.line("began = asyncio.get_running_loop().time()");
+        }
+        if !self.script.scenario.objects.is_empty() {
+            let by_name = self.learnt.needs(Need::Objects);
+            for line in self.script.objects_made(by_name) {
+                self.globals.insert(line.split(" = ").next().unwrap_or_default().to_owned());
+                self.line(line);
+            }
         }
         self.cancel_from_outside();
         if self.learnt.uses_coros && !self.locals.contains_key("coros") && !self.is_written_in_place() {

@@ -29,6 +29,10 @@ pub(super) enum Need {
     NameOf,
     /// The class of what may be no error.
     TypeName,
+    /// Finding an object by its name.
+    Objects,
+    /// Making a task that can be found by its name in a task group.
+    StartIn,
 }
 
 const NAMED: &str = r#"
@@ -48,6 +52,14 @@ by_name = {}
 def start(name, coro):
     """Makes a task that can be found by its name."""
     task = by_name[name] = asyncio.create_task(coro, name=name)
+    return task
+"#;
+
+const START_IN: &str = r#"
+
+def start_in(group, name, coro):
+    """The same in a task group."""
+    task = by_name[name] = group.create_task(coro, name=name)
     return task
 "#;
 
@@ -114,6 +126,8 @@ impl Need {
     pub(super) fn names(self) -> &'static [&'static str] {
         match self {
             Need::Random | Need::Names | Need::MainName | Need::MainByName => &[],
+            Need::StartIn => &["start_in"],
+            Need::Objects => &["objects"],
             Need::CoroutineNames => &["names", "named"],
             Need::ByName => &["by_name", "start"],
             Need::Started => &["started"],
@@ -129,7 +143,7 @@ impl Need {
     pub(super) fn needs(self) -> &'static [Need] {
         match self {
             Need::Started | Need::Shown | Need::NameOf => &[Need::Names, Need::CoroutineNames],
-            Need::Cancel | Need::MainByName => &[Need::ByName],
+            Need::Cancel | Need::MainByName | Need::StartIn => &[Need::ByName],
             _ => &[],
         }
     }
@@ -138,7 +152,8 @@ impl Need {
     pub(super) fn text(self, is_by_name: bool) -> String {
         let create = if is_by_name { START_IT } else { CREATE_IT };
         let text = match self {
-            Need::Random | Need::Names | Need::MainName | Need::MainByName => "",
+            Need::Random | Need::Names | Need::MainName | Need::MainByName | Need::Objects => "",
+            Need::StartIn => START_IN,
             Need::CoroutineNames => NAMED,
             Need::ByName => START,
             Need::Started => STARTED,

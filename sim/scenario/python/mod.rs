@@ -14,6 +14,7 @@ mod body;
 mod helpers;
 mod kinds;
 mod length;
+mod library;
 mod steps;
 mod strikes;
 mod tasks;
@@ -81,6 +82,7 @@ struct Script<'a> {
     shared: BTreeMap<String, String>,
     classes: BTreeMap<String, String>,
     tables: BTreeMap<String, String>,
+    objects: BTreeMap<String, String>,
 }
 
 /// The script of a scenario under a strategy, or with its own main; `program` is the same scenario's under the same.
@@ -130,8 +132,9 @@ impl<'a> Script<'a> {
         let classes = scenario.error_types.declared().iter().map(|name| named(name, name)).collect();
         let shared = scenario.shared.iter().map(|(name, _)| named(name, name)).collect();
         let tables = learnt.keys.iter().map(|key| named(key, &format!("{key}_of"))).collect();
+        let objects = scenario.objects.iter().map(|object| named(&object.name, &object.name)).collect();
         let mut script =
-            Script { scenario, main, cast, program, taken, functions: Vec::new(), shared, classes, tables };
+            Script { objects, scenario, main, cast, program, taken, functions: Vec::new(), shared, classes, tables };
         script.name_functions();
         script
     }

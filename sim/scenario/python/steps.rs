@@ -2,6 +2,8 @@
 //!
 //! Knows nothing of how values are written, or of how tasks are made.
 
+use crate::program::Operation;
+
 use super::super::expression::{Expression, Iterable, Kind};
 use super::super::steps::{Name, Operand, Step, Subject, Try, Verb};
 use super::super::template::Template;
@@ -62,7 +64,7 @@ impl Body<'_, '_> {
             Verb::Return(Some(template)) => self.returned(template),
             Verb::Break => self.line("break"),
             Verb::Continue => self.line("continue"),
-            Verb::Spawn { what, into } => self.spawn(what, into),
+            Verb::Spawn { what, group, into } => self.spawn(what, group, into),
             Verb::Await { what, into } => {
                 let what = self.single(what);
                 self.run_in_place(&what);
@@ -78,6 +80,10 @@ impl Body<'_, '_> {
             Verb::Gather { what, return_exceptions, into } => {
                 let gather = self.gather(what, *return_exceptions);
                 self.assign(into, &gather.text, gather.kinds);
+            }
+            Verb::Wait(wait) if self.waits_for_object(wait) => {
+                let object = wait.object.as_ref().map(|object| self.object(object)).unwrap_or_default();
+                self.use_object(Operation::Wait, &object, None, &wait.into);
             }
             Verb::Wait(wait) => self.wait(wait),
             // A script is written only of a file without hosts.
@@ -108,6 +114,7 @@ impl Body<'_, '_> {
                 self.repeated(body);
             }
             Verb::Try(block) => self.try_block(block),
+            _ => self.library_step(step),
         }
     }
 
@@ -174,7 +181,7 @@ impl Body<'_, '_> {
     /// A class of errors, as Python calls it.
     pub(super) fn class(&self, name: &str) -> String {
         match name {
-            "CancelledError" | "InvalidStateError" => format!("asyncio.{name}"),
+            "CancelledError" | "InvalidStateError" | "QueueEmpty" | "QueueFull" => format!("asyncio.{name}"),
             _ => self.script.classes.get(name).cloned().unwrap_or_else(|| name.to_owned()),
         }
     }
@@ -233,7 +240,13 @@ impl Body<'_, '_> {
             self.block(&block.body);
         }
         for clause in &block.clauses {
-            let class = self.class(clause.ty.get_ref());
+            let class = match clause.ty.get_ref().as_str() {
+                // asyncio has one of its own there.
+                "TimeoutError" if !self.script.program.profile.has_timeouts => {
+                    "(TimeoutError, asyncio.TimeoutError)".to_owned()
+                }
+                class => self.class(class),
+            };
             let name = match &clause.name {
                 Some(name) => {
                     self.learn_kinds(name.get_ref(), Kinds::of(ERROR));
@@ -241,7 +254,8 @@ impl Body<'_, '_> {
                 }
                 None => String::new(),
             };
-            self.line(format!("except {class}{name}:"));
+            let star = if block.is_star { "*" } else { "" };
+            self.line(format!("except{star} {class}{name}:"));
             self.block(&clause.body);
         }
         if !block.clauses.is_empty() && !block.otherwise.is_empty() {

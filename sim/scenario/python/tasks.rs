@@ -3,10 +3,11 @@
 //! Knows nothing of other steps.
 
 use crate::id::InstanceId;
-use crate::program::ReturnWhen;
+use crate::program::{Make, ReturnWhen};
 
+use super::super::expression::Expression;
 use super::super::steps::{Name, Operand, Subject, Wait};
-use super::super::template::Template;
+use super::super::template::{Piece, Template};
 use super::body::Body;
 use super::helpers::Need;
 use super::kinds::{COROUTINE, GATHER, Kinds, LIST, TASK};
@@ -14,7 +15,9 @@ use super::value::{Level, Printed, Use};
 use super::words::literal;
 
 impl Body<'_, '_> {
-    pub(super) fn spawn(&mut self, what: &Operand, into: &Option<Name>) {
+    pub(super) fn spawn(&mut self, what: &Operand, group: &Option<Expression>, into: &Option<Name>) {
+        let group = group.as_ref().map(|group| self.expression(group, Use::Any).at(Level::Primary));
+        let outer = std::mem::replace(&mut self.group, group);
         let created = match what {
             Operand::Each(subjects) => {
                 let items: Vec<String> = subjects.iter().map(|subject| self.spawned(subject).text).collect();
@@ -22,6 +25,7 @@ impl Body<'_, '_> {
             }
             Operand::One(subject) => self.spawned(subject),
         };
+        self.group = outer;
         self.assign(into, &created.text, created.kinds);
     }
 
@@ -37,7 +41,8 @@ impl Body<'_, '_> {
         self.learnt.spawns_coros |= is_coros && self.runs_once();
         if is_coros && self.is_written_in_place() {
             let is_by_name = self.learnt.needs(Need::ByName);
-            let items = self.coros(|call, name, _| created(&call, Some(&name), is_by_name, true));
+            let group = self.group.clone();
+            let items = self.coros(|call, name, _| created(group.as_deref(), &call, Some(&name), is_by_name, true));
             let text = match items.as_slice() {
                 [only] if only.starts_with("*(") => format!("[{}]", &only[2..only.len() - 1]),
                 _ => format!("[{}]", items.join(", ")),
@@ -63,7 +68,11 @@ impl Body<'_, '_> {
             self.learnt.need(Need::Names);
             self.learnt.need(Need::CoroutineNames);
         }
-        created(coro, name, self.learnt.needs(Need::ByName), is_named)
+        let is_by_name = self.learnt.needs(Need::ByName);
+        if is_by_name && self.group.is_some() {
+            self.learnt.need(Need::StartIn);
+        }
+        created(self.group.as_deref(), coro, name, is_by_name, is_named)
     }
 
     pub(super) fn gather(&mut self, what: &Operand, return_exceptions: bool) -> Printed {
@@ -94,7 +103,7 @@ impl Body<'_, '_> {
     }
 
     /// A list in which every coroutine has become a task of its name, where names are asked for.
-    fn started_items(&mut self, items: String) -> String {
+    pub(super) fn started_items(&mut self, items: String) -> String {
         if !self.learnt.is_named() {
             return items;
         }
@@ -140,6 +149,16 @@ impl Body<'_, '_> {
         listed.into_iter().for_each(|line| self.line(line));
     }
 
+    /// Whether a `wait` is that of an event or a condition, and not `asyncio.wait`.
+    pub(super) fn waits_for_object(&self, wait: &Wait) -> bool {
+        let Some(object) = &wait.object else { return false };
+        let name = &object.source.text;
+        let is_object =
+            self.script.scenario.objects.iter().any(|other| other.name == *name && other.make != Make::Future);
+        let has_placeholder = object.pieces.iter().any(|piece| matches!(piece, Piece::Value(..)));
+        self.sees_the_file() && (has_placeholder || is_object && !self.locals.contains_key(name))
+    }
+
     /// Notes that a coroutine may run in place of the task of its name.
     pub(super) fn run_in_place(&mut self, what: &Printed) {
         if what.kinds.may_be(COROUTINE) {
@@ -158,11 +177,15 @@ impl Body<'_, '_> {
 }
 
 /// `asyncio.create_task(…)`, or what stands for it.
-fn created(coro: &str, name: Option<&str>, is_by_name: bool, is_named: bool) -> String {
+fn created(group: Option<&str>, coro: &str, name: Option<&str>, is_by_name: bool, is_named: bool) -> String {
     let known = |name: Option<&str>| name.map_or_else(|| format!("names.get({coro})"), str::to_owned);
+    let create = format!("{}.create_task", group.unwrap_or("asyncio"));
     match (is_by_name, is_named) {
-        (true, _) => format!("start({}, {coro})", known(name)),
-        (false, true) => format!("asyncio.create_task({coro}, name={})", known(name)),
-        (false, false) => format!("asyncio.create_task({coro})"),
+        (true, _) => match group {
+            Some(group) => format!("start_in({group}, {}, {coro})", known(name)),
+            None => format!("start({}, {coro})", known(name)),
+        },
+        (false, true) => format!("{create}({coro}, name={})", known(name)),
+        (false, false) => format!("{create}({coro})"),
     }
 }

@@ -82,6 +82,10 @@ impl Body<'_, '_> {
                 let receiver = if is_number { format!("({})", of.text) } else { of.at(Level::Primary) };
                 Printed { kinds: of.kinds.item(), ..Printed::new(format!("{receiver}[{}]", at.text), 0) }
             }
+            Kind::Attribute(of, name) if self.is_asked(of, name.get_ref()) => {
+                let object = self.object_named(of).unwrap_or_default();
+                Printed::new(format!("{object}.{}()", name.get_ref()), PLAIN)
+            }
             Kind::Attribute(of, name) => {
                 let is_number = matches!(of.kind, Kind::Int(_));
                 let mut of = self.expression(of, Use::Any);
@@ -119,10 +123,21 @@ impl Body<'_, '_> {
         Printed { text: format!("{} {sign} {}", a.at(left), b.at(right)), level, kinds }
     }
 
+    /// Whether it is a lock, a queue or the like that is asked.
+    fn is_asked(&self, of: &Expression, name: &str) -> bool {
+        let object = self.object_named(of).is_some().then_some(&of.kind);
+        let Some(Kind::Name(object)) = object else { return false };
+        let makes = self.script.scenario.objects.iter().filter(|other| other.name == *object);
+        makes.flat_map(|object| object.make.inquiries()).any(|(known, _)| *known == name)
+    }
+
     fn attribute(&mut self, of: &Printed, name: &str) -> Printed {
         let receiver = of.at(Level::Primary);
         match name {
-            "done" | "cancelled" => Printed::new(format!("{receiver}.{name}()"), PLAIN),
+            "exceptions" => {
+                Printed { kinds: Kinds::list(ERROR), ..Printed::new(format!("{receiver}.exceptions"), LIST) }
+            }
+            "done" | "cancelled" | "cancelling" | "expired" => Printed::new(format!("{receiver}.{name}()"), PLAIN),
             "exception" => Printed::new(format!("{receiver}.exception()"), ERROR),
             "result" => {
                 let kinds = self.awaited(of.kinds);
@@ -193,6 +208,9 @@ impl Body<'_, '_> {
             "current" => {
                 self.learnt.need(Need::MainName);
                 Printed::new("asyncio.current_task()", TASK)
+            }
+            _ if self.sees_the_file() && self.script.objects.contains_key(name) => {
+                Printed::new(self.script.objects[name].clone(), GATHER)
             }
             _ => match self.script.cast.ids.get(name).copied() {
                 Some(id) => self.named(id, at, false),
