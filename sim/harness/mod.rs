@@ -159,7 +159,7 @@ impl File {
         let strategy = run.strategy.as_deref();
         let program = self.program(strategy, run.profile)?;
         let trace = trace(&program, run.runtime, run.seed)?;
-        let expectation = self.expectation(strategy, run.runtime != Runtime::Asyncio);
+        let expectation = self.expectation(strategy, run.runtime != self.runtime());
         let mut verdict = judge(&expectation, &program, &trace);
         if let Some(must_find) = &expectation.must_find {
             // What a search has to find may well be there without one.

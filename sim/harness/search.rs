@@ -90,7 +90,7 @@ impl File {
 
     #[cfg(feature = "network")]
     fn on_network(&self, program: Program, strategy: Option<&str>) -> Result<RunsOn, Rejected> {
-        Ok(RunsOn::Network(super::OnNetwork::new(program.into(), self.expectation(strategy, true))))
+        Ok(RunsOn::Network(super::OnNetwork::new(program.into(), self.expectation(strategy, false))))
     }
 
     #[cfg(not(feature = "network"))]

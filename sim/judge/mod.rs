@@ -13,6 +13,7 @@ mod events;
 mod lost_cancel;
 mod lost_result;
 mod oracles;
+mod requests;
 #[cfg(test)]
 mod tests;
 
@@ -114,7 +115,7 @@ impl<'a> Judge<'a> {
         }
         seen.events.see(moment, expectation, program, texts);
         if let Some(oracles) = oracles {
-            oracles.see(moment.what);
+            oracles.see(moment.time, moment.what);
         }
     }
 
