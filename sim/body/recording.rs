@@ -80,6 +80,11 @@ impl Recording {
         self.0.borrow_mut().is_closed = true;
     }
 
+    /// Whether that is so.
+    pub fn is_closed(&self) -> bool {
+        self.0.borrow().is_closed
+    }
+
     /// What was recorded, of a run that ended like this.
     pub fn trace(&self, outcome: Outcome, texts: &Texts) -> Trace {
         self.0.borrow().recorder.trace(outcome, texts)

@@ -204,6 +204,9 @@ impl Driver {
                 }
             }
         }
+        if self.recording.is_closed() {
+            return Ok(self.cost);
+        }
         let latest = self.tick + self.messages.longest_latency() * 4;
         while let Some(next) = self.messages.next().filter(|&next| next <= latest) {
             if self.knows_timers {
@@ -248,9 +251,10 @@ impl Driver {
         Ok(())
     }
 
-    /// The body ends here, and drops its tasks where there still is a runtime.
+    /// The body ends here, and drops its tasks where there still is a runtime. What that leads to is no part of the run.
     fn give_up(&mut self, outcome: Outcome) -> Result<(), Box<dyn std::error::Error>> {
         self.recording.give_up(outcome);
+        self.recording.close();
         self.make_tick()?;
         self.has_ended.set(true);
         Ok(())

@@ -118,10 +118,10 @@ impl Messages {
         all.max().map_or(1, |latency| latency.0.div_ceil(TICK.0))
     }
 
-    /// When the next message is due that can be delivered.
+    /// When the next message is due; one that is held is not.
     pub(super) fn next(&self) -> Option<u64> {
-        let moving = self.links.iter().filter(|link| !link.is_held).flat_map(|link| &link.flights);
-        moving.filter_map(|flight| if let At::Due(tick) = flight.at { Some(tick) } else { None }).min()
+        let flights = self.links.iter().flat_map(|link| &link.flights);
+        flights.filter_map(|flight| if let At::Due(tick) = flight.at { Some(tick) } else { None }).min()
     }
 
     /// Lets arrive what is due; whether anything was.
@@ -212,9 +212,11 @@ impl Messages {
     /// Takes note of what the hosts have sent in a tick; whether it was anything.
     pub(super) fn collect(&mut self, tick: u64, sim: &turmoil::Sim<'_>) -> bool {
         let mut new = Vec::new();
+        let mut arrived: Vec<Message> = Vec::new();
         sim.links(|links| {
             for (at, (link, known)) in links.zip(&mut self.links).enumerate() {
-                known.flights.retain(|flight| flight.at != At::Delivered);
+                let delivered = known.flights.extract_if(.., |flight| flight.at == At::Delivered);
+                arrived.extend(delivered.map(|flight| flight.message));
                 for sent in link.skip(known.flights.len()) {
                     let (from, to) = sent.pair();
                     new.push(New { link: at, from, to, carries: carries(sent.protocol()) });
@@ -231,23 +233,26 @@ impl Messages {
         }
         let any = !new.is_empty();
         for new in new {
-            self.send(tick, &new);
+            self.send(tick, &new, &arrived);
         }
         any
     }
 
-    /// A message begins its way.
-    fn send(&mut self, tick: u64, &New { link, from, to, carries }: &New) {
+    /// A message begins its way. `arrived` is what was delivered in this tick.
+    fn send(&mut self, tick: u64, &New { link, from, to, carries }: &New, arrived: &[Message]) {
         let there = self.connections.get(&(from, to)).copied();
         let connection = there.or_else(|| self.connections.get(&(to, from)).copied()).unwrap_or(0);
-        self.sent += 1;
         let message = Message {
-            number: self.sent,
+            number: self.sent + 1,
             from: host_at(&self.hosts, from.ip()),
             to: host_at(&self.hosts, to.ip()),
             connection,
             carries,
         };
+        if is_echo(message, arrived) {
+            return self.links[link].flights.push(Flight { message, port: to.port(), at: At::Gone });
+        }
+        self.sent += 1;
         record(&self.recording, tick, message, Fate::Sent);
         let at = if self.links[link].is_partitioned {
             record(&self.recording, tick, message, Fate::CutOff);
@@ -321,6 +326,16 @@ impl Messages {
 fn host_at(hosts: &[Known], address: IpAddr) -> HostId {
     let at = hosts.iter().position(|host| host.address == address);
     HostId(at.expect("turmoil has no other hosts") as u32)
+}
+
+/// Whether turmoil answers a FIN with a RST, because that side of the connection was closed before. TCP has no such message:
+/// it acknowledges.
+fn is_echo(message: Message, arrived: &[Message]) -> bool {
+    let same = |other: &&Message| (other.connection, other.to) == (message.connection, message.from);
+    let mut before = arrived.iter().filter(same);
+    message.carries == Carries::Rst
+        && before.clone().any(|other| other.carries == Carries::Fin)
+        && before.all(|other| other.carries == Carries::Fin)
 }
 
 fn record(recording: &Recording, tick: u64, message: Message, fate: Fate) {

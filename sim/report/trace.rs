@@ -247,7 +247,7 @@ fn tell_outcome(program: &Program, names: &Names<'_>, outcome: Outcome, time: Ti
         }
         Outcome::OutOfSteps => {
             let limit = program.limits.steps;
-            out.push_str(&format!("out of steps: the limits are {limit} steps, and on turmoil one virtual hour\n"));
+            out.push_str(&format!("out of steps: the limits are {limit} steps, and on turmoil 3,600,000 ticks\n"));
         }
         Outcome::Livelocked => {
             let limit = program.limits.turns_at_one_instant;
@@ -516,7 +516,7 @@ time  turn  who       event
             worker    run() reports its unhandled ValueError('stop')
             worker    never ends: the loop is closed
 
-out of steps: the limits are 1000000 steps, and on turmoil one virtual hour
+out of steps: the limits are 1000000 steps, and on turmoil 3,600,000 ticks
 0 finished, 0 failed, 1 cancelled, 0 running when main ended at 0s
 ",
         );

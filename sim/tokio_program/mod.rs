@@ -9,6 +9,7 @@
 //!
 //! Knows nothing of files, of asyncio's event loop, or of simulated networks.
 
+mod cut;
 mod get;
 mod shared;
 mod stage;
@@ -23,6 +24,7 @@ use tokio::time::Duration;
 
 use crate::body::{Body, Http, Recording};
 use crate::choice::Choices;
+use crate::machine::Openings;
 use crate::program::Program;
 use crate::time::Time;
 use crate::trace::{Outcome, Requester, Trace};
@@ -86,8 +88,18 @@ impl Run {
     /// # Panics
     ///
     /// If the body is still there and has not been polled to its end.
-    pub fn trace(self) -> Trace {
+    pub fn trace(&self) -> Trace {
         self.shared.trace()
+    }
+
+    /// Where the run could have been cut, each place a millisecond of a wait; of more than `most`, the first.
+    ///
+    /// # Panics
+    ///
+    /// As above.
+    pub fn openings(&self, most: usize) -> Openings {
+        let end = self.trace().tally().ended;
+        cut::openings(&self.shared.program.cuts, &self.shared.tasks(), &self.shared.spells(), end, most)
     }
 }
 
@@ -112,6 +124,8 @@ impl Root {
         shared.begin();
         // Its timers come before those of the program, as those of a `call_later` before `run()`.
         let cancels = tokio::task::spawn_local(cancel_from_outside(shared.clone()));
+        // Cuts are for those who wait for hosts; the harness measures and draws the others on the event loop.
+        let cuts = shared.program.network.as_ref().map(|_| tokio::task::spawn_local(cut::make(shared.clone())));
         shared.start_main();
         tokio::select! {
             biased;
@@ -120,6 +134,7 @@ impl Root {
             () = watch_for_deadlock(shared), if shared.http.is_none() => shared.end(Outcome::Deadlocked),
         }
         cancels.abort();
+        cuts.inspect(|cuts| cuts.abort());
     }
 }
 

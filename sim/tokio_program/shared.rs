@@ -12,13 +12,14 @@ use std::task::{Context, Poll, Waker};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use super::cut::Spell;
 use super::task::{Gather, Task};
 use crate::body::{Http, Recording, Timer};
 use crate::choice::{Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
 use crate::program::{Effects, Error, ErrorType, FrameId, FutureState, Inquiry, Memory, Next, Program, Value, resume};
 use crate::time::{Nanos, Time};
-use crate::trace::{Outcome, Requester, Trace, What};
+use crate::trace::{Outcome, Phase, Requester, Trace, What};
 
 pub(super) struct Shared {
     pub(super) program: Arc<Program>,
@@ -35,6 +36,10 @@ struct State {
     start: Option<Instant>,
     tasks: Vec<FutureId>,
     futures: Vec<Entry>,
+    /// Every wait of the run, in the order of their beginnings.
+    spells: Vec<Spell>,
+    /// By task, its last wait.
+    last_spells: Vec<Option<usize>>,
     /// How the run ended, once it has: from then on nothing is recorded.
     outcome: Option<Outcome>,
     root: Option<Waker>,
@@ -61,6 +66,8 @@ impl Shared {
             start: None,
             tasks: Vec::new(),
             futures: Vec::new(),
+            spells: Vec::new(),
+            last_spells: Vec::new(),
             outcome: None,
             root: None,
         };
@@ -120,6 +127,58 @@ impl Shared {
         Running { shared: self, state: self.state.borrow_mut(), task }
     }
 
+    /// Puts a question, and records it with its answer.
+    pub(super) fn ask(&self, question: &Question<'_>) -> u64 {
+        self.state.borrow_mut().ask(question)
+    }
+
+    /// Every task so far, in creation order.
+    pub(super) fn tasks(&self) -> Vec<(TaskId, InstanceId)> {
+        let state = self.state.borrow();
+        state.tasks.iter().filter_map(|future| state.futures[future.index()].task).collect()
+    }
+
+    /// Every wait so far.
+    pub(super) fn spells(&self) -> Vec<Spell> {
+        self.state.borrow().spells.clone()
+    }
+
+    /// A task begins to wait in a frame.
+    pub(super) fn waits(&self, task: TaskId, frame: FrameId) {
+        let mut state = self.state.borrow_mut();
+        let (instance, site) = state.memory.site(frame);
+        let before = state.last_spells[task.index()];
+        let visit = before.map_or(0, |at| state.spells[at].visit) + 1;
+        let from = state.now();
+        state.last_spells[task.index()] = Some(state.spells.len());
+        state.spells.push(Spell { task, instance, site, visit, from, to: None });
+    }
+
+    /// A task does not wait any more.
+    pub(super) fn goes_on(&self, task: TaskId) {
+        let mut state = self.state.borrow_mut();
+        let now = state.now();
+        if let Some(at) = state.last_spells[task.index()] {
+            state.spells[at].to.get_or_insert(now);
+        }
+    }
+
+    /// The harness cancels a task, if that has not ended.
+    pub(super) fn cut(&self, task: TaskId) {
+        let mut state = self.state.borrow_mut();
+        let future = state.tasks[task.index()];
+        if state.futures[future.index()].state != FutureState::Pending {
+            return;
+        }
+        let own = state.futures[future.index()].task.map_or(InstanceId::MAIN, |(_, instance)| instance);
+        let what = match state.last_spells[task.index()].map(|at| state.spells[at]) {
+            Some(Spell { instance, site, .. }) => What::Cut { task, phase: Phase::Waiting, instance, site },
+            None => What::Cut { task, phase: Phase::NotStarted, instance: own, site: 0 },
+        };
+        state.record(what);
+        state.abort(future, Requester::Harness);
+    }
+
     /// How long a sleep lasts.
     pub(super) fn length(&self, task: TaskId, min: Nanos, max: Nanos) -> Nanos {
         if min >= max {
@@ -127,7 +186,7 @@ impl Shared {
         }
         let options = Options::Range { min: min.0, max: max.0 };
         let question = Question { kind: Kind::SleepLength, subject: task, site: 0, options };
-        Nanos(min.0 + self.state.borrow_mut().ask(&question))
+        Nanos(min.0 + self.ask(&question))
     }
 
     /// The virtual time.
@@ -177,6 +236,11 @@ impl Shared {
     pub(super) fn settle(&self, future: FutureId, state: FutureState, result: Result<Value, Error>, what: What) {
         let mut borrowed = self.state.borrow_mut();
         borrowed.record(what);
+        let now = borrowed.now();
+        let task = borrowed.futures[future.index()].task;
+        if let Some(at) = task.and_then(|(task, _)| borrowed.last_spells[task.index()]) {
+            borrowed.spells[at].to.get_or_insert(now);
+        }
         let entry = &mut borrowed.futures[future.index()];
         (entry.state, entry.result) = (state, result);
         let wakers = std::mem::take(&mut entry.wakers);
@@ -255,6 +319,7 @@ impl State {
         let task = TaskId(self.tasks.len() as u32);
         let future = self.add(Some((task, instance)));
         self.tasks.push(future);
+        self.last_spells.push(None);
         self.memory.set_newest(instance, future);
         self.record(What::Created { task, by, instance });
         (future, task)

@@ -73,7 +73,11 @@ pub(super) async fn run_in_place(shared: &Rc<Shared>, task: TaskId, instance: In
     let mut frame = shared.memory().open(&shared.program, instance, None);
     let mut input = Ok(Value::None);
     loop {
-        input = match shared.resume(task, frame, input) {
+        let next = shared.resume(task, frame, input);
+        if let Next::Sleep { .. } | Next::Await(_) | Next::Wait { .. } | Next::Get { .. } = next {
+            shared.waits(task, frame);
+        }
+        input = match next {
             Next::Sleep { min, max } => sleep(shared, task, min, max).await,
             Next::Await(future) => join(shared, task, future).await,
             Next::Wait { over, timeout, return_when } => wait(shared, task, over, timeout, return_when).await,
@@ -98,6 +102,7 @@ pub(super) async fn run_in_place(shared: &Rc<Shared>, task: TaskId, instance: In
             }
             Next::OutOfSteps => return out_of_steps(shared).await,
         };
+        shared.goes_on(task);
     }
 }
 
