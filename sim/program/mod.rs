@@ -23,11 +23,12 @@ mod text;
 mod value;
 
 pub use code::{
-    Action, Await, Body, Cuts, Failure, Guard, Local, Op, OutsideCancel, Place, ReturnWhen, Slot, Stage, Strike, Text,
+    Action, Await, Body, Cuts, Deferred, Failure, Guard, Local, Op, OutsideCancel, Place, ReturnWhen, Slot, Stage,
+    Strike, Text, When,
 };
 pub use expr::{Attribute, Comparison, Expr, ExprId};
 pub use frame::{Effects, FutureState, Next, resume};
-pub use library::Library;
+pub use library::{Callable, Library};
 pub use memory::{FrameId, Memory};
 pub use object::{Inquiry, Make, Object, Operation};
 pub use pattern::Pattern;
@@ -61,6 +62,8 @@ pub struct Program {
     pub exprs: Vec<Expr>,
     /// Texts with placeholders that are only known during the run.
     pub templates: Vec<Vec<Piece>>,
+    /// What callbacks do.
+    pub deferred: Vec<Deferred>,
     /// The classes of errors.
     pub error_types: ErrorTypes,
     /// The names of `each` keys, and `i`: what `{t.secs}` may ask a task for.
