@@ -28,11 +28,7 @@ fn runner() -> TestRunner {
 
 /// The experiments of a scenario with this text, one for each main.
 fn experiments(name: &str, text: &str) -> Vec<Asyncio> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("replay");
-    let path = folder.join(format!("{}.toml", name.replace('/', "-")));
-    std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(&path, text).unwrap();
-    let file = File::load(&path).unwrap_or_else(|rejected| panic!("{rejected}"));
+    let file = File::parse(name.as_ref(), text.to_owned()).unwrap_or_else(|rejected| panic!("{rejected}"));
     let program = |main: Option<&str>| file.program(main, None).unwrap_or_else(|rejected| panic!("{rejected}"));
     let mains = file.scenario.mains();
     mains.into_iter().map(|main| Asyncio::new(program(main), Expectation::default())).collect()
@@ -60,9 +56,9 @@ fn is_found_again(experiment: &Asyncio, seeds: Range<u64>) -> Vec<Deviation> {
     for seed in seeds {
         let ran = run.run(&mut Seeded::new(seed));
         let log = run.trace().log();
-        let named = deviations(&mut *run, program, &mut Seeded::new(seed));
+        let named = deviations(&mut *run, &program, &mut Seeded::new(seed));
         assert_eq!(named.len(), log.iter().filter(|choice| choice.answer != 0).count());
-        let placed = place(&mut *run, program, &named);
+        let placed = place(&mut *run, &program, &named);
         assert_eq!(placed, Placed { log, unplaced: Vec::new() }, "seed {seed}\n{named:#?}");
         assert_eq!(run.run(&mut Replay::new(&placed.log)).fingerprint, ran.fingerprint, "seed {seed}");
         all.extend(named);
@@ -172,8 +168,8 @@ fn nothing_is_named_in_the_ordinary_run_and_nothing_is_placed_for_it() {
     for experiment in experiments("everything", EVERYTHING) {
         let (program, mut run) = (experiment.program(), experiment.begin());
         let fingerprint = run.run(&mut Ordinary).fingerprint;
-        assert_eq!(deviations(&mut *run, program, &mut Ordinary), []);
-        let placed = place(&mut *run, program, &[]);
+        assert_eq!(deviations(&mut *run, &program, &mut Ordinary), []);
+        let placed = place(&mut *run, &program, &[]);
         assert!(placed.unplaced.is_empty() && placed.log.iter().all(|choice| choice.answer == 0));
         assert_eq!(run.run(&mut Replay::new(&placed.log)).fingerprint, fingerprint);
     }
@@ -213,8 +209,8 @@ fn check(from: &str, to: &str, given: &[&str], placed: &[&str], unplaced: &[&str
     let given: Vec<_> = given.iter().map(|text| deviation(text)).collect();
     for experiment in experiments("edited", &TWO.replace(from, to)) {
         let (program, mut run) = (experiment.program(), experiment.begin());
-        let found = place(&mut *run, program, &given);
-        let named = deviations(&mut *run, program, &mut Replay::new(&found.log));
+        let found = place(&mut *run, &program, &given);
+        let named = deviations(&mut *run, &program, &mut Replay::new(&found.log));
         let [placed, unplaced] =
             [placed, unplaced].map(|list| list.iter().map(|text| deviation(text)).collect::<Vec<_>>());
         assert_eq!((named, found.unplaced), (placed, unplaced), "{to}");

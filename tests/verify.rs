@@ -3,6 +3,7 @@
 
 #![cfg(all(feature = "cli", unix))]
 
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -95,8 +96,59 @@ fn nothing_verified_is_a_failure() {
     let folder = folder("tokio", &format!("runtimes = [\"tokio\", \"turmoil\"]\n{SCENARIO}"));
     let (out, err, code) = verify(&folder, &["--python", &fake("hangs.sh")], &[]);
     let expected =
-        "a.toml: not applicable, because it is for tokio and turmoil\n\n0 runs equal; 0 different, 1 not applicable\n";
+        "a.toml: not applicable, because it is for tokio and turmoil\n\n0 equal, 0 different; 1 not applicable\n";
     assert_eq!((out.as_str(), err.as_str(), code), (expected, "error: nothing was verified\n", 1));
+}
+
+/// Ctrl-C at an interpreter that hangs: it ends at once, says how far it has come, and is no success.
+#[test]
+fn an_interruption_is_no_success() {
+    let folder = folder("interrupted", SCENARIO);
+    std::fs::write(folder.join("tokio.toml"), format!("runtimes = [\"tokio\"]\n{SCENARIO}")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_atropos"));
+    command.current_dir(&folder).args(["verify", "tokio.toml", "a.toml", "--python", &fake("hangs.sh")]);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut first = String::new();
+    out.read_line(&mut first).unwrap();
+    assert_eq!(first, "tokio.toml: not applicable, because it is for tokio\n");
+    // Now it waits for the interpreter, and would for a minute.
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "\n0 equal, 0 different; 1 not applicable; interrupted before it was done\n");
+    let output = child.wait_with_output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!((err.as_str(), output.status.code()), ("error: nothing was verified\n", Some(1)));
+}
+
+/// Every line is an object whose keys stand in the documentation.
+#[test]
+fn programs_are_told_in_json() {
+    let installed = installed();
+    let Some(python) = installed.iter().rev().find(|python| python.profile.name == "3.13") else {
+        return println!("skipped, because no Python 3.13 is installed");
+    };
+    let path = python.path.display().to_string();
+    let folder = folder("json", SCENARIO);
+    std::fs::write(folder.join("b.toml"), format!("runtimes = [\"tokio\"]\n{SCENARIO}")).unwrap();
+    let arguments = ["b.toml", "--format", "json", "--python", &fake("liar.sh"), "--python", &path];
+    let (out, err, code) = verify(&folder, &arguments, &[("LIAR", &path)]);
+    assert_eq!((err.as_str(), code), ("", 1));
+    let schema = include_str!("../sim/report/json.md");
+    for line in out.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        for key in line.as_object().unwrap().keys() {
+            assert!(schema.contains(&format!("`{key}`")), "{key} is not in json.md");
+        }
+    }
+    snapshot("json", &out.replace(&python.version, "3.13.x"));
+}
+
+fn snapshot(name: &str, text: &str) {
+    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false, snapshot_path => "../snapshots/verify" }, {
+        insta::assert_snapshot!(name, text);
+    });
 }
 
 #[test]
@@ -110,7 +162,7 @@ fn what_differs_is_shown_beside_what_we_say() {
     let (out, err, code) = verify(&folder, &["--python", &path], &[]);
     let version = &python.version;
     let expected = format!(
-        "a.toml on Python {version}: equal, 14 events\n\n1 runs equal on Python {version}; 0 different, 0 not applicable\n"
+        "a.toml on Python {version}: equal, 14 events\n\n1 equal, 0 different on Python {version}; 0 not applicable\n"
     );
     assert_eq!((out, err, code), (expected, String::new(), 0));
     // The reader is the real one, and what judges beside it is none.
@@ -121,7 +173,5 @@ fn what_differs_is_shown_beside_what_we_say() {
     }
     let (out, _, code) = verify(&folder, &["--python", &fake("liar.sh")], &[("LIAR", &path)]);
     assert_eq!(code, 1, "{out}");
-    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false, snapshot_path => "../snapshots/verify" }, {
-        insta::assert_snapshot!("different", out.replace(version, "3.13.x"));
-    });
+    snapshot("different", &out.replace(version, "3.13.x"));
 }

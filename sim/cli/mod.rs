@@ -1,11 +1,13 @@
 //! The command line: what is asked, printed, and the exit code.
 //!
-//! Exit codes: 0 fine, 1 an expectation was not met, 2 bad input or usage.
+//! Exit codes: 0 fine, 1 an expectation was not met, 2 bad input or usage, 3 a run was not the same twice.
 //!
 //! Knows nothing of how a run is made; that is the harness's.
 
 mod explore;
+mod progress;
 mod replay;
+mod shrink;
 mod verify;
 
 use std::ffi::OsString;
@@ -31,7 +33,8 @@ const SCENARIOS: &str = "scenarios";
 #[command(
     name = "atropos",
     version,
-    after_help = "Exit codes: 0 fine, 1 an expectation was not met, 2 bad input or usage."
+    after_help = "Exit codes: 0 fine, 1 an expectation was not met or a failure found, 2 bad input or usage, 3 a bug of \
+                  Atropos: a run was not the same twice."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -46,6 +49,8 @@ enum Command {
     Explore(explore::Arguments),
     /// Make the run that a token names once more, and tell its story.
     Replay(replay::Arguments),
+    /// Make a scenario smaller that fails, as long as the failure stays the same.
+    Shrink(shrink::Arguments),
     /// Check that scenario files are valid, without running them.
     Check {
         /// Scenario files, and folders of them.
@@ -62,6 +67,8 @@ enum Command {
     },
     /// Run scenarios on real CPythons, and compare every event with ours.
     Verify(verify::Arguments),
+    /// List the versions of Python that there are, what each was checked against, and in what they differ.
+    Profiles,
     /// List the strategies, or show one: its steps, and the Python and Rust that they stand for.
     Strategies {
         /// The one to show.
@@ -200,6 +207,7 @@ fn execute(command: Command, out: &mut impl Write) -> Result<ExitCode, Refused> 
         Command::Run(arguments) => return run(&arguments, out),
         Command::Explore(arguments) => return explore::explore(&arguments, out),
         Command::Replay(arguments) => return replay::replay(&arguments, out),
+        Command::Shrink(arguments) => return shrink::shrink(&arguments, out),
         Command::Check { paths } => {
             let files = load(&paths)?;
             writeln!(
@@ -217,6 +225,7 @@ fn execute(command: Command, out: &mut impl Write) -> Result<ExitCode, Refused> 
             out.write_all(File::load(&file)?.python(strategy)?.as_bytes())?;
         }
         Command::Verify(arguments) => return verify::verify(&arguments, out),
+        Command::Profiles => out.write_all(report::profiles().as_bytes())?,
         Command::Strategies { name: None } => list_strategies(out)?,
         Command::Strategies { name: Some(name) } => show_strategy(&name, out)?,
         Command::Reference => write!(out, "{REFERENCE}\n{}", tokio_program::DIFFERENCES)?,
@@ -366,7 +375,7 @@ fn runtime_name(runtime: Runtime, profile: Profile) -> String {
 
 /// The command that shows a run.
 fn command(file: &File, run: &Run) -> String {
-    let mut command = format!("atropos run {}", pasted(&file.path.display().to_string()));
+    let mut command = format!("atropos run {}", report::pasted(&file.path.display().to_string()));
     if let Some(strategy) = &run.strategy {
         command.push_str(&format!(" --strategy {strategy}"));
     }
@@ -380,13 +389,6 @@ fn command(file: &File, run: &Run) -> String {
         command.push_str(&format!(" --seed {seed}"));
     }
     command
-}
-
-/// A word as a shell wants it.
-fn pasted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
-    let quoted = || format!("'{}'", word.replace('\'', r"'\''"));
-    if word.chars().all(is_plain) { word.to_owned() } else { quoted() }
 }
 
 fn list_strategies(out: &mut impl Write) -> io::Result<()> {

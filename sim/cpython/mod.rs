@@ -6,8 +6,10 @@
 //!
 //! Knows nothing of where interpreters are or how they are run: that is the door's.
 
+mod difference;
 mod told;
 
+pub use difference::Difference;
 pub use told::Told;
 
 use serde_json::{Value as Json, json};

@@ -1,8 +1,6 @@
-//! Our runs in the words of `judge.py`, and where two runs differ.
+//! Our runs in the words of `judge.py`, and whether two runs are alike.
 //!
 //! Knows nothing of interpreters.
-
-use std::fmt::Write as _;
 
 use serde_json::{Value as Json, json};
 
@@ -10,12 +8,10 @@ use crate::id::{ObjectId, TextId};
 use crate::program::{Error, Program, Value};
 use crate::trace::{Outcome, Requester, Trace, Wake, What};
 
+use super::difference::Difference;
+
 /// How many events of a run that hit a limit are compared: as many as the judge keeps.
 const KEPT_OF_CUT_RUNS: usize = 1000;
-
-/// How many events are shown before the first difference, and from it on.
-const SHOWN_BEFORE: usize = 15;
-const SHOWN_AFTER: usize = 5;
 
 /// How much of an answer is shown that is none, in characters.
 const RUBBISH_SHOWN: usize = 200;
@@ -78,12 +74,8 @@ impl Told {
         self.events.is_empty()
     }
 
-    /// Whether ours is like theirs; the first difference, with what led there, if it is not.
-    ///
-    /// # Errors
-    ///
-    /// The difference, as a text of several lines.
-    pub fn compare(&self, theirs: &Told) -> Result<(), String> {
+    /// Where ours first differs from theirs, and what led there; nothing if they are alike.
+    pub fn difference(&self, theirs: &Told) -> Option<Difference> {
         let is_cut = |told: &Told| told.outcome[0] == "cut";
         let (mut ours, mut others) = (&self.events[..], &theirs.events[..]);
         if is_cut(self) || is_cut(theirs) {
@@ -96,12 +88,10 @@ impl Told {
             _ => true,
         };
         if let Some(at) = (0..longest).find(differs) {
-            return Err(difference(ours, others, at));
+            return Some(Difference::new(ours, others, at));
         }
-        if is_cut(self) || is_cut(theirs) || is_same(&self.outcome, &theirs.outcome) {
-            return Ok(());
-        }
-        Err(format!("the same events, but it ends as\n  {}\nand in Python as\n  {}\n", self.outcome, theirs.outcome))
+        let is_same = is_cut(self) || is_cut(theirs) || is_same(&self.outcome, &theirs.outcome);
+        (!is_same).then(|| Difference::of_outcomes(ours, &self.outcome, &theirs.outcome))
     }
 }
 
@@ -124,47 +114,6 @@ fn is_same(ours: &Json, theirs: &Json) -> bool {
         }
         _ => ours == theirs,
     }
-}
-
-/// Both runs around event `at`, which is the first to differ: what led to it, and from it on one beside the other.
-fn difference(ours: &[Json], theirs: &[Json], at: usize) -> String {
-    let names = names(ours);
-    let shown = |events: &[Json], place: usize| events.get(place).map_or_else(String::new, |event| line(event, &names));
-    let places = at.saturating_sub(SHOWN_BEFORE)..at + SHOWN_AFTER;
-    let lines: Vec<(usize, String, String)> =
-        places.map(|place| (place, shown(ours, place), shown(theirs, place))).collect();
-    let beside = lines.iter().filter(|(place, ..)| *place >= at);
-    let width = beside.map(|(_, ours, _)| ours.chars().count()).max().unwrap_or(0).clamp(30, 80);
-    let mut text = format!("event {} differs\n  time  turn  who       event\n", at + 1);
-    for (place, left, right) in lines {
-        if place < at {
-            _ = writeln!(text, "  {left}");
-        } else if place == at {
-            _ = writeln!(text, "  {:<width$} | in Python:", "here:");
-        }
-        if place >= at && left.len() + right.len() > 0 {
-            let mark = if place == at { '>' } else { ' ' };
-            _ = writeln!(text, "{mark} {left:<width$} | {right}");
-        }
-    }
-    text
-}
-
-/// What the tasks are called, by number.
-fn names(events: &[Json]) -> Vec<String> {
-    let created = events.iter().filter(|event| event[3] == "created");
-    created.map(|event| event[4].as_str().unwrap_or_default().to_owned()).collect()
-}
-
-/// An event as a line: when, who, what.
-fn line(event: &Json, names: &[String]) -> String {
-    let nanos = event[1].as_u64().unwrap_or_default();
-    let task = event[2].as_u64().and_then(|task| names.get(task as usize)).map_or("", String::as_str);
-    let what = event[3].as_str().unwrap_or_default().replace('_', " ");
-    let details = event.as_array().and_then(|parts| parts.get(4..)).unwrap_or_default();
-    let details: Vec<String> = details.iter().map(Json::to_string).collect();
-    let time = format!("{}s", nanos as f64 / 1e9);
-    format!("{time:>4}  {:>4}  {task:<8}  {what} {}", event[0], details.join(" ")).trim_end().to_owned()
 }
 
 struct Teller<'a> {
@@ -198,6 +147,7 @@ impl Teller<'_> {
                     Wake::Timer => "timer",
                     Wake::Future(_) => "future",
                     Wake::Object(_) | Wake::Library => "object",
+                    Wake::Task(_) => unreachable!("Python has no real futures"),
                 };
                 (json!(task.0), "resumed", vec![json!(how)])
             }
@@ -252,6 +202,7 @@ impl Teller<'_> {
             What::Children { .. }
             | What::Taken { .. }
             | What::Declared { .. }
+            | What::Suspended { .. }
             | What::Cleanup { .. }
             | What::Chose(_) => return None,
         })

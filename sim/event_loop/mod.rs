@@ -87,10 +87,11 @@ pub struct EventLoop<'p> {
     /// How many turns have passed since time moved.
     turns_at_one_instant: u32,
     now: Time,
-    /// What runs in this turn, how far it has come, and where the turn ends: before the end of what is ready only if
-    /// that may run in any order.
+    /// What runs in this turn, how far it has come, up to where there is nothing to be asked or cut, and where the turn
+    /// ends: before the end of what is ready only if that may run in any order.
     batch: Vec<Handle>,
     batch_next: usize,
+    batch_clear: usize,
     batch_end: usize,
     /// For whom each of the batch runs, as far as that has been asked.
     batch_whose: Vec<FutureId>,
@@ -183,6 +184,7 @@ impl<'p> EventLoop<'p> {
             now: Time::ZERO,
             batch: Vec::new(),
             batch_next: 0,
+            batch_clear: 0,
             batch_end: 0,
             batch_whose: Vec::new(),
             ready: Vec::new(),
@@ -215,6 +217,7 @@ impl<'p> EventLoop<'p> {
         self.now = Time::ZERO;
         self.batch.clear();
         self.batch_next = 0;
+        self.batch_clear = 0;
         self.batch_end = 0;
         self.batch_whose.clear();
         self.ready.clear();
@@ -254,12 +257,45 @@ impl<'p> EventLoop<'p> {
         self.memory.texts_ref()
     }
 
-    /// A hash of what happened, whatever was asked: distinct orders have distinct ones.
-    pub fn order(&self) -> u64 {
-        self.recorder.order()
+    /// [`Machine::fingerprint`], and a hash of what happened, whatever was asked: distinct orders have distinct ones.
+    ///
+    /// # Panics
+    ///
+    /// If the run has not ended.
+    pub fn fingerprint_and_order(&self) -> (Fingerprint, u64) {
+        self.recorder.fingerprint_and_order(self.outcome.expect("the run has ended"), self.memory.texts_ref())
+    }
+
+    /// Asks and cuts what comes before the next handles, in this turn or the next one; false once the run has ended.
+    #[inline(never)]
+    fn clear_more<C: Choices + ?Sized>(&mut self, choices: &mut C) -> bool {
+        while self.outcome.is_none() {
+            let left = self.batch_end - self.batch_next;
+            if left > 0 {
+                let clear = if self.program.schedule.ready_any_order { 1 } else { left };
+                let clear = self.cutting.next_handles(clear);
+                self.batch_clear = self.batch_next + clear;
+                if clear == 0 {
+                    self.cut();
+                    continue;
+                }
+                if self.program.schedule.ready_any_order {
+                    self.choose_handle(choices);
+                }
+                return true;
+            }
+            if self.stopping {
+                self.stopping = false;
+                self.next_phase(choices);
+            } else {
+                self.begin_turn(choices);
+            }
+        }
+        false
     }
 
     /// Begins a turn, or ends the run.
+    #[inline(always)]
     fn begin_turn<C: Choices + ?Sized>(&mut self, choices: &mut C) {
         if self.turn == 0 {
             self.plan_cuts(choices);
@@ -269,7 +305,7 @@ impl<'p> EventLoop<'p> {
             match first_due {
                 // Nobody runs until then, so this is a moment of its own to be cancelled at.
                 Some(due) if self.now < due => {
-                    if self.cutting.next_handle() {
+                    if self.cutting.next_handles(1) == 0 {
                         return self.cut();
                     }
                     self.now = due;
@@ -286,18 +322,25 @@ impl<'p> EventLoop<'p> {
         self.turn += 1;
         self.recorder.turn(self.turn, self.now);
         if self.program.schedule.ready_any_order {
-            self.batch.drain(..self.batch_next);
-            self.batch_whose.drain(..self.batch_next);
-            self.batch.append(&mut self.ready);
+            self.keep_what_is_left();
         } else {
             self.batch.clear();
             std::mem::swap(&mut self.batch, &mut self.ready);
         }
         self.batch_next = 0;
+        self.batch_clear = 0;
         if first_due.is_some_and(|due| due <= self.now) {
             self.fire_due_timers(choices);
         }
         self.batch_end = self.batch.len();
+    }
+
+    /// What the last turn has left over comes first in the next one.
+    #[cold]
+    fn keep_what_is_left(&mut self) {
+        self.batch.drain(..self.batch_next);
+        self.batch_whose.drain(..self.batch_next);
+        self.batch.append(&mut self.ready);
     }
 
     /// The first deadline, once the cancelled timers before it are dropped.
@@ -308,6 +351,7 @@ impl<'p> EventLoop<'p> {
     }
 
     /// Moves the timers that are due to the end of the batch, those of one instant in any order if that is open.
+    #[inline(never)]
     fn fire_due_timers<C: Choices + ?Sized>(&mut self, choices: &mut C) {
         let first = self.batch.len();
         let mut options = std::mem::take(&mut self.scratch.options);
@@ -342,6 +386,7 @@ impl<'p> EventLoop<'p> {
     /// Asks, place by place, which of the remaining `items` comes next. Answer 0 leaves an item where it is, another
     /// one swaps it in: so an order costs a number of questions that is linear in its length, and one deviation is
     /// one exchange.
+    #[inline(never)]
     fn choose_order<T, C: Choices + ?Sized>(
         &mut self,
         choices: &mut C,
@@ -359,6 +404,7 @@ impl<'p> EventLoop<'p> {
     }
 
     /// Makes any of what is ready the next, if that is open. What has become ready meanwhile is ready at once.
+    #[inline(never)]
     fn choose_handle<C: Choices + ?Sized>(&mut self, choices: &mut C) {
         self.batch.append(&mut self.ready);
         let mut whose = std::mem::take(&mut self.batch_whose);
@@ -396,16 +442,23 @@ impl<'p> EventLoop<'p> {
     }
 
     fn run_handle<C: Choices + ?Sized>(&mut self, handle: Handle, choices: &mut C) -> Footprint {
-        let mut task = None;
+        let (task, input) = match handle {
+            Handle::Step(task) => (task, self.step_input(task)),
+            Handle::Wakeup(task) => (task, self.wakeup_input(task)),
+            other => {
+                self.run_callback(other, choices);
+                return Footprint { task: None };
+            }
+        };
+        self.resume_task(task, input, choices);
+        Footprint { task: Some(task) }
+    }
+
+    /// Runs what is no task's.
+    #[inline(always)]
+    fn run_callback<C: Choices + ?Sized>(&mut self, handle: Handle, choices: &mut C) {
         match handle {
-            Handle::Step(stepped) => {
-                task = Some(stepped);
-                self.step_task(stepped, choices);
-            }
-            Handle::Wakeup(woken) => {
-                task = Some(woken);
-                self.wake_task(woken, choices);
-            }
+            Handle::Step(_) | Handle::Wakeup(_) => unreachable!("a task's own is run with the task"),
             Handle::Fire(timer) if timer.is_cancelled(&self.tasks, &self.deadlines) => {}
             Handle::Fire(Timer::Own { task, .. }) => self.own_timer_fired(task),
             Handle::Fire(Timer::Deadline { deadline, .. }) => self.deadline_passed(deadline),
@@ -428,7 +481,6 @@ impl<'p> EventLoop<'p> {
             Handle::Stop => self.stopping = true,
             Handle::ShutdownRound => self.ready.push(Handle::Stop),
         }
-        Footprint { task }
     }
 
     /// Queues whoever asked to be told that `future` is done.
@@ -449,6 +501,13 @@ impl<'p> EventLoop<'p> {
 
     fn end(&mut self, outcome: Outcome) {
         self.outcome = Some(outcome);
+        self.cutting.handles = self.handles();
+        self.batch_clear = self.batch_next;
+    }
+
+    /// How many handles have run.
+    fn handles(&self) -> u64 {
+        self.cutting.handles - (self.batch_clear - self.batch_next) as u64
     }
 }
 
@@ -469,27 +528,12 @@ fn handle_for(callback: Callback, future: FutureId) -> Handle {
 
 impl Machine for EventLoop<'_> {
     fn step<C: Choices + ?Sized>(&mut self, choices: &mut C) -> Option<Footprint> {
-        while self.outcome.is_none() {
-            if self.batch_next < self.batch_end {
-                if self.cutting.next_handle() {
-                    self.cut();
-                    continue;
-                }
-                if self.program.schedule.ready_any_order {
-                    self.choose_handle(choices);
-                }
-                let handle = self.batch[self.batch_next];
-                self.batch_next += 1;
-                return Some(self.run_handle(handle, choices));
-            }
-            if self.stopping {
-                self.stopping = false;
-                self.next_phase(choices);
-            } else {
-                self.begin_turn(choices);
-            }
+        if self.batch_next == self.batch_clear && !self.clear_more(choices) {
+            return None;
         }
-        None
+        let handle = self.batch[self.batch_next];
+        self.batch_next += 1;
+        Some(self.run_handle(handle, choices))
     }
 
     fn outcome(&self) -> Option<Outcome> {
@@ -501,7 +545,7 @@ impl Machine for EventLoop<'_> {
     }
 
     fn fingerprint(&self) -> Fingerprint {
-        self.recorder.fingerprint(self.outcome.expect("the run has ended"), self.memory.texts_ref())
+        self.fingerprint_and_order().0
     }
 
     fn fork(&self) -> Option<Self> {
@@ -513,7 +557,7 @@ impl Machine for EventLoop<'_> {
         (self.outcome, self.now, &self.batch[self.batch_next..], &self.ready, self.stopping).hash(&mut hasher);
         (self.timers.in_order(), &self.tasks, &self.gathers, &self.waits, &self.objects, self.phase).hash(&mut hasher);
         (&self.deadlines, &self.shields, &self.groups, &self.completions).hash(&mut hasher);
-        self.cutting.hash(&mut hasher);
+        self.cutting.hash_state(self.handles(), &mut hasher);
         self.futures.hash_state(&mut hasher);
         self.memory.hash(&mut hasher);
         Some(hasher.0.finish_128())

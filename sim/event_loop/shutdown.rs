@@ -22,6 +22,7 @@ pub(super) enum Phase {
 
 impl EventLoop<'_> {
     /// `run_until_complete` has returned: what `run()` does next.
+    #[inline(never)]
     pub(super) fn next_phase<C: Choices + ?Sized>(&mut self, choices: &mut C) {
         match self.phase {
             Phase::Main => self.cancel_what_is_left(choices),

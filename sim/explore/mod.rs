@@ -2,7 +2,7 @@
 //!
 //! [`explore`] makes the runs of a [`Plan`], on as many threads as it is given, and says what came of them. Which runs
 //! those are, and everything that is said about them, depends on the plan alone: threads only take cases from one
-//! numbered list, and of equal failures the one with the lowest number is kept.
+//! numbered list, and which run of equal failures is kept depends on their numbers.
 //!
 //! Every failure is made again before it counts, and so is a sample of the runs that pass: a run that differs from its
 //! repetition is told as that, and never as a failure of the program.
@@ -47,6 +47,14 @@ pub struct Plan {
     pub jobs: NonZero<usize>,
 }
 
+/// What is made if nobody says otherwise: 20,000 faults and a thousand seeds, on one thread.
+impl Default for Plan {
+    fn default() -> Plan {
+        let shard = (0, NonZero::<u64>::MIN);
+        Plan { faults: 20_000, seeds: 0..1000, sampler: Sampler::All { depth: 3 }, shard, jobs: NonZero::<usize>::MIN }
+    }
+}
+
 /// How a seed becomes answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Sampler {
@@ -55,6 +63,12 @@ pub enum Sampler {
     /// Probabilistic concurrency testing, [`Pct`], for bugs of this depth.
     Pct {
         /// How many orderings a bug needs.
+        depth: u32,
+    },
+    /// Each seed one way and then the other: either finds bugs that the other one does not. Only evenly, if the ordinary run
+    /// asks for no order.
+    All {
+        /// As above.
         depth: u32,
     },
 }
@@ -81,8 +95,10 @@ pub struct Explored {
     pub planned: u64,
     /// How many single faults there are in the ordinary run, and how many of them were tried.
     pub faults: (u64, u64),
-    /// The seeds that were tried, if any.
+    /// The seeds that were tried evenly, if any.
     pub seeds: Option<Range<u64>>,
+    /// The seeds that were tried by priorities, if any.
+    pub pct_seeds: Option<Range<u64>>,
     /// In how many orders things happened.
     pub orders: Distinct,
     /// How runs ended, and how often; times left out.
@@ -91,7 +107,7 @@ pub struct Explored {
     pub cuts: BTreeMap<(InstanceId, u32, Phase), u64>,
     /// How many runs hit a limit.
     pub unfinished: u64,
-    /// Every kind of failure, with its first run, in the order of those runs.
+    /// Every kind of failure, in the order in which they showed.
     pub failures: Vec<Failure>,
     /// How many runs failed.
     pub failing: u64,
@@ -106,14 +122,40 @@ pub struct Explored {
 pub struct Failure {
     /// What makes it the same failure again.
     pub identity: Identity,
-    /// The first run that showed it: its number, and which it is.
+    /// The number of the first run that showed it.
+    pub first: u64,
+    /// The number of the run that shows it best: with a single fault and the fewest other failures, and of equals the
+    /// first; the first seed, if no single fault shows it.
     pub number: u64,
-    /// As above.
+    /// Which run that is.
     pub case: Case,
-    /// The choices of that run.
+    /// How many kinds of failure it shows.
+    pub kinds: usize,
+    /// Its choices.
     pub log: Log,
     /// How many runs showed it.
     pub runs: u64,
+}
+
+impl Failure {
+    /// The same failure seen in other runs too.
+    fn join(&mut self, other: Failure) {
+        let (first, runs) = (self.first.min(other.first), self.runs + other.runs);
+        if other.badness() < self.badness() {
+            *self = other;
+        }
+        (self.first, self.runs) = (first, runs);
+    }
+
+    /// The less, the better the run shows it.
+    fn badness(&self) -> (usize, u64) {
+        let kinds = match self.case {
+            Case::Ordinary => 0,
+            Case::Fault(_) => self.kinds,
+            Case::Seed(_) | Case::PctSeed(_) => usize::MAX,
+        };
+        (kinds, self.number)
+    }
 }
 
 /// Two runs with equal choices in which not the same happened.
@@ -144,7 +186,9 @@ pub fn explore(experiment: &dyn Experiment, plan: &Plan, watch: &mut dyn FnMut(P
         plan,
         next: AtomicU64::new(0),
         is_over: AtomicBool::new(false),
-        explored: Mutex::new(Explored { planned: cases.count(plan), ..Explored::default() }),
+        planned: cases.count(plan),
+        so_far: Mutex::new(SoFar::default()),
+        explored: Mutex::new(Explored::default()),
     };
     std::thread::scope(|scope| {
         for _ in 1..plan.jobs.get() {
@@ -153,8 +197,12 @@ pub fn explore(experiment: &dyn Experiment, plan: &Plan, watch: &mut dyn FnMut(P
         shared.work(watch);
     });
     let mut explored = shared.explored.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let so_far = shared.so_far.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    explored.orders = so_far.orders;
+    explored.planned = shared.planned;
+    explored.is_interrupted = explored.runs < explored.planned;
     explored.faults.0 = cases.faults();
-    explored.failures.sort_by_key(|failure| failure.number);
+    explored.sort();
     explored
 }
 
@@ -167,43 +215,60 @@ struct Shared<'a> {
     experiment: &'a dyn Experiment,
     cases: &'a Cases,
     plan: &'a Plan,
+    planned: u64,
     next: AtomicU64,
     is_over: AtomicBool,
+    so_far: Mutex<SoFar>,
+    /// What the workers that have come to their end have found.
     explored: Mutex<Explored>,
+}
+
+/// What all workers count together, while they work.
+#[derive(Default)]
+struct SoFar {
+    runs: u64,
+    orders: Distinct,
+    failing: u64,
 }
 
 impl Shared<'_> {
     /// Takes cases until there are none.
     fn work(&self, watch: &mut dyn FnMut(Progress) -> bool) {
-        let planned = self.cases.count(self.plan);
         let mut worker = Worker {
             run: self.experiment.begin(),
             again: None,
             answers: self.cases.answers(self.plan.sampler),
             shared: self,
             found: Explored::default(),
+            orders: Vec::new(),
         };
         while !self.is_over.load(Ordering::Relaxed) {
             let from = self.next.fetch_add(CHUNK, Ordering::Relaxed);
-            if from >= planned {
+            if from >= self.planned {
                 break;
             }
-            for at in from..planned.min(from + CHUNK) {
+            let failing = worker.found.failing;
+            worker.orders.clear();
+            for at in from..self.planned.min(from + CHUNK) {
                 worker.make(at);
             }
-            let progress = self.merge(&mut worker.found, planned);
+            let progress = self.progress(&worker.orders, worker.found.failing - failing);
             if !watch(progress) {
                 self.is_over.store(true, Ordering::Relaxed);
             }
         }
+        let mut explored = self.explored.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        explored.merge(worker.found);
     }
 
-    fn merge(&self, found: &mut Explored, planned: u64) -> Progress {
-        let mut explored = self.explored.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        explored.merge(std::mem::take(found));
-        let explored = &mut *explored;
-        explored.is_interrupted = explored.runs < planned;
-        Progress { runs: explored.runs, of: planned, orders: explored.orders.count(), failing: explored.failing }
+    /// So many more runs have been made, with these orders.
+    fn progress(&self, orders: &[u64], failing: u64) -> Progress {
+        let mut so_far = self.so_far.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        so_far.runs += orders.len() as u64;
+        so_far.failing += failing;
+        orders.iter().for_each(|&order| so_far.orders.add(order));
+        let SoFar { runs, ref orders, failing } = *so_far;
+        Progress { runs, of: self.planned, orders: orders.count(), failing }
     }
 }
 
@@ -214,6 +279,8 @@ struct Worker<'a> {
     answers: Answers,
     shared: &'a Shared<'a>,
     found: Explored,
+    /// How things happened in each of the last runs.
+    orders: Vec<u64>,
 }
 
 impl Worker<'_> {
@@ -225,17 +292,15 @@ impl Worker<'_> {
         let ran = self.run.run(self.answers.to(case));
         let found = &mut self.found;
         found.runs += 1;
-        found.orders.add(ran.order);
+        self.orders.push(ran.order);
         let ending = Ending::from(ran.outcome);
         *found.endings.entry((ending, Tally { ended: Time::ZERO, ..ran.tally })).or_insert(0) += 1;
         found.unfinished += u64::from(matches!(ending, Ending::OutOfSteps | Ending::Livelocked));
         match case {
             Case::Ordinary => {}
             Case::Fault(_) => found.faults.1 += 1,
-            Case::Seed(seed) => {
-                let seeds = found.seeds.get_or_insert(seed..seed);
-                *seeds = seeds.start.min(seed)..seeds.end.max(seed + 1);
-            }
+            Case::Seed(seed) => widen(&mut found.seeds, Some(seed..seed + 1)),
+            Case::PctSeed(seed) => widen(&mut found.pct_seeds, Some(seed..seed + 1)),
         }
         if self.shared.cases.has_cuts() {
             self.run.each(&mut |moment| {
@@ -264,13 +329,18 @@ impl Worker<'_> {
 
     fn fail(&mut self, number: u64, case: Case) {
         self.found.failing += 1;
-        for identity in self.run.verdict().identities(self.shared.experiment.program()) {
-            match self.found.failures.iter_mut().find(|failure| failure.identity == identity) {
-                Some(failure) if failure.number < number => failure.runs += 1,
+        let identities = self.run.verdict().identities(&self.shared.experiment.program());
+        let kinds = identities.len();
+        for identity in identities {
+            let known = self.found.failures.iter_mut().find(|failure| failure.identity == identity);
+            let mut failure = Failure { identity, first: number, number, case, kinds, log: Log::new(), runs: 1 };
+            match known {
+                // A log is long, and most runs show nothing new.
+                Some(known) if known.badness() <= failure.badness() => known.join(failure),
                 known => {
-                    let failure = Failure { identity, number, case, log: self.run.trace().log(), runs: 1 };
+                    failure.log = self.run.trace().log();
                     match known {
-                        Some(known) => *known = Failure { runs: known.runs + 1, ..failure },
+                        Some(known) => known.join(failure),
                         None => self.found.failures.push(failure),
                     }
                 }
@@ -280,26 +350,27 @@ impl Worker<'_> {
 }
 
 impl Explored {
+    fn sort(&mut self) {
+        self.failures.sort_by_cached_key(|failure| (failure.first, failure.identity.rank(), failure.identity.clone()));
+    }
+
     fn merge(&mut self, other: Explored) {
+        self.orders.merge(other.orders);
         self.runs += other.runs;
         self.faults.1 += other.faults.1;
         self.unfinished += other.unfinished;
         self.failing += other.failing;
-        self.orders.merge(other.orders);
         for (ending, count) in other.endings {
             *self.endings.entry(ending).or_insert(0) += count;
         }
         for (cut, count) in other.cuts {
             *self.cuts.entry(cut).or_insert(0) += count;
         }
-        if let Some(seeds) = other.seeds {
-            let own = self.seeds.get_or_insert(seeds.clone());
-            *own = own.start.min(seeds.start)..own.end.max(seeds.end);
-        }
+        widen(&mut self.seeds, other.seeds);
+        widen(&mut self.pct_seeds, other.pct_seeds);
         for failure in other.failures {
             match self.failures.iter_mut().find(|own| own.identity == failure.identity) {
-                Some(own) if own.number < failure.number => own.runs += failure.runs,
-                Some(own) => *own = Failure { runs: own.runs + failure.runs, ..failure },
+                Some(own) => own.join(failure),
                 None => self.failures.push(failure),
             }
         }
@@ -309,10 +380,17 @@ impl Explored {
     }
 }
 
+/// Takes more seeds in.
+fn widen(seeds: &mut Option<Range<u64>>, more: Option<Range<u64>>) {
+    let Some(more) = more else { return };
+    let own = seeds.get_or_insert(more.clone());
+    *own = own.start.min(more.start)..own.end.max(more.end);
+}
+
 /// Whether the run with these answers shows a failure; its choices, if it does.
 pub fn shows(run: &mut dyn Run, experiment: &dyn Experiment, answers: &[u64], identity: &Identity) -> Option<Log> {
     let ran = run.run(&mut Given::new(answers));
-    let is_same = !ran.is_good && run.verdict().identities(experiment.program()).contains(identity);
+    let is_same = !ran.is_good && run.verdict().identities(&experiment.program()).contains(identity);
     is_same.then(|| run.trace().log())
 }
 

@@ -25,11 +25,6 @@ impl Asyncio {
     pub fn new(program: Arc<Program>, expectation: Expectation) -> Asyncio {
         Asyncio { program, expectation }
     }
-
-    /// What runs.
-    pub fn shared_program(&self) -> Arc<Program> {
-        self.program.clone()
-    }
 }
 
 /// Writes into the program how many handles its ordinary run has, and how many victims, so that cuts can be drawn. Other
@@ -46,8 +41,8 @@ pub(super) fn measure(program: &mut Program) {
 }
 
 impl Experiment for Asyncio {
-    fn program(&self) -> &Program {
-        &self.program
+    fn program(&self) -> Arc<Program> {
+        self.program.clone()
     }
 
     fn begin(&self) -> Box<dyn Run + '_> {
@@ -69,13 +64,8 @@ impl Run for Runs<'_> {
         self.judge.reset();
         self.event_loop.moments().for_each(|moment| self.judge.see(moment, self.event_loop.texts()));
         self.verdict = self.judge.end(outcome);
-        Ran {
-            fingerprint: self.event_loop.fingerprint(),
-            order: self.event_loop.order(),
-            outcome,
-            tally: self.judge.tally(),
-            is_good: self.verdict.is_good(),
-        }
+        let (fingerprint, order) = self.event_loop.fingerprint_and_order();
+        Ran { fingerprint, order, outcome, tally: self.judge.tally(), is_good: self.verdict.is_good() }
     }
 
     fn trace(&self) -> Trace {

@@ -5,12 +5,23 @@
 //! Knows nothing of command lines.
 
 mod asyncio;
+mod coverage;
 mod python;
+mod saved;
 mod search;
+#[cfg(feature = "shrink")]
+mod small;
+mod telling;
 mod verify;
 
 pub use asyncio::Asyncio;
-pub use search::{Replayed, Search, Setting, Told, tell};
+pub use python::{Interpreter, Patience, Problem, Session, installed};
+pub use saved::Kept;
+pub use search::{Replayed, Search, Setting, Told, replayed, tell};
+#[cfg(feature = "shrink")]
+pub use small::{Effort, Small};
+pub use telling::Findings;
+pub use verify::{Compared, Verified, Verifier};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,8 +38,7 @@ use crate::trace::Trace;
 use crate::verdict::{Expectation, Verdict};
 use crate::{report, strategy, tokio_program};
 
-pub use python::{Interpreter, Problem, Session, installed};
-pub use verify::{Compared, Verified, Verifier};
+use saved::keeps_failures;
 
 /// A scenario file that is valid.
 #[derive(Clone, Debug)]
@@ -90,6 +100,10 @@ impl File {
     ///
     /// If it cannot be read or is no valid scenario.
     pub fn load(path: &Path) -> Result<File, Rejected> {
+        if keeps_failures(path) {
+            let message = "expected a scenario file, but found one of saved failures";
+            return Err(Rejected::whole(path, message, "give the scenario that it stands beside"));
+        }
         let rejected = |text: String, diagnostics| Rejected { path: path.to_owned(), text, diagnostics };
         let bytes = std::fs::read(path).map_err(|error| {
             let message = format!("expected a scenario file, but it cannot be read: {error}");
@@ -102,10 +116,24 @@ impl File {
             let message = format!("expected UTF-8, but found other bytes in line {line}, at byte {at} of the file");
             rejected(String::new(), vec![Diagnostic::whole(message).help("save the file as UTF-8")])
         })?;
+        File::parse(path, text)
+    }
+
+    /// Checks a text as the scenario file that it would be at `path`, where nothing has to be.
+    ///
+    /// # Errors
+    ///
+    /// If it is no valid scenario.
+    pub fn parse(path: &Path, text: String) -> Result<File, Rejected> {
         match Scenario::parse(&text, &strategies()) {
             Ok(scenario) => Ok(File { path: path.to_owned(), scenario, text }),
-            Err(diagnostics) => Err(rejected(text, diagnostics)),
+            Err(diagnostics) => Err(Rejected { path: path.to_owned(), text, diagnostics }),
         }
+    }
+
+    /// As it was read.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// What runs, ready for the choices to cut.
@@ -128,7 +156,12 @@ impl File {
         let strategy = run.strategy.as_deref();
         let program = self.program(strategy, run.profile)?;
         let trace = trace(&program, run.runtime, run.seed)?;
-        let verdict = judge(&self.expectation(strategy, run.runtime != Runtime::Asyncio), &program, &trace);
+        let expectation = self.expectation(strategy, run.runtime != Runtime::Asyncio);
+        let mut verdict = judge(&expectation, &program, &trace);
+        if let Some(must_find) = &expectation.must_find {
+            // What a search has to find may well be there without one.
+            verdict.unmet.retain(|unmet| !must_find.is_found(&program, &unmet.identity(&program)));
+        }
         Ok(Judged { program, trace, verdict })
     }
 
@@ -194,7 +227,7 @@ fn on_turmoil(_: Arc<Program>, _: Box<dyn Choices>) -> Result<Trace, Refused> {
 }
 
 /// The scenario files that `paths` name: files as they are, folders searched for `*.toml`, in the order of their
-/// names.
+/// names; what is saved beside scenarios is left out.
 ///
 /// # Errors
 ///
@@ -222,7 +255,8 @@ fn search(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), String> {
     let mut entries: Vec<PathBuf> = entries.map_err(unreadable)?.into_iter().map(|entry| entry.path()).collect();
     entries.sort();
     for entry in entries {
-        if entry.is_dir() || entry.extension().is_some_and(|extension| extension == "toml") {
+        let is_scenario = entry.extension().is_some_and(|extension| extension == "toml") && !keeps_failures(&entry);
+        if entry.is_dir() || is_scenario {
             search(&entry, found)?;
         }
     }

@@ -8,6 +8,8 @@
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -24,6 +26,22 @@ pub struct Interpreter {
     pub version: String,
     /// Which behaviour is expected of it.
     pub profile: Profile,
+}
+
+/// How long somebody waits for an answer.
+#[derive(Clone, Debug)]
+pub struct Patience {
+    /// So long, and then it is a problem.
+    pub limit: Duration,
+    /// And only as long as this is not set.
+    pub is_over: Arc<AtomicBool>,
+}
+
+impl Patience {
+    /// One that nobody ends earlier.
+    pub fn of(limit: Duration) -> Patience {
+        Patience { limit, is_over: Arc::default() }
+    }
 }
 
 /// What is wrong with an interpreter, in a sentence.
@@ -45,6 +63,9 @@ const WHO: &str = "import sys; print('%s %s' % (getattr(getattr(sys, 'implementa
 /// How long an interpreter that nobody has named may take to say who it is.
 const FOUND_PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long nobody looks whether patience is over.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// How long an answer may be, and how many are kept that nobody has asked for yet.
 const ANSWER_BYTES_MAX: u64 = 256 << 20;
 const ANSWERS_KEPT: usize = 4;
@@ -55,7 +76,7 @@ const COMPLAINT_MAX: usize = 600;
 /// The interpreters on PATH and under pyenv: one for each profile that there is one for, the oldest first.
 pub fn installed() -> Vec<Interpreter> {
     let mut found: Vec<Interpreter> =
-        candidates().iter().filter_map(|path| Interpreter::find(path, FOUND_PATIENCE).ok()).collect();
+        candidates().iter().filter_map(|path| Interpreter::find(path, &Patience::of(FOUND_PATIENCE)).ok()).collect();
     // The patch level that the profile was checked against goes first.
     found.sort_by_key(|python| python.version != python.profile.checked_against);
     let of_profile = |profile: Profile| found.iter().find(|python| python.profile == profile).cloned();
@@ -87,7 +108,7 @@ impl Interpreter {
     /// # Errors
     ///
     /// If it cannot be run, is no CPython, or one for which there is no profile.
-    pub fn find(path: &Path, patience: Duration) -> Result<Interpreter, Problem> {
+    pub fn find(path: &Path, patience: &Patience) -> Result<Interpreter, Problem> {
         let shown = path.display();
         let problem = |what: String| Err(Problem(format!("`{shown}` {what}")));
         let mut command = Command::new(path);
@@ -129,7 +150,7 @@ fn is_version(text: &str) -> bool {
 pub struct Session {
     interpreter: Interpreter,
     script: Script,
-    patience: Duration,
+    patience: Patience,
     process: Process,
 }
 
@@ -139,14 +160,14 @@ impl Session {
     /// # Errors
     ///
     /// If the interpreter cannot be run.
-    pub fn start(interpreter: &Interpreter, script: Script, patience: Duration) -> Result<Session, Problem> {
+    pub fn start(interpreter: &Interpreter, script: Script, patience: &Patience) -> Result<Session, Problem> {
         let mut command = Command::new(&interpreter.path);
         // Isolated: neither a module in this folder nor a setting of the user is part of the comparison.
         command.args(["-I", "-B", "-X", "utf8", "-c", LOADER]);
         let process = Process::start(&mut command)
             .map_err(|error| Problem(format!("`{}` cannot be run: {error}", interpreter.path.display())))?;
         process.send(script.first_line());
-        Ok(Session { interpreter: interpreter.clone(), script, patience, process })
+        Ok(Session { interpreter: interpreter.clone(), script, patience: patience.clone(), process })
     }
 
     /// Sends a line. Its answer is read later, so that several interpreters can work at a time.
@@ -160,10 +181,10 @@ impl Session {
     ///
     /// If there is none: the script has ended, or takes too long.
     pub fn receive(&mut self) -> Result<String, Problem> {
-        let answer = self.process.line(self.patience);
+        let answer = self.process.line(&self.patience);
         answer.map_err(|what| {
             let problem = self.problem(&what);
-            if let Ok(again) = Session::start(&self.interpreter, self.script, self.patience) {
+            if let Ok(again) = Session::start(&self.interpreter, self.script, &self.patience) {
                 *self = again;
             }
             problem
@@ -192,6 +213,9 @@ struct Process {
 
 impl Process {
     fn start(command: &mut Command) -> std::io::Result<Process> {
+        // Ctrl-C is for whoever waits; it ends what it has started.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(command, 0);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let (input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (requests, to_write) = channel::<String>();
@@ -232,23 +256,36 @@ impl Process {
     }
 
     /// The next line, or what the process did instead.
-    fn line(&mut self, patience: Duration) -> Result<String, String> {
-        match self.answers.recv_timeout(patience) {
-            Ok(line) => Ok(line),
-            Err(RecvTimeoutError::Timeout) => {
-                _ = self.child.kill();
-                Err(format!("gave no answer within {} s", patience.as_secs_f64()))
+    fn line(&mut self, patience: &Patience) -> Result<String, String> {
+        let mut left = patience.limit;
+        loop {
+            let step = left.min(LOOK);
+            match self.answers.recv_timeout(step) {
+                Ok(line) => return Ok(line),
+                Err(RecvTimeoutError::Disconnected) => return Err(self.ended(patience.limit)),
+                Err(RecvTimeoutError::Timeout) => left -= step,
             }
-            Err(RecvTimeoutError::Disconnected) => {
-                let status = self.end(patience);
-                let complaint = self.complaints.recv_timeout(patience).unwrap_or_default();
-                let from = complaint.len().saturating_sub(COMPLAINT_MAX);
-                let from = (from..=complaint.len()).find(|&at| complaint.is_char_boundary(at)).unwrap_or(from);
-                let complaint = complaint[from..].trim();
-                let complaint = if complaint.is_empty() { String::new() } else { format!(", saying\n{complaint}") };
-                Err(format!("ended with {status} in place of an answer{complaint}"))
+            let is_over = patience.is_over.load(Ordering::Relaxed);
+            if is_over || left.is_zero() {
+                _ = self.child.kill();
+                let seconds = patience.limit.as_secs_f64();
+                return Err(if is_over {
+                    "was ended".to_owned()
+                } else {
+                    format!("gave no answer within {seconds} s")
+                });
             }
         }
+    }
+
+    fn ended(&mut self, patience: Duration) -> String {
+        let status = self.end(patience);
+        let complaint = self.complaints.recv_timeout(patience).unwrap_or_default();
+        let from = complaint.len().saturating_sub(COMPLAINT_MAX);
+        let from = (from..=complaint.len()).find(|&at| complaint.is_char_boundary(at)).unwrap_or(from);
+        let complaint = complaint[from..].trim();
+        let complaint = if complaint.is_empty() { String::new() } else { format!(", saying\n{complaint}") };
+        format!("ended with {status} in place of an answer{complaint}")
     }
 
     /// How it ended; one that has closed its output and still runs is ended.

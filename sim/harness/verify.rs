@@ -4,17 +4,15 @@
 //!
 //! Knows nothing of how a difference looks, nor of what is printed.
 
-use std::time::Duration;
-
 use crate::choice::Ordinary;
-use crate::cpython::{Reading, Script, Told, question, reading};
+use crate::cpython::{Difference, Reading, Script, Told, question, reading};
 use crate::event_loop::EventLoop;
 use crate::machine::Machine;
 use crate::scenario::Scenario;
 use crate::strategy;
 
 use super::File;
-use super::python::{Interpreter, Problem, Session};
+use super::python::{Interpreter, Patience, Problem, Session};
 
 /// The interpreters at work.
 pub struct Verifier {
@@ -27,8 +25,8 @@ pub struct Verifier {
 pub enum Compared {
     /// So many events, all alike.
     Equal(usize),
-    /// The first difference and what led to it, in several lines.
-    Different(String),
+    /// The first difference and what led to it.
+    Different(Box<Difference>),
     /// There is nothing to compare, and why.
     NotApplicable(String),
 }
@@ -45,7 +43,7 @@ impl Verifier {
     pub fn start(
         interpreters: &[Interpreter],
         readers: &[Interpreter],
-        patience: Duration,
+        patience: &Patience,
     ) -> Result<Verifier, Problem> {
         if interpreters.is_empty() {
             let expected = "expected a CPython from 3.8 to 3.13 on PATH or in ~/.pyenv/versions, but found none";
@@ -113,10 +111,8 @@ impl Verifier {
                     };
                     let mut event_loop = EventLoop::new(&program);
                     event_loop.run(&mut Ordinary);
-                    match Told::ours(&program, &event_loop.trace()).compare(&theirs) {
-                        Ok(()) => Compared::Equal(theirs.len()),
-                        Err(difference) => Compared::Different(difference),
-                    }
+                    let difference = Told::ours(&program, &event_loop.trace()).difference(&theirs);
+                    difference.map_or(Compared::Equal(theirs.len()), |it| Compared::Different(it.into()))
                 }
             };
             compared.push((judge.interpreter().clone(), result));

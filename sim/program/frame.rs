@@ -170,10 +170,7 @@ const DEEPEST_CALL: u32 = 1000;
 /// What most steps are is executed right here; the rest, and everything that can raise, is in `Run::execute`.
 #[inline(always)]
 pub fn resume<R: Effects>(program: &Program, rt: &mut R, frame: FrameId, input: Result<Value, Error>) -> Next {
-    let memory = rt.memory();
-    memory.steps_left = memory.steps_left.saturating_sub(std::mem::take(&mut memory.charged));
-    let mut steps_left = memory.steps_left;
-    let state = &mut memory.frames[frame.0 as usize];
+    let state = &mut rt.memory().frames[frame.0 as usize];
     let Frame { instance, body, consts, locals, mut pc, begun, .. } = *state;
     state.begun = true;
     let body = &program.bodies[body as usize];
@@ -209,10 +206,9 @@ pub fn resume<R: Effects>(program: &Program, rt: &mut R, frame: FrameId, input: 
         }
         // Until an operation raises.
         raised = loop {
-            if steps_left == 0 {
+            if !rt.memory().take_step() {
                 break 'frame Next::OutOfSteps;
             }
-            steps_left -= 1;
             match body.ops[pc as usize] {
                 Op::Print(Text::Const(slot)) => {
                     let text = constant_text(consts, slot);
@@ -231,11 +227,9 @@ pub fn resume<R: Effects>(program: &Program, rt: &mut R, frame: FrameId, input: 
                 }
                 ref op => {
                     let flow = run!().execute(op);
-                    let charged = std::mem::take(&mut rt.memory().charged);
-                    if charged > steps_left {
+                    if !rt.memory().has_steps_left() {
                         break 'frame Next::OutOfSteps;
                     }
-                    steps_left -= charged;
                     match flow {
                         Ok(Flow::On) => pc += 1,
                         Ok(Flow::To(to)) => pc = to,
@@ -246,9 +240,7 @@ pub fn resume<R: Effects>(program: &Program, rt: &mut R, frame: FrameId, input: 
             }
         };
     };
-    let memory = rt.memory();
-    memory.steps_left = steps_left;
-    memory.frames[frame.0 as usize].pc = pc;
+    rt.memory().frames[frame.0 as usize].pc = pc;
     next
 }
 

@@ -13,6 +13,7 @@ use crate::trace::{Counting, Outcome, Phase, Requester, Trace, Wake, What};
 
 use super::columns::{Side, align};
 use super::names::{Doing, Names, counted, quoted};
+use super::sites::own_frame;
 
 /// The trace as text: the events, how the run ended, and the tally.
 pub fn trace(program: &Program, trace: &Trace) -> String {
@@ -86,6 +87,7 @@ pub(super) fn sentence(names: &Names<'_>, what: What) -> String {
         What::Called { instance, .. } => format!("awaits {} in place", names.instance(instance)),
         What::CallReturned { value, .. } => format!("the coroutine returns {}", names.value(value)),
         What::Resumed { by: Wake::Yield, .. } => "resumed: it had yielded".to_owned(),
+        What::Resumed { by: Wake::Task(by), .. } => format!("resumed: woken by {}", names.task(by)),
         What::Resumed { by: Wake::Timer, .. } => "resumed: its sleep is over".to_owned(),
         What::Resumed { by: Wake::Future(future), .. } => format!("resumed: {} is done", names.future(future)),
         What::Resumed { by: Wake::Library, .. } => "resumed".to_owned(),
@@ -155,6 +157,7 @@ pub(super) fn sentence(names: &Names<'_>, what: What) -> String {
             format!("{}.{}(): {state}", names.object(object), operation.method())
         }
         What::Dropped { .. } => "never ends: the loop is closed".to_owned(),
+        What::Suspended { .. } => "waits".to_owned(),
         What::Chose(choice) => chosen(names, choice),
         What::Children { .. } | What::Taken { .. } | What::Declared { .. } | What::Cleanup { .. } => {
             unreachable!("{what:?} is not told")
@@ -192,6 +195,8 @@ pub(super) fn when(phase: Phase) -> &'static str {
         Phase::Woken => "when it has been woken and has not yet run",
         Phase::Cleanup => "when it has been cancelled before and goes on",
         Phase::Again => "when it has been cancelled and not yet been told",
+        Phase::OwnPoll => "within its own poll",
+        Phase::ResultNotTaken => "when it is done and its result is not taken",
     }
 }
 
@@ -223,7 +228,10 @@ fn chosen(names: &Names<'_>, Choice { kind, bound, answer, chosen, .. }: Choice)
         Kind::TimerOrder => format!("next of {bound} timers of one instant: number {}{who}", answer + 1),
         Kind::TaskSetOrder => format!("next of a set of {bound}: number {}{who}", answer + 1),
         Kind::SleepLength => format!("sleep length: {} above the shortest", Nanos(answer)),
-        Kind::ReadyOrder => format!("next of {bound} that are ready: number {}{who}", answer + 1),
+        Kind::ReadyOrder | Kind::PollOrder => {
+            format!("next of {bound} that are ready: number {}{who}", answer + 1)
+        }
+        Kind::Chosen => format!("the test chooses {answer} of {bound}"),
         Kind::Cut => format!("a cut: number {answer} of {}", bound - 1),
         Kind::Failure => "an injected failure fires".to_owned(),
     }
@@ -255,6 +263,10 @@ pub(super) fn now(names: &Names<'_>, doing: Doing) -> String {
     match doing {
         Doing::Starting => "has not started".to_owned(),
         Doing::Running => "waits for nobody".to_owned(),
+        Doing::Suspended(task, polls) => match names.chain(task, polls).and_then(own_frame) {
+            Some(frame) => format!("waits at {}", frame.place()),
+            None => "waits".to_owned(),
+        },
         Doing::Awaiting(future) => format!("waits for {}", names.future(future)),
         Doing::Blocked(operation, object) => format!("waits for {}.{}()", names.object(object), operation.method()),
         Doing::Waiting(count) => format!("waits for {}", counted(count, "future", "futures")),

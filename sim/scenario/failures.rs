@@ -112,7 +112,13 @@ struct Entry {
 }
 
 fn read(text: &str) -> Result<Vec<Entry>, Vec<Diagnostic>> {
-    let document: Spanned<DeTable<'_>> = open(text)?;
+    let document: Spanned<DeTable<'_>> = open(text).map_err(|mut errors| {
+        if text.lines().any(|line| line.starts_with("<<<<<<<")) {
+            let help = "git could not merge two versions: keep the failures of both, and delete git's own lines";
+            errors.iter_mut().for_each(|error| error.help.push(help.to_owned()));
+        }
+        errors
+    })?;
     let table = Table { map: document.get_ref(), span: 0..0 };
     let mut reader = Reader::new(text);
     reader.only_keys(&table, &["failure"]);
@@ -330,6 +336,6 @@ token = "…"
     #[test]
     fn two_versions_that_git_could_not_merge_are_told() {
         let errors = read_failures("<<<<<<< HEAD\n[[failure]]\n=======\n>>>>>>> main\n").unwrap_err();
-        assert!(errors[0].message.starts_with("expected TOML"), "{errors:#?}");
+        assert!(errors[0].message.starts_with("expected TOML") && errors[0].help[0].starts_with("git"), "{errors:#?}");
     }
 }

@@ -3,32 +3,32 @@
 //! Every run is compared event by event, turns and virtual time included, with what `sim/cpython/judge.py` tells of
 //! the same program as a real asyncio program. The program comes to it by an independent reading of the same TOML.
 //!
-//! - `ATROPOS_CONFORMANCE_PROGRAMS`: how many random programs; always the same ones, in the same order.
-//! - `ATROPOS_REQUIRE_PYTHON=1`: no interpreter is a failure, not a test that is skipped.
+//! How many random programs there are, `random.rs` says. With `ATROPOS_REQUIRE_PYTHON=1`, no interpreter is a failure, not
+//! a test that is skipped.
 
 mod printed;
 mod python;
+mod random;
 
-use std::cell::RefCell;
 use std::path::Path;
 
 use atropos::experiment::Runtime;
 use atropos::generate::{Sketch, scenarios};
-use atropos::harness::{Compared, Verifier, find, strategies};
+use atropos::harness::{Compared, Patience, Verifier, find, strategies};
 use atropos::report;
 use atropos::scenario::Scenario;
 use atropos::strategy;
-use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
 
 use python::{PATIENCE, interpreters, variable};
 
-/// What the random programs are drawn from.
-const SEED: u64 = 311;
+/// How many random programs there are, unless the environment says otherwise, as the gate does; each runs on every
+/// interpreter.
+const PROGRAMS: u32 = 200;
 
 /// Nothing if there is no interpreter that could read scenarios; then it is said why.
 fn start() -> Option<Verifier> {
     let interpreters = interpreters();
-    match Verifier::start(interpreters, &[], PATIENCE) {
+    match Verifier::start(interpreters, &[], &Patience::of(PATIENCE)) {
         Ok(verifier) => Some(verifier),
         Err(problem) => {
             assert!(interpreters.is_empty() || variable("ATROPOS_REQUIRE_PYTHON").is_none(), "{problem}");
@@ -98,20 +98,12 @@ fn every_strategy_runs_as_on_python() {
 #[test]
 fn random_programs_run_as_on_python() {
     let Some(judges) = start() else { return };
-    let cases = variable("ATROPOS_CONFORMANCE_PROGRAMS").and_then(|count| count.parse().ok()).unwrap_or(300);
-    println!("{cases} programs of seed {SEED} on Python {}", judges.versions().join(", "));
-    let mut runner = TestRunner::new(Config {
-        cases,
-        failure_persistence: None,
-        rng_seed: RngSeed::Fixed(SEED),
-        max_shrink_iters: 20_000,
-        ..Config::default()
-    });
-    let judges = RefCell::new(judges);
-    let conforms =
-        |sketch: Sketch| compare(&mut judges.borrow_mut(), &sketch.to_string(), None).map_err(TestCaseError::fail);
-    match runner.run(&scenarios(), conforms) {
-        Ok(()) => {}
-        Err(TestError::Fail(reason, _) | TestError::Abort(reason)) => panic!("{reason}"),
-    }
+    println!("on Python {}", judges.versions().join(", "));
+    random::check(
+        "random programs",
+        random::cases(PROGRAMS),
+        scenarios,
+        || start().expect("there was one"),
+        |judges, sketch: Sketch| compare(judges, &sketch.to_string(), None),
+    );
 }
