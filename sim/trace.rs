@@ -7,6 +7,7 @@
 
 mod link;
 mod names;
+mod sites;
 mod waits;
 
 use crate::choice::{Choice, Kind, Log};
@@ -16,6 +17,7 @@ use crate::time::Time;
 
 pub use link::{Carries, Fate, Leg, Message, Serves};
 pub use names::{Names, Whose};
+pub use sites::{Frame, Sites};
 pub use waits::{Owner, Waits};
 
 /// A recorded run. It ends in its outcome, which cannot be missing.
@@ -29,6 +31,8 @@ pub struct Trace {
     pub outcome: Outcome,
     /// The texts that were put together on the way; the others are the program's.
     pub texts: Texts,
+    /// Where real futures were suspended, if that was recorded; no part of the fingerprint.
+    pub sites: Sites,
 }
 
 /// How a run ended.
@@ -143,6 +147,8 @@ pub enum What {
     UnhandledInShutdown { task: TaskId, error: Error },
     /// The loop was closed and the task never ended.
     Dropped { task: TaskId },
+    /// A real future was polled and is not done.
+    Suspended { task: TaskId },
     /// The task waits inside `wait_for`: until `until` at the latest, or until what it has cancelled is done.
     WaitingFor { task: TaskId, future: FutureId, until: Option<Time> },
     /// The task waits for the `left` tasks of the group that it leaves.
@@ -214,6 +220,7 @@ impl What {
             | What::Cleanup { task, .. }
             | What::WaitReturned { task, .. }
             | What::UnhandledInShutdown { task, .. }
+            | What::Suspended { task }
             | What::Blocked { task, .. }
             | What::WaitingFor { task, .. }
             | What::TimeoutSet { task, .. }
@@ -235,12 +242,18 @@ impl What {
             | What::GatherFailed { future, .. } => Subject::Gather(future),
             What::ShutdownBegan { .. } => Subject::EventLoop,
             What::Chose(choice) => match choice.kind {
-                Kind::TimerOrder | Kind::ReadyOrder | Kind::Cut | Kind::Outage | Kind::MessageOrder => {
-                    Subject::EventLoop
-                }
-                Kind::TaskSetOrder | Kind::SleepLength | Kind::Failure | Kind::MessageLatency | Kind::MessageLoss => {
-                    Subject::Task(choice.subject)
-                }
+                Kind::TimerOrder
+                | Kind::ReadyOrder
+                | Kind::PollOrder
+                | Kind::Cut
+                | Kind::Outage
+                | Kind::MessageOrder => Subject::EventLoop,
+                Kind::TaskSetOrder
+                | Kind::SleepLength
+                | Kind::Failure
+                | Kind::Chosen
+                | Kind::MessageLatency
+                | Kind::MessageLoss => Subject::Task(choice.subject),
             },
         }
     }
@@ -255,6 +268,8 @@ pub enum Wake {
     Timer,
     /// The future that it awaited is done.
     Future(FutureId),
+    /// A real future, or the task that it belongs to, was woken by another one that was polled.
+    Task(TaskId),
     /// The object that it waits for lets it look again.
     Object(ObjectId),
     /// What it waits for inside asyncio's library is there.
@@ -292,11 +307,23 @@ pub enum Phase {
     Cleanup = 3,
     /// A cancellation is on its way to it already.
     Again = 4,
+    /// A real future is cut within its own poll: it returns that it is not done, and is dropped before anything else runs.
+    OwnPoll = 5,
+    /// A real future is done, and its result is dropped before anybody has taken it.
+    ResultNotTaken = 6,
 }
 
 impl Phase {
     /// Every phase.
-    pub const ALL: [Phase; 5] = [Phase::NotStarted, Phase::Waiting, Phase::Woken, Phase::Cleanup, Phase::Again];
+    pub const ALL: [Phase; 7] = [
+        Phase::NotStarted,
+        Phase::Waiting,
+        Phase::Woken,
+        Phase::Cleanup,
+        Phase::Again,
+        Phase::OwnPoll,
+        Phase::ResultNotTaken,
+    ];
 
     /// Its name in reports and tokens.
     pub fn name(self) -> &'static str {
@@ -306,6 +333,8 @@ impl Phase {
             Phase::Woken => "woken",
             Phase::Cleanup => "cleanup",
             Phase::Again => "again",
+            Phase::OwnPoll => "own-poll",
+            Phase::ResultNotTaken => "result-not-taken",
         }
     }
 }
@@ -355,6 +384,7 @@ mod kind {
     pub const CHILDREN: u8 = 30;
     pub const TAKEN: u8 = 31;
     pub const CLEANUP: u8 = 32;
+    pub const SUSPENDED: u8 = 60;
     pub const BLOCKED: u8 = 40;
     pub const USED: u8 = 41;
     pub const WAITING_FOR: u8 = 42;
@@ -561,6 +591,7 @@ impl Recorder {
                     Wake::Yield => (0, 0),
                     Wake::Timer => (1, 0),
                     Wake::Future(future) => (2, u64::from(future.0)),
+                    Wake::Task(task) => (9, u64::from(task.0)),
                     Wake::Object(object) => (3, u64::from(object.0)),
                     Wake::Library => (4, 0),
                 };
@@ -617,6 +648,7 @@ impl Recorder {
                 Event::new(kind::UNHANDLED_IN_SHUTDOWN, 0, task.0, error_bits(error))
             }
             What::Dropped { task } => Event::new(kind::DROPPED, 0, task.0, 0),
+            What::Suspended { task } => Event::new(kind::SUSPENDED, 0, task.0, 0),
             What::WaitingFor { task, future, until } => {
                 // The small field has 24 bits.
                 Event::new(kind::WAITING_FOR, future.0.min(0xff_ffff), task.0, until.map_or(u64::MAX, |until| until.0))
@@ -658,12 +690,24 @@ impl Recorder {
 
     /// The trace of a run that ended like this.
     pub fn trace(&self, outcome: Outcome, texts: &Texts) -> Trace {
-        Trace { events: self.events.clone(), choices: self.choices.clone(), outcome, texts: texts.clone() }
+        Trace {
+            events: self.events.clone(),
+            choices: self.choices.clone(),
+            outcome,
+            texts: texts.clone(),
+            sites: Sites::default(),
+        }
     }
 
     /// What [`Trace::fingerprint`] would say, without making a trace.
     pub fn fingerprint(&self, outcome: Outcome, texts: &Texts) -> Fingerprint {
-        fingerprint(&self.events, &self.choices, outcome, texts)
+        self.fingerprint_and_order(outcome, texts).0
+    }
+
+    /// The same and [`Recorder::order`], which is part of it.
+    pub fn fingerprint_and_order(&self, outcome: Outcome, texts: &Texts) -> (Fingerprint, u64) {
+        let order = self.order();
+        (fingerprint(order, &self.choices, outcome, texts), order)
     }
 
     /// A hash of what happened, whatever was asked: distinct orders have distinct ones.
@@ -692,7 +736,7 @@ fn order(events: &[Event]) -> u64 {
     twox_hash::XxHash3_64::oneshot(bytemuck::cast_slice(events))
 }
 
-fn fingerprint(events: &[Event], choices: &[Asked], outcome: Outcome, texts: &Texts) -> Fingerprint {
+fn fingerprint(order: u64, choices: &[Asked], outcome: Outcome, texts: &Texts) -> Fingerprint {
     let (tag, (small, bits)): (u8, _) = match outcome {
         Outcome::Finished(value) => (0, value_bits(value)),
         Outcome::Failed(error) => (1, (0, error_bits(error))),
@@ -702,7 +746,7 @@ fn fingerprint(events: &[Event], choices: &[Asked], outcome: Outcome, texts: &Te
     };
     let (bytes, ends) = texts.bytes();
     let mut parts = [0; 6];
-    parts[0] = order(events);
+    parts[0] = order;
     parts[5] = twox_hash::XxHash3_64::oneshot(bytemuck::cast_slice(choices));
     parts[1] = u64::from(tag) | u64::from(small) << 8;
     parts[2] = bits;
@@ -719,6 +763,11 @@ impl Trace {
         moments(&self.events, &self.choices)
     }
 
+    /// The error that it ended with, if it did.
+    pub fn error(&self) -> Option<Error> {
+        if let Outcome::Failed(error) = self.outcome { Some(error) } else { None }
+    }
+
     /// The choices of the run, which [`Replay`](crate::choice::Replay) repeats.
     pub fn log(&self) -> Log {
         self.choices.iter().map(|asked| asked.choice()).collect()
@@ -726,7 +775,7 @@ impl Trace {
 
     /// A hash of everything that happened and was asked.
     pub fn fingerprint(&self) -> Fingerprint {
-        fingerprint(&self.events, &self.choices, self.outcome, &self.texts)
+        fingerprint(order(&self.events), &self.choices, self.outcome, &self.texts)
     }
 
     /// A hash of what happened, whatever was asked: distinct orders have distinct ones.
@@ -758,6 +807,7 @@ pub struct Counting {
 
 impl Counting {
     /// Takes one more event in.
+    #[inline]
     pub fn see(&mut self, Moment { time, what, .. }: Moment) {
         if self.main_has_ended {
             return;
@@ -791,24 +841,50 @@ impl Counting {
 
 /// Events and choices, each in its place.
 fn moments<'a>(events: &'a [Event], choices: &'a [Asked]) -> impl Iterator<Item = Moment> + 'a {
-    let mut turn = 0;
-    let mut time = Time::ZERO;
-    let mut events = (0..).zip(events.iter().copied()).peekable();
-    let mut choices = choices.iter().peekable();
-    std::iter::from_fn(move || {
+    let mut moments = Moments { events, choices, at: 0, choice_at: 0, turn: 0, time: Time::ZERO };
+    moments.next_choice(choices);
+    moments
+}
+
+struct Moments<'a> {
+    events: &'a [Event],
+    /// Those that are to come.
+    choices: &'a [Asked],
+    /// The next event, and the one before which the next choice was.
+    at: usize,
+    choice_at: usize,
+    turn: u32,
+    time: Time,
+}
+
+impl<'a> Moments<'a> {
+    fn next_choice(&mut self, choices: &'a [Asked]) {
+        self.choices = choices;
+        self.choice_at = choices.first().map_or(usize::MAX, |asked| asked.before as usize);
+    }
+}
+
+impl Iterator for Moments<'_> {
+    type Item = Moment;
+
+    #[inline]
+    fn next(&mut self) -> Option<Moment> {
         loop {
-            let at = events.peek().map_or(u32::MAX, |(at, _)| *at);
-            if let Some(asked) = choices.next_if(|asked| asked.before <= at) {
+            let Moments { turn, time, .. } = *self;
+            if self.at == self.choice_at {
+                let (asked, rest) = self.choices.split_first()?;
+                self.next_choice(rest);
                 return Some(Moment { turn, time, what: What::Chose(asked.choice()) });
             }
-            let (_, event) = events.next()?;
+            let event = *self.events.get(self.at)?;
+            self.at += 1;
             if event.kind() != kind::TURN {
                 return Some(Moment { turn, time, what: decode(event) });
             }
-            turn = event.subject();
-            time = Time(event.payload);
+            self.turn = event.subject();
+            self.time = Time(event.payload);
         }
-    })
+    }
 }
 
 fn decode(event: Event) -> What {
@@ -832,6 +908,7 @@ fn decode(event: Event) -> What {
             let by = match event.small() {
                 0 => Wake::Yield,
                 1 => Wake::Timer,
+                9 => Wake::Task(TaskId(event.low())),
                 2 => Wake::Future(FutureId(event.low())),
                 3 => Wake::Object(ObjectId(event.low())),
                 _ => Wake::Library,
@@ -874,6 +951,7 @@ fn decode(event: Event) -> What {
         kind::SHUTDOWN_BEGAN => What::ShutdownBegan { left: event.subject() },
         kind::UNHANDLED_IN_SHUTDOWN => What::UnhandledInShutdown { task, error: error_from(event) },
         kind::DROPPED => What::Dropped { task },
+        kind::SUSPENDED => What::Suspended { task },
         kind::WAITING_FOR => {
             let until = (event.payload != u64::MAX).then_some(Time(event.payload));
             What::WaitingFor { task, future: FutureId(event.small()), until }
@@ -963,6 +1041,8 @@ mod tests {
             What::ShutdownBegan { left: 4 },
             What::UnhandledInShutdown { task, error },
             What::Dropped { task },
+            What::Suspended { task },
+            What::Resumed { task, by: Wake::Task(TaskId(1)) },
             What::Resumed { task, by: Wake::Object(ObjectId(2)) },
             What::Resumed { task, by: Wake::Library },
             What::WaitingFor { task, future, until: Some(Time(8)) },

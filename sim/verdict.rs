@@ -251,6 +251,8 @@ pub enum Oracle {
     MainFailed,
     /// An `assert` failed in a task.
     AssertionFailed,
+    /// Rust code panicked, or the test returned an error.
+    Panicked,
 }
 
 /// What makes two failures the same: never the text of a message, nor the number of a task among its like.
@@ -276,7 +278,8 @@ impl Identity {
 
 impl Oracle {
     /// Every oracle, the most telling first.
-    pub const ALL: [Oracle; 11] = [
+    pub const ALL: [Oracle; 12] = [
+        Oracle::Panicked,
         Oracle::AssertionFailed,
         Oracle::MainFailed,
         Oracle::Deadlock,
@@ -304,6 +307,7 @@ impl Oracle {
             Oracle::Unsettled => "unsettled",
             Oracle::MainFailed => "main-failed",
             Oracle::AssertionFailed => "assertion-failed",
+            Oracle::Panicked => "panicked",
         }
     }
 

@@ -12,6 +12,7 @@ const FLOORS: [&[&str]; 4] = [
         "strategy",
         "event_loop",
         "tokio_program",
+        "executor",
         "network",
         "judge",
         "report",
@@ -21,7 +22,7 @@ const FLOORS: [&[&str]; 4] = [
         "shrink",
         "replay",
     ],
-    &["harness", "cli", "main", "lib"],
+    &["harness", "check", "cli", "main", "lib"],
 ];
 
 fn root() -> &'static Path {

@@ -12,14 +12,12 @@
 
 mod generator;
 mod given;
-#[cfg(feature = "network")]
 mod lent;
 mod log;
 mod token;
 
 pub use generator::{Generator, Seeded};
 pub use given::Given;
-#[cfg(feature = "network")]
 pub use lent::{Lent, lend};
 pub use log::{Choice, Divergence, Log, Replay};
 pub use token::{BadToken, Deviation, Token};
@@ -132,15 +130,20 @@ pub enum Kind {
     Cut = 4,
     /// Whether an injected failure fires at a point. Ordinary is no.
     Failure = 5,
+    /// Which of the woken tasks is polled next. On several threads tokio polls them in any order; ordinary is the order
+    /// of its current-thread runtime, in which they were woken.
+    PollOrder = 6,
+    /// What a test leaves free itself: an answer of a server, a size, a chance. Ordinary is the first.
+    Chosen = 7,
     /// How long a message between two hosts travels, or how long a host takes to answer. Ordinary is the minimum.
-    MessageLatency = 6,
+    MessageLatency = 8,
     /// Which of the messages that reach a host in one tick is first: the others come a tick later. Ordinary is that all
     /// come, in the order in which they were sent.
-    MessageOrder = 7,
+    MessageOrder = 9,
     /// Whether a message between two hosts is lost. Ordinary is no.
-    MessageLoss = 8,
+    MessageLoss = 10,
     /// When a link or a host fails, if it does. Ordinary is never.
-    Outage = 9,
+    Outage = 11,
 }
 
 /// Why a freedom exists, which a report has to keep apart.
@@ -156,13 +159,15 @@ pub enum Class {
 
 impl Kind {
     /// Every kind, in the order of its number.
-    pub const ALL: [Kind; 10] = [
+    pub const ALL: [Kind; 12] = [
         Kind::TimerOrder,
         Kind::TaskSetOrder,
         Kind::SleepLength,
         Kind::ReadyOrder,
         Kind::Cut,
         Kind::Failure,
+        Kind::PollOrder,
+        Kind::Chosen,
         Kind::MessageLatency,
         Kind::MessageOrder,
         Kind::MessageLoss,
@@ -183,6 +188,8 @@ impl Kind {
             Kind::ReadyOrder => "ready-order",
             Kind::Cut => "cut",
             Kind::Failure => "failure",
+            Kind::PollOrder => "poll-order",
+            Kind::Chosen => "chosen",
             Kind::MessageLatency => "message-latency",
             Kind::MessageOrder => "message-order",
             Kind::MessageLoss => "message-loss",
@@ -193,9 +200,13 @@ impl Kind {
     /// Why this freedom exists.
     pub fn class(self) -> Class {
         match self {
-            Kind::TimerOrder | Kind::TaskSetOrder | Kind::SleepLength | Kind::MessageLatency | Kind::MessageOrder => {
-                Class::Varies
-            }
+            Kind::TimerOrder
+            | Kind::TaskSetOrder
+            | Kind::SleepLength
+            | Kind::PollOrder
+            | Kind::Chosen
+            | Kind::MessageLatency
+            | Kind::MessageOrder => Class::Varies,
             Kind::ReadyOrder => Class::OtherRuntime,
             Kind::Cut | Kind::Failure | Kind::MessageLoss | Kind::Outage => Class::Fault,
         }

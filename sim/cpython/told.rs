@@ -147,6 +147,7 @@ impl Teller<'_> {
                     Wake::Timer => "timer",
                     Wake::Future(_) => "future",
                     Wake::Object(_) | Wake::Library => "object",
+                    Wake::Task(_) => unreachable!("Python has no real futures"),
                 };
                 (json!(task.0), "resumed", vec![json!(how)])
             }
@@ -198,6 +199,7 @@ impl Teller<'_> {
             What::Children { .. }
             | What::Taken { .. }
             | What::Declared { .. }
+            | What::Suspended { .. }
             | What::Cleanup { .. }
             | What::Requested { .. }
             | What::Responded { .. }

@@ -5,12 +5,15 @@
 //! Knows nothing of command lines.
 
 mod asyncio;
+mod coverage;
 #[cfg(feature = "network")]
 mod network;
 mod python;
 mod runs_on;
 mod saved;
 mod search;
+#[cfg(feature = "shrink")]
+mod small;
 mod telling;
 mod verify;
 
@@ -20,7 +23,9 @@ pub use network::OnNetwork;
 pub use python::{Interpreter, Patience, Problem, Session, installed};
 pub use runs_on::RunsOn;
 pub use saved::Kept;
-pub use search::{Replayed, Search, Setting, Told, tell};
+pub use search::{Replayed, Search, Setting, Told, replayed, tell};
+#[cfg(feature = "shrink")]
+pub use small::{Effort, Small};
 pub use telling::Findings;
 pub use verify::{Compared, Verified, Verifier};
 
@@ -132,6 +137,11 @@ impl File {
             Ok(scenario) => Ok(File { path: path.to_owned(), scenario, text }),
             Err(diagnostics) => Err(Rejected { path: path.to_owned(), text, diagnostics }),
         }
+    }
+
+    /// As it was read.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// What runs, ready for the choices to cut.

@@ -144,6 +144,43 @@ impl InstanceId {
 }
 
 impl Program {
+    /// A program of which only names are known, because what it does is Rust code: of its tasks, main's first, and of
+    /// the places at which it panics.
+    pub fn of_names(tasks: &[String], panics: &[String], cuts: Vec<Cuts>, limits: Limits) -> Program {
+        let mut texts = Texts::default();
+        let body = |name: &String| Body { name: name.clone(), ..Body::default() };
+        let instance = |(at, name): (u32, &String)| Instance { name: texts.push(name), body: at, consts: 0, points: 0 };
+        Program {
+            strategy: None,
+            profile: Profile::NEWEST,
+            bodies: tasks.iter().map(body).collect(),
+            instances: (0..).zip(tasks).map(instance).collect(),
+            texts,
+            consts: Vec::new(),
+            exprs: Vec::new(),
+            templates: Vec::new(),
+            error_types: ErrorTypes::new(panics.iter().cloned()),
+            keys: Vec::new(),
+            shared: Vec::new(),
+            objects: Vec::new(),
+            is_asyncio_only: false,
+            actions: Vec::new(),
+            action_ranges: Vec::new(),
+            outside_cancels: Vec::new(),
+            failures: Vec::new(),
+            cuts,
+            network: None,
+            schedule: Schedule::default(),
+            limits,
+            parameters: Vec::new(),
+        }
+    }
+
+    /// Whether what it does is Rust code, of which only names are known.
+    pub fn is_rust(&self) -> bool {
+        self.bodies.first().is_some_and(|main| main.ops.is_empty())
+    }
+
     /// The instance with this id.
     pub fn instance(&self, id: InstanceId) -> &Instance {
         &self.instances[id.index()]

@@ -97,6 +97,13 @@ builtin_errors! {
     CONNECTION_REFUSED_ERROR = 25 "ConnectionRefusedError": CONNECTION_ERROR;
 }
 
+impl ErrorType {
+    /// Whether errors of this class are made of others.
+    pub fn is_group(self) -> bool {
+        matches!(self, ErrorType::EXCEPTION_GROUP | ErrorType::BASE_EXCEPTION_GROUP)
+    }
+}
+
 /// The classes that a program knows: Python's own, then the ones that its scenario declares.
 ///
 /// ```

@@ -148,21 +148,31 @@ impl<'p> Naming<'p> {
     fn question(&mut self, choice: &Choice, picked: Picked, time: String) -> Deviation {
         let subject = match choice.kind {
             Kind::TimerOrder | Kind::ReadyOrder | Kind::Cut => "event loop".to_owned(),
+            Kind::PollOrder => "tokio".to_owned(),
             Kind::MessageOrder | Kind::Outage => "network".to_owned(),
-            Kind::TaskSetOrder | Kind::SleepLength | Kind::Failure | Kind::MessageLatency | Kind::MessageLoss => {
-                self.names.task(choice.subject)
-            }
+            Kind::TaskSetOrder
+            | Kind::SleepLength
+            | Kind::Failure
+            | Kind::Chosen
+            | Kind::MessageLatency
+            | Kind::MessageLoss => self.names.task(choice.subject),
         };
         let site = match choice.kind {
             Kind::Failure => self.point(choice.subject, choice.site),
-            Kind::SleepLength => String::new(),
+            Kind::SleepLength | Kind::Chosen => String::new(),
             Kind::MessageLatency | Kind::MessageLoss => Leg::name_of(choice.site).to_owned(),
             Kind::Outage => self.outage(choice.site),
-            Kind::TimerOrder | Kind::ReadyOrder | Kind::TaskSetOrder | Kind::MessageOrder | Kind::Cut => time,
+            Kind::TimerOrder
+            | Kind::ReadyOrder
+            | Kind::TaskSetOrder
+            | Kind::PollOrder
+            | Kind::MessageOrder
+            | Kind::Cut => time,
         };
         let chosen = match picked {
             Picked::Future(future, 1) => self.future(future),
             Picked::Future(future, nth) => format!("{} ({nth})", self.future(future)),
+            Picked::Length(Nanos(number)) if choice.kind == Kind::Chosen => number.to_string(),
             Picked::Length(length) => length.to_string(),
             Picked::Connection(connection) => self.names.request(connection),
             Picked::Fires(true) => FIRES.to_owned(),

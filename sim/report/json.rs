@@ -116,6 +116,7 @@ enum Event<'a> {
     ShutdownBegan { left: u32 },
     UnhandledInShutdown { error: Error<'a> },
     Dropped,
+    Suspended,
     Declared,
     Shielded { by: String, inner: Named },
     WaitingFor { on: Named, until_ns: Option<u64> },
@@ -136,6 +137,9 @@ enum Event<'a> {
 enum After {
     Yield,
     Timer,
+    Woken {
+        by: String,
+    },
     Object(String),
     Library,
     #[serde(untagged)]
@@ -229,6 +233,7 @@ fn event<'a>(names: &Names<'a>, what: What) -> Event<'a> {
         What::ShutdownBegan { left } => Event::ShutdownBegan { left },
         What::UnhandledInShutdown { error, .. } => Event::UnhandledInShutdown { error: self::error(names, error) },
         What::Dropped { .. } => Event::Dropped,
+        What::Suspended { .. } => Event::Suspended,
         What::Declared { .. } => Event::Declared,
         What::Shielded { by, inner, .. } => Event::Shielded { by: names.maker(by), inner: names.future(inner) },
         What::WaitingFor { future, until, .. } => {
@@ -279,6 +284,7 @@ fn after(names: &Names<'_>, by: Wake) -> After {
         Wake::Yield => After::Yield,
         Wake::Timer => After::Timer,
         Wake::Future(future) => After::Future(names.future(future)),
+        Wake::Task(task) => After::Woken { by: names.task(task) },
         Wake::Library => After::Library,
         Wake::Object(object) => After::Object(names.object(object)),
     }

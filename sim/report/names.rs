@@ -18,6 +18,8 @@ pub(super) struct Names<'a> {
     who: trace::Names<'a>,
     /// By the task's number. Nothing once it has ended, or the loop was closed under it.
     doing: Vec<Option<Doing>>,
+    /// By the task's number: how often it was suspended, if it is a real future.
+    suspensions: Vec<u32>,
 }
 
 /// What a task does after its last event.
@@ -33,6 +35,8 @@ pub(super) enum Doing {
     Asking(HostId),
     /// Waits for some of this many futures.
     Waiting(u32),
+    /// It is a real future, and was polled so often without being done.
+    Suspended(TaskId, u32),
     /// Waits to use an object.
     Blocked(Operation, ObjectId),
 }
@@ -60,7 +64,13 @@ impl fmt::Display for Named {
 
 impl<'a> Names<'a> {
     pub(super) fn new(program: &'a Program, trace: &'a Trace) -> Names<'a> {
-        Names { program, trace, who: trace::Names::new(program), doing: vec![Some(Doing::Starting)] }
+        Names {
+            program,
+            trace,
+            who: trace::Names::new(program),
+            doing: vec![Some(Doing::Starting)],
+            suspensions: Vec::new(),
+        }
     }
 
     /// Takes one more event in.
@@ -75,6 +85,7 @@ impl<'a> Names<'a> {
             | What::CancelDelivered { task, .. } => self.set(task, Some(Doing::Running)),
             What::Awaited { task, future } => self.set(task, Some(Doing::Awaiting(future))),
             What::Waited { task, count, .. } => self.set(task, Some(Doing::Waiting(count))),
+            What::Suspended { task } => self.suspend(task),
             What::LeavingGroup { task, left } => self.set(task, Some(Doing::Waiting(left))),
             What::WaitingFor { task, future, .. } => self.set(task, Some(Doing::Awaiting(future))),
             What::Blocked { task, operation, object } => self.set(task, Some(Doing::Blocked(operation, object))),
@@ -88,6 +99,18 @@ impl<'a> Names<'a> {
         }
     }
 
+    fn suspend(&mut self, task: TaskId) {
+        let known = self.suspensions.len().max(task.index() + 1);
+        self.suspensions.resize(known, 0);
+        self.suspensions[task.index()] += 1;
+        self.set(task, Some(Doing::Suspended(task, self.suspensions[task.index()])));
+    }
+
+    /// Where a real future was suspended that had been polled so often, if that was seen.
+    pub(super) fn chain(&self, task: TaskId, polls: u32) -> Option<&'a [trace::Frame]> {
+        self.trace.sites.at(task, polls)
+    }
+
     fn set(&mut self, task: TaskId, doing: Option<Doing>) {
         if let Some(known) = self.doing.get_mut(task.index()) {
             *known = doing;
@@ -98,6 +121,11 @@ impl<'a> Names<'a> {
     pub(super) fn unfinished(&self) -> impl Iterator<Item = (TaskId, Doing)> {
         let all = self.doing.iter().enumerate();
         all.filter_map(|(at, doing)| Some((TaskId(at as u32), (*doing)?)))
+    }
+
+    /// What a task is doing.
+    pub(super) fn doing(&self, task: TaskId) -> Option<Doing> {
+        self.doing.get(task.index()).copied().flatten()
     }
 
     /// A task's name; the second task of one instance is `name#2`.
@@ -244,8 +272,12 @@ impl<'a> Names<'a> {
         printable(&out)
     }
 
-    /// An error as Python's `repr` shows it.
+    /// An error as Python's `repr` shows it; of Rust code, where it panicked and with which words.
     pub(super) fn error(&self, error: Error) -> String {
+        if self.program.is_rust() {
+            let message = error.message.map(|message| format!(": {}", printable(self.text(message))));
+            return printable(self.class(error.ty)) + &message.unwrap_or_default();
+        }
         self.value(Value::Error(error))
     }
 
@@ -270,6 +302,10 @@ impl Lookup for Names<'_> {
             Some(Whose::Task(task)) => self.who.instance_of(task),
             _ => None,
         }
+    }
+
+    fn group_parts(&self, _: Error) -> Option<(&str, ListId)> {
+        None
     }
 }
 

@@ -14,6 +14,7 @@ use crate::trace::{Counting, Outcome, Phase, Requester, Trace, Wake, What};
 use super::columns::{Side, align};
 use super::names::{Doing, Names, counted, quoted};
 use super::network;
+use super::sites::own_frame;
 
 /// The trace as text: the events, how the run ended, and the tally.
 pub fn trace(program: &Program, trace: &Trace) -> String {
@@ -91,6 +92,7 @@ pub(super) fn sentence(names: &Names<'_>, what: What) -> String {
         What::Called { instance, .. } => format!("awaits {} in place", names.instance(instance)),
         What::CallReturned { value, .. } => format!("the coroutine returns {}", names.value(value)),
         What::Resumed { by: Wake::Yield, .. } => "resumed: it had yielded".to_owned(),
+        What::Resumed { by: Wake::Task(by), .. } => format!("resumed: woken by {}", names.task(by)),
         What::Resumed { by: Wake::Timer, .. } => "resumed: its sleep is over".to_owned(),
         What::Resumed { by: Wake::Future(future), .. } => format!("resumed: {} is done", names.future(future)),
         What::Resumed { by: Wake::Library, .. } => "resumed".to_owned(),
@@ -153,6 +155,7 @@ pub(super) fn sentence(names: &Names<'_>, what: What) -> String {
             format!("{}.{}(): {state}", names.object(object), operation.method())
         }
         What::Dropped { .. } => "never ends: the loop is closed".to_owned(),
+        What::Suspended { .. } => "waits".to_owned(),
         What::Chose(choice) => chosen(names, choice),
         What::Requested { .. }
         | What::Responded { .. }
@@ -195,6 +198,8 @@ pub(super) fn when(phase: Phase) -> &'static str {
         Phase::Woken => "when it has been woken and has not yet run",
         Phase::Cleanup => "when it has been cancelled before and goes on",
         Phase::Again => "when it has been cancelled and not yet been told",
+        Phase::OwnPoll => "within its own poll",
+        Phase::ResultNotTaken => "when it is done and its result is not taken",
     }
 }
 
@@ -226,7 +231,10 @@ fn chosen(names: &Names<'_>, choice: Choice) -> String {
         Kind::TimerOrder => format!("next of {bound} timers of one instant: number {}{who}", answer + 1),
         Kind::TaskSetOrder => format!("next of a set of {bound}: number {}{who}", answer + 1),
         Kind::SleepLength => format!("sleep length: {} above the shortest", Nanos(answer)),
-        Kind::ReadyOrder => format!("next of {bound} that are ready: number {}{who}", answer + 1),
+        Kind::ReadyOrder | Kind::PollOrder => {
+            format!("next of {bound} that are ready: number {}{who}", answer + 1)
+        }
+        Kind::Chosen => format!("the test chooses {answer} of {bound}"),
         Kind::Cut => format!("a cut: number {answer} of {}", bound - 1),
         Kind::Failure => "an injected failure fires".to_owned(),
         Kind::MessageLatency | Kind::MessageOrder | Kind::MessageLoss | Kind::Outage => {
@@ -261,6 +269,10 @@ pub(super) fn now(names: &Names<'_>, doing: Doing) -> String {
     match doing {
         Doing::Starting => "has not started".to_owned(),
         Doing::Running => "waits for nobody".to_owned(),
+        Doing::Suspended(task, polls) => match names.chain(task, polls).and_then(own_frame) {
+            Some(frame) => format!("waits at {}", frame.place()),
+            None => "waits".to_owned(),
+        },
         Doing::Awaiting(future) => format!("waits for {}", names.future(future)),
         Doing::Blocked(operation, object) => format!("waits for {}.{}()", names.object(object), operation.method()),
         Doing::Asking(host) => format!("waits for an answer of {}", names.host(host)),
