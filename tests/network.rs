@@ -1,5 +1,4 @@
 //! The simulated network: equal runs everywhere, what a search finds in it, what it does at its limits.
-#![cfg(feature = "network")]
 
 use std::num::NonZero;
 use std::path::Path;

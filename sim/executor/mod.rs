@@ -13,7 +13,7 @@
 
 mod cut;
 mod names;
-mod panics;
+pub(crate) mod panics;
 mod queue;
 mod rounds;
 mod shared;
@@ -38,6 +38,7 @@ use crate::trace::{Fingerprint, Moment, Outcome, Recorder, Trace};
 
 pub use cut::{Cut, Race};
 pub use names::Registry;
+pub(crate) use sim::RETURNED;
 pub use sim::{Settle, Sim};
 
 use cut::Victims;
