@@ -174,6 +174,7 @@ impl Program {
             outside_cancels: Vec::new(),
             failures: Vec::new(),
             cuts,
+            network: None,
             schedule: Schedule::default(),
             limits,
             parameters: Vec::new(),
