@@ -3,7 +3,7 @@
 //! Knows nothing of where it is printed, and makes no sentence itself.
 
 use crate::choice::Token;
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, Runtime};
 use crate::explore::{Case, Sampler};
 use crate::program::Program;
 use crate::report::{self, Story, Wrong};
@@ -44,8 +44,11 @@ impl File {
     /// Which exploration it is: `first.toml under cancel-each-task on asyncio 3.13`.
     pub fn title(&self, setting: &Setting) -> String {
         let under = setting.strategy.as_ref().map(|name| format!(" under {name}")).unwrap_or_default();
-        let profile = setting.profile.unwrap_or(self.scenario.profile());
-        format!("{}{under} on asyncio {}", self.path.display(), profile.name)
+        let on = match self.runtime() {
+            Runtime::Asyncio => format!("asyncio {}", setting.profile.unwrap_or(self.scenario.profile()).name),
+            other => other.name().to_owned(),
+        };
+        format!("{}{under} on {on}", self.path.display())
     }
 
     /// The command that finds a failure of this file again, in the folder in which the file is.
