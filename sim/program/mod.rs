@@ -167,7 +167,6 @@ impl Program {
             keys: Vec::new(),
             shared: Vec::new(),
             objects: Vec::new(),
-            network: None,
             is_asyncio_only: false,
             actions: Vec::new(),
             action_ranges: Vec::new(),
