@@ -247,6 +247,8 @@ pub enum Oracle {
     MainFailed,
     /// An `assert` failed in a task.
     AssertionFailed,
+    /// A real future could go on, and was never woken.
+    LostWake,
     /// Rust code panicked, or the test returned an error.
     Panicked,
 }
@@ -274,8 +276,9 @@ impl Identity {
 
 impl Oracle {
     /// Every oracle, the most telling first.
-    pub const ALL: [Oracle; 10] = [
+    pub const ALL: [Oracle; 11] = [
         Oracle::Panicked,
+        Oracle::LostWake,
         Oracle::AssertionFailed,
         Oracle::MainFailed,
         Oracle::Deadlock,
@@ -300,6 +303,7 @@ impl Oracle {
             Oracle::MainFailed => "main-failed",
             Oracle::AssertionFailed => "assertion-failed",
             Oracle::Panicked => "panicked",
+            Oracle::LostWake => "lost-wake",
         }
     }
 

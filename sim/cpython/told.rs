@@ -200,6 +200,7 @@ impl Teller<'_> {
             | What::Taken { .. }
             | What::Declared { .. }
             | What::Suspended { .. }
+            | What::WakeLost { .. }
             | What::Cleanup { .. }
             | What::Chose(_) => return None,
         })

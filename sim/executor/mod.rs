@@ -22,7 +22,6 @@ mod sites;
 mod task;
 pub mod twin;
 
-use std::backtrace::Backtrace;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -43,6 +42,7 @@ pub use sim::{Settle, Sim};
 use cut::Victims;
 use rounds::Rounds;
 use shared::{Asker, CHOICES, Entered, Shared};
+use sites::Kept;
 
 /// How runs are made.
 #[derive(Clone, Debug)]
@@ -81,7 +81,7 @@ struct Ended {
     recorder: Recorder,
     texts: Texts,
     outcome: Outcome,
-    places: Vec<(TaskId, u32, Backtrace)>,
+    places: Vec<Arc<Kept>>,
     victims: Victims,
     strays: usize,
 }

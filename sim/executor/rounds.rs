@@ -142,7 +142,8 @@ impl Rounds {
         self.options[self.shared.ask(&question) as usize]
     }
 
-    fn poll_task(&mut self, task: TaskId) {
+    /// Polls a task; whether it is gone by that.
+    fn poll_task(&mut self, task: TaskId) -> bool {
         self.steps += 1;
         let shared = &self.shared;
         let woken = shared.queue.begin(task);
@@ -165,6 +166,20 @@ impl Rounds {
             }
         }
         shared.queue.end(task, is_gone);
+        is_gone
+    }
+
+    /// Polls everybody once more although nobody has woken them: who gets anywhere by that has missed a wake.
+    fn probe(&mut self) {
+        let shared = self.shared.clone();
+        shared.close();
+        for task in shared.alive() {
+            let is_gone = self.poll_task(task);
+            if is_gone || !shared.queue.is_empty() {
+                shared.lost_wake(task);
+                return;
+            }
+        }
     }
 
     /// Nobody is woken: sets a timer for what comes next if nobody ever is.
@@ -200,6 +215,7 @@ impl Rounds {
                 return Poll::Pending;
             }
             if for_ever <= now {
+                self.probe();
                 return Poll::Ready(Outcome::Deadlocked);
             }
         }

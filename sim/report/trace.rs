@@ -151,6 +151,7 @@ pub(super) fn sentence(names: &Names<'_>, what: What) -> String {
         }
         What::Dropped { .. } => "never ends: the loop is closed".to_owned(),
         What::Suspended { .. } => "waits".to_owned(),
+        What::WakeLost { .. } => "could go on, and nobody has woken it".to_owned(),
         What::Chose(choice) => chosen(names, choice),
         What::Children { .. } | What::Taken { .. } | What::Declared { .. } | What::Cleanup { .. } => {
             unreachable!("{what:?} is not told")
