@@ -659,12 +659,18 @@ impl Recorder {
 
     /// What [`Trace::fingerprint`] would say, without making a trace.
     pub fn fingerprint(&self, outcome: Outcome, texts: &Texts) -> Fingerprint {
-        fingerprint(&self.events, &self.choices, outcome, texts)
+        self.fingerprint_and_order(outcome, texts).0
+    }
+
+    /// The same and [`Recorder::order`], which is part of it.
+    pub fn fingerprint_and_order(&self, outcome: Outcome, texts: &Texts) -> (Fingerprint, u64) {
+        let order = self.order();
+        (fingerprint(order, &self.choices, outcome, texts), order)
     }
 
     /// A hash of what happened, whatever was asked: distinct orders have distinct ones.
     pub fn order(&self) -> u64 {
-        twox_hash::XxHash3_64::oneshot(bytemuck::cast_slice(&self.events))
+        order(&self.events)
     }
 
     /// What happened so far, in order.
@@ -684,7 +690,11 @@ impl std::fmt::Display for Fingerprint {
     }
 }
 
-fn fingerprint(events: &[Event], choices: &[Asked], outcome: Outcome, texts: &Texts) -> Fingerprint {
+fn order(events: &[Event]) -> u64 {
+    twox_hash::XxHash3_64::oneshot(bytemuck::cast_slice(events))
+}
+
+fn fingerprint(order: u64, choices: &[Asked], outcome: Outcome, texts: &Texts) -> Fingerprint {
     let (tag, (small, bits)): (u8, _) = match outcome {
         Outcome::Finished(value) => (0, value_bits(value)),
         Outcome::Failed(error) => (1, (0, error_bits(error))),
@@ -694,7 +704,7 @@ fn fingerprint(events: &[Event], choices: &[Asked], outcome: Outcome, texts: &Te
     };
     let (bytes, ends) = texts.bytes();
     let mut parts = [0; 6];
-    parts[0] = twox_hash::XxHash3_64::oneshot(bytemuck::cast_slice(events));
+    parts[0] = order;
     parts[5] = twox_hash::XxHash3_64::oneshot(bytemuck::cast_slice(choices));
     parts[1] = u64::from(tag) | u64::from(small) << 8;
     parts[2] = bits;
@@ -723,7 +733,7 @@ impl Trace {
 
     /// A hash of everything that happened and was asked.
     pub fn fingerprint(&self) -> Fingerprint {
-        fingerprint(&self.events, &self.choices, self.outcome, &self.texts)
+        fingerprint(order(&self.events), &self.choices, self.outcome, &self.texts)
     }
 
     /// A text of the program or of this run.
@@ -750,6 +760,7 @@ pub struct Counting {
 
 impl Counting {
     /// Takes one more event in.
+    #[inline]
     pub fn see(&mut self, Moment { time, what, .. }: Moment) {
         if self.main_has_ended {
             return;
@@ -783,24 +794,50 @@ impl Counting {
 
 /// Events and choices, each in its place.
 fn moments<'a>(events: &'a [Event], choices: &'a [Asked]) -> impl Iterator<Item = Moment> + 'a {
-    let mut turn = 0;
-    let mut time = Time::ZERO;
-    let mut events = (0..).zip(events.iter().copied()).peekable();
-    let mut choices = choices.iter().peekable();
-    std::iter::from_fn(move || {
+    let mut moments = Moments { events, choices, at: 0, choice_at: 0, turn: 0, time: Time::ZERO };
+    moments.next_choice(choices);
+    moments
+}
+
+struct Moments<'a> {
+    events: &'a [Event],
+    /// Those that are to come.
+    choices: &'a [Asked],
+    /// The next event, and the one before which the next choice was.
+    at: usize,
+    choice_at: usize,
+    turn: u32,
+    time: Time,
+}
+
+impl<'a> Moments<'a> {
+    fn next_choice(&mut self, choices: &'a [Asked]) {
+        self.choices = choices;
+        self.choice_at = choices.first().map_or(usize::MAX, |asked| asked.before as usize);
+    }
+}
+
+impl Iterator for Moments<'_> {
+    type Item = Moment;
+
+    #[inline]
+    fn next(&mut self) -> Option<Moment> {
         loop {
-            let at = events.peek().map_or(u32::MAX, |(at, _)| *at);
-            if let Some(asked) = choices.next_if(|asked| asked.before <= at) {
+            let Moments { turn, time, .. } = *self;
+            if self.at == self.choice_at {
+                let (asked, rest) = self.choices.split_first()?;
+                self.next_choice(rest);
                 return Some(Moment { turn, time, what: What::Chose(asked.choice()) });
             }
-            let (_, event) = events.next()?;
+            let event = *self.events.get(self.at)?;
+            self.at += 1;
             if event.kind() != kind::TURN {
                 return Some(Moment { turn, time, what: decode(event) });
             }
-            turn = event.subject();
-            time = Time(event.payload);
+            self.turn = event.subject();
+            self.time = Time(event.payload);
         }
-    })
+    }
 }
 
 fn decode(event: Event) -> What {

@@ -121,7 +121,7 @@ fn where_nobody_is_cancelled_a_hint_says_how() {
     let hint = "`--cancels 1` cancels anybody";
     let (code, text) = ends("hint", "explore it.toml --seeds 0..10", "");
     assert!(code == 0 && text.lines().last().unwrap().contains(hint), "{text}");
-    assert!(text.contains("11 runs: seeds 0..10, nothing injected; "), "{text}");
+    assert!(text.contains("21 runs: seeds 0..10 evenly and by PCT, nothing injected; "), "{text}");
     // Not for those who know.
     for (arguments, added) in
         [("--cancels 0", ""), ("--cancels 1", ""), ("--format json", ""), ("--seeds 0..10", INJECT)]

@@ -64,13 +64,8 @@ impl Run for Runs<'_> {
         self.judge.reset();
         self.event_loop.moments().for_each(|moment| self.judge.see(moment, self.event_loop.texts()));
         self.verdict = self.judge.end(outcome);
-        Ran {
-            fingerprint: self.event_loop.fingerprint(),
-            order: self.event_loop.order(),
-            outcome,
-            tally: self.judge.tally(),
-            is_good: self.verdict.is_good(),
-        }
+        let (fingerprint, order) = self.event_loop.fingerprint_and_order();
+        Ran { fingerprint, order, outcome, tally: self.judge.tally(), is_good: self.verdict.is_good() }
     }
 
     fn trace(&self) -> Trace {

@@ -61,7 +61,17 @@ impl Oracles {
     }
 
     /// Takes one more event in.
+    #[inline]
     pub fn see(&mut self, what: What) {
+        if concerns_nobody(what) {
+            self.lost_cancel.see_another();
+        } else {
+            self.tell_all(what);
+        }
+    }
+
+    #[inline(never)]
+    fn tell_all(&mut self, what: What) {
         let Oracles { waits, lost_cancel, lost_result, cleanup, endings, found } = self;
         lost_cancel.see(what, waits, found);
         lost_result.see(what, waits);
@@ -81,6 +91,23 @@ impl Oracles {
         found.0.retain(|finding| !expectation.allows(finding.oracle));
         found.0
     }
+}
+
+/// Most of what happens means nothing to any oracle but that it happened.
+#[inline]
+fn concerns_nobody(what: What) -> bool {
+    matches!(
+        what,
+        What::Started { .. }
+            | What::Printed { .. }
+            | What::Yielded { .. }
+            | What::Slept { .. }
+            | What::Called { .. }
+            | What::CallReturned { .. }
+            | What::Struck { .. }
+            | What::Raised { .. }
+            | What::Chose(_)
+    )
 }
 
 /// Main has ended, `run()` begins its shutdown, and tasks are left: each is a finding, however main came to its end. That
