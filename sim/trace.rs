@@ -227,7 +227,9 @@ impl What {
             What::ShutdownBegan { .. } => Subject::EventLoop,
             What::Chose(choice) => match choice.kind {
                 Kind::TimerOrder | Kind::ReadyOrder | Kind::PollOrder | Kind::Cut => Subject::EventLoop,
-                Kind::TaskSetOrder | Kind::SleepLength | Kind::Failure | Kind::Chosen => Subject::Task(choice.subject),
+                Kind::TaskSetOrder | Kind::SleepLength | Kind::Failure | Kind::Chosen | Kind::Branch => {
+                    Subject::Task(choice.subject)
+                }
             },
         }
     }

@@ -213,3 +213,51 @@ async fn guess(sim: Sim) {
 fn replayed_by_the_test_above() {
     atropos::check(guess);
 }
+
+/// Without `biased`, tokio draws which branch comes first. Both orders are runs like any other, and the same again.
+#[test]
+fn an_unbiased_select_is_a_choice() {
+    let seen = Arc::new(Mutex::new(BTreeSet::new()));
+    let all = seen.clone();
+    let found = Check::new().runs(200).find(move |sim| {
+        let seen = all.clone();
+        async move {
+            let (first, mut inbox) = mpsc::channel(8);
+            let second = first.clone();
+            first.send(1).await.unwrap();
+            let (other, mut outbox) = mpsc::channel(8);
+            other.send(2).await.unwrap();
+            drop(second);
+            let mut order = Vec::new();
+            for _ in 0..2 {
+                tokio::select! {
+                    one = inbox.recv(), if !order.contains(&1) => order.extend(one),
+                    two = outbox.recv(), if !order.contains(&2) => order.extend(two),
+                }
+                sim.note(order.len());
+                task::yield_now().await;
+            }
+            seen.lock().unwrap().insert(order);
+        }
+    });
+    assert!(!found.covered.contains("differ"), "{}", found.covered);
+    assert!(found.failures.is_empty(), "{}", found.failures[0].story);
+    // The first draw of a task is the first branch; from then on it is a choice.
+    assert!(seen.lock().unwrap().contains(&vec![1, 2]));
+}
+
+#[test]
+fn a_branch_that_comes_first_too_seldom_is_found() {
+    let told = story(|_| async {
+        let mut last = 0;
+        for _ in 0..3 {
+            task::yield_now().await;
+            last = tokio::select! {
+                () = std::future::ready(()) => 1,
+                () = std::future::ready(()) => 2,
+            };
+        }
+        assert!(last != 2, "the second branch was first");
+    });
+    assert!(told.contains("polls the last branch of its `select!` first"), "{told}");
+}

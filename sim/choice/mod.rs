@@ -116,6 +116,8 @@ pub enum Kind {
     PollOrder = 6,
     /// What a test leaves free itself: an answer of a server, a size, a chance. Ordinary is the first.
     Chosen = 7,
+    /// Which branch of a `select!` without `biased` is polled first: tokio draws it. Ordinary is the first branch.
+    Branch = 8,
 }
 
 /// Why a freedom exists, which a report has to keep apart.
@@ -131,7 +133,7 @@ pub enum Class {
 
 impl Kind {
     /// Every kind, in the order of its number.
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 9] = [
         Kind::TimerOrder,
         Kind::TaskSetOrder,
         Kind::SleepLength,
@@ -140,6 +142,7 @@ impl Kind {
         Kind::Failure,
         Kind::PollOrder,
         Kind::Chosen,
+        Kind::Branch,
     ];
 
     /// The kind with this number, if there is one.
@@ -158,13 +161,19 @@ impl Kind {
             Kind::Failure => "failure",
             Kind::PollOrder => "poll-order",
             Kind::Chosen => "chosen",
+            Kind::Branch => "branch",
         }
     }
 
     /// Why this freedom exists.
     pub fn class(self) -> Class {
         match self {
-            Kind::TimerOrder | Kind::TaskSetOrder | Kind::SleepLength | Kind::PollOrder | Kind::Chosen => Class::Varies,
+            Kind::TimerOrder
+            | Kind::TaskSetOrder
+            | Kind::SleepLength
+            | Kind::PollOrder
+            | Kind::Chosen
+            | Kind::Branch => Class::Varies,
             Kind::ReadyOrder => Class::OtherRuntime,
             Kind::Cut | Kind::Failure => Class::Fault,
         }

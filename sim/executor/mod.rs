@@ -12,6 +12,7 @@
 //! Knows nothing of the step language, or of what a run means.
 
 mod cut;
+mod draws;
 mod names;
 mod panics;
 mod queue;
@@ -84,6 +85,7 @@ struct Ended {
     places: Vec<Arc<Kept>>,
     victims: Victims,
     strays: usize,
+    unsteered: u64,
 }
 
 impl<'a> Executor<'a> {
@@ -119,6 +121,11 @@ impl<'a> Executor<'a> {
     /// How many tasks of the last run were tokio's alone: spawned past [`twin`], so that nobody chose their order.
     pub fn strays(&self) -> usize {
         self.last.as_ref().map_or(0, |ended| ended.strays)
+    }
+
+    /// How often tokio drew a number in the last run that nobody could choose.
+    pub fn unsteered_draws(&self) -> u64 {
+        self.last.as_ref().map_or(0, |ended| ended.unsteered)
     }
 
     /// What happened in the last run.
@@ -161,7 +168,8 @@ impl<'a> Executor<'a> {
         drop(entered);
         let (recorder, texts, places) = shared.take_told();
         let victims = shared.victims.take();
-        Ended { recorder, texts, outcome, places, victims, strays }
+        let unsteered = shared.unsteered.get();
+        Ended { recorder, texts, outcome, places, victims, strays, unsteered }
     }
 }
 

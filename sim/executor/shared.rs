@@ -77,6 +77,8 @@ pub(super) struct Shared {
     pub(super) turn: Cell<Option<TaskId>>,
     /// Waits until nothing else can run; see [`Settle`](super::sim::Settle).
     pub(super) settlers: RefCell<Settlers>,
+    /// How often tokio drew a number that nobody chose.
+    pub(super) unsteered: Cell<u64>,
     start: Instant,
     tasks: RefCell<Vec<Task>>,
     /// Empty ones, used again.
@@ -116,6 +118,8 @@ struct Task {
     suspensions: u32,
     was_polled: bool,
     is_over: bool,
+    /// Whether tokio drew numbers in its polls.
+    draws: bool,
 }
 
 impl Shared {
@@ -129,6 +133,7 @@ impl Shared {
             with_sites,
             turn: Cell::new(None),
             settlers: RefCell::default(),
+            unsteered: Cell::new(0),
             start,
             tasks: RefCell::default(),
             spare: RefCell::default(),
@@ -154,6 +159,7 @@ impl Shared {
                 suspensions: 0,
                 was_polled: false,
                 is_over: false,
+                draws: false,
             });
             task
         };
@@ -318,6 +324,16 @@ impl Shared {
     pub(super) fn alive(&self) -> Vec<TaskId> {
         let tasks = self.tasks.borrow();
         (0..).map(TaskId).zip(tasks.iter()).filter(|(_, task)| task.set.is_some()).map(|(task, _)| task).collect()
+    }
+
+    /// Whether tokio has drawn numbers when this task was polled.
+    pub(super) fn draws(&self, task: TaskId) -> bool {
+        self.tasks.borrow()[task.index()].draws
+    }
+
+    /// tokio has.
+    pub(super) fn has_drawn(&self, task: TaskId) {
+        self.tasks.borrow_mut()[task.index()].draws = true;
     }
 
     /// A task is going to be dropped because somebody aborted it.

@@ -67,24 +67,37 @@ impl WakeRef for Recording {
 
 impl Wake for Recording {}
 
-/// Where tasks were suspended, and what was woken there and never polled again.
+/// Where tasks were suspended, and which locks were handed to whom without any use.
 pub(super) fn resolve(all: &[Arc<Kept>]) -> Sites {
     let mut sites = Sites::default();
     let chains: Vec<Vec<Frame>> = all.iter().map(|kept| chain(&kept.stack.to_string())).collect();
     for (kept, chain) in all.iter().zip(&chains).filter(|(_, chain)| !chain.is_empty()) {
         sites.add(kept.task, kept.polls, chain.clone());
     }
-    for (kept, chain) in all.iter().zip(chains) {
+    for (kept, chain) in all.iter().zip(&chains).filter(|(_, chain)| is_lock(chain)) {
         let woken = *kept.woken.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let Some((by, polls)) = woken else { continue };
-        // Each poll leaves another copy, so who polls a future leaves none of the task's earlier polls in it. And if the
-        // wake had been of any use, the task would not wait where it did before.
-        let waits = sites.at(kept.task, u32::MAX);
-        if kept.polls < polls && waits == sites.at(kept.task, polls) && !chain.is_empty() {
-            sites.add_dormant(Dormant { task: kept.task, chain, woken_by: by });
+        let Some((woken_by, polls)) = woken else { continue };
+        let of_task = || all.iter().zip(&chains).filter(|(other, _)| other.task == kept.task);
+        // If the wake had been of any use, the task would not wait just where it did before.
+        let last = of_task().map(|(other, _)| other.polls).max().unwrap_or(0);
+        let waits_still = of_task().any(|(other, now)| {
+            let was_there = || of_task().any(|(before, there)| before.polls <= polls && there == now);
+            polls < other.polls && other.polls == last && now != chain && is_lock(now) && was_there()
+        });
+        if waits_still {
+            sites.add_dormant(Dormant { task: kept.task, chain: chain.clone(), woken_by });
         }
     }
     sites
+}
+
+/// Whether the chain ends in tokio's way to wait for a lock or a permit.
+fn is_lock(chain: &[Frame]) -> bool {
+    let Some(own) = chain.iter().rposition(|frame| frame.is_own) else { return false };
+    let waits = |frame: &Frame| {
+        ["Mutex::lock", "Semaphore::acquire", "RwLock::"].iter().any(|lock| frame.function.contains(lock))
+    };
+    chain[own..].iter().any(waits)
 }
 
 /// What a printed stack says about the code between the task's gate and the future that keeps the waker, the outermost

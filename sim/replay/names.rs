@@ -141,17 +141,19 @@ impl<'p> Naming<'p> {
         let subject = match choice.kind {
             Kind::TimerOrder | Kind::ReadyOrder | Kind::Cut => "event loop".to_owned(),
             Kind::PollOrder => "tokio".to_owned(),
-            Kind::TaskSetOrder | Kind::SleepLength | Kind::Failure | Kind::Chosen => self.names.task(choice.subject),
+            Kind::TaskSetOrder | Kind::SleepLength | Kind::Failure | Kind::Chosen | Kind::Branch => {
+                self.names.task(choice.subject)
+            }
         };
         let site = match choice.kind {
             Kind::Failure => self.point(choice.subject, choice.site),
-            Kind::SleepLength | Kind::Chosen => String::new(),
+            Kind::SleepLength | Kind::Chosen | Kind::Branch => String::new(),
             Kind::TimerOrder | Kind::ReadyOrder | Kind::TaskSetOrder | Kind::PollOrder | Kind::Cut => time,
         };
         let chosen = match picked {
             Picked::Future(future, 1) => self.future(future),
             Picked::Future(future, nth) => format!("{} ({nth})", self.future(future)),
-            Picked::Length(Nanos(number)) if choice.kind == Kind::Chosen => number.to_string(),
+            Picked::Length(Nanos(number)) if matches!(choice.kind, Kind::Chosen | Kind::Branch) => number.to_string(),
             Picked::Length(length) => length.to_string(),
             Picked::Fires(true) => FIRES.to_owned(),
             Picked::Fires(false) | Picked::Cut => String::new(),

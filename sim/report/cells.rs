@@ -441,6 +441,7 @@ impl Fold<'_> {
             Kind::TimerOrder => format!("comes early: {place} of {bound} due now"),
             Kind::TaskSetOrder => format!("comes early: {place} of a set of {bound}"),
             Kind::ReadyOrder | Kind::PollOrder => format!("comes early: {place} of {bound} ready"),
+            Kind::Branch => "polls the last branch of its `select!` first".to_owned(),
             Kind::Chosen => format!("the test chooses {answer}"),
             Kind::SleepLength => format!("takes {} longer", Nanos(answer)),
             Kind::Failure => "an injected failure fires".to_owned(),

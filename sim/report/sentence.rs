@@ -179,8 +179,8 @@ impl Run<'_> {
             .map(|(task, doing)| format!("{} {}", self.names.marked(task), now(&self.names, doing)))
             .collect();
         format!(
-            "a futurelock: what was waited for at {at}{from} was handed over{by}, but {owner} does not poll that future any \
-             more; behind it, {}.",
+            "a futurelock: the lock waited for at {at}{from} was handed over{by}, and {owner}, which does not poll that \
+             future any more or keeps the lock, does not give it on; behind it, {}.",
             listed(&waits, MOST_WAITS)
         )
     }

@@ -224,6 +224,7 @@ fn chosen(names: &Names<'_>, Choice { kind, bound, answer, chosen, .. }: Choice)
         Kind::ReadyOrder | Kind::PollOrder => {
             format!("next of {bound} that are ready: number {}{who}", answer + 1)
         }
+        Kind::Branch => "polls the last branch of its `select!` first".to_owned(),
         Kind::Chosen => format!("the test chooses {answer} of {bound}"),
         Kind::Cut => format!("a cut: number {answer} of {}", bound - 1),
         Kind::Failure => "an injected failure fires".to_owned(),

@@ -26,11 +26,12 @@ pub struct Frame {
 pub struct Sites {
     /// By task, and by how often it had been polled.
     places: BTreeMap<(TaskId, u32), Vec<Frame>>,
-    /// What was woken and never polled again.
+    /// Who was handed a lock and keeps it.
     dormant: Vec<Dormant>,
 }
 
-/// A future that was woken while its task did not poll it any more: whatever it was handed, it keeps.
+/// A future that was handed a lock and has not given it on: its task does not poll it any more, or holds the lock itself,
+/// and waits for a lock where it waited before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dormant {
     /// Whose it is.
@@ -53,12 +54,12 @@ impl Sites {
         Some(chain)
     }
 
-    /// A future is woken that nobody polls.
+    /// A lock is handed to a future that keeps it.
     pub fn add_dormant(&mut self, dormant: Dormant) {
         self.dormant.push(dormant);
     }
 
-    /// The futures that were woken and never polled again, of tasks that have not gone on since.
+    /// The futures that were handed a lock, of tasks that have not gone on since.
     pub fn dormant(&self) -> &[Dormant] {
         &self.dormant
     }
