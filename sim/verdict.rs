@@ -251,6 +251,8 @@ pub enum Oracle {
     MainFailed,
     /// An `assert` failed in a task.
     AssertionFailed,
+    /// A real future could go on, and was never woken.
+    LostWake,
     /// Rust code panicked, or the test returned an error.
     Panicked,
 }
@@ -278,8 +280,9 @@ impl Identity {
 
 impl Oracle {
     /// Every oracle, the most telling first.
-    pub const ALL: [Oracle; 12] = [
+    pub const ALL: [Oracle; 13] = [
         Oracle::Panicked,
+        Oracle::LostWake,
         Oracle::AssertionFailed,
         Oracle::MainFailed,
         Oracle::Deadlock,
@@ -308,6 +311,7 @@ impl Oracle {
             Oracle::MainFailed => "main-failed",
             Oracle::AssertionFailed => "assertion-failed",
             Oracle::Panicked => "panicked",
+            Oracle::LostWake => "lost-wake",
         }
     }
 
