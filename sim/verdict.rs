@@ -235,8 +235,12 @@ pub enum Oracle {
     OutlivesMain,
     /// A `finally` began and did not come to its end, or its task was dropped before.
     CleanupCutShort,
-    /// What a task awaited was there, and was lost with the task's cancellation.
+    /// What a task awaited was there, and was lost with the task's cancellation or timeout.
     LostResult,
+    /// A task sleeps on, though what it waits for is there.
+    LostWakeup,
+    /// Others get again and again what a task has asked for before them.
+    Overtaken,
     /// Everything waits for something else.
     Deadlock,
     /// Time stands still.
@@ -274,7 +278,7 @@ impl Identity {
 
 impl Oracle {
     /// Every oracle, the most telling first.
-    pub const ALL: [Oracle; 10] = [
+    pub const ALL: [Oracle; 12] = [
         Oracle::Panicked,
         Oracle::AssertionFailed,
         Oracle::MainFailed,
@@ -284,6 +288,8 @@ impl Oracle {
         Oracle::LostCancel,
         Oracle::CleanupCutShort,
         Oracle::LostResult,
+        Oracle::LostWakeup,
+        Oracle::Overtaken,
         Oracle::OutlivesMain,
     ];
 
@@ -294,6 +300,8 @@ impl Oracle {
             Oracle::OutlivesMain => "outlives-main",
             Oracle::CleanupCutShort => "cleanup-cut-short",
             Oracle::LostResult => "lost-result",
+            Oracle::LostWakeup => "lost-wakeup",
+            Oracle::Overtaken => "overtaken",
             Oracle::Deadlock => "deadlock",
             Oracle::Livelock => "livelock",
             Oracle::Unsettled => "unsettled",

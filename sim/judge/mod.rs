@@ -13,7 +13,9 @@ mod events;
 mod futures;
 mod lost_cancel;
 mod lost_result;
+mod lost_wakeup;
 mod oracles;
+mod overtaken;
 #[cfg(test)]
 mod tests;
 
@@ -116,7 +118,7 @@ impl<'a> Judge<'a> {
         }
         seen.events.see(moment, expectation, program, texts);
         if let Some(oracles) = oracles {
-            oracles.see(moment.what);
+            oracles.see(moment);
         }
     }
 

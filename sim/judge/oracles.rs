@@ -9,9 +9,11 @@ use super::cleanup::Cleanup;
 use super::endings::Endings;
 use super::lost_cancel::LostCancel;
 use super::lost_result::LostResult;
+use super::lost_wakeup::LostWakeup;
+use super::overtaken::Overtaken;
 use crate::id::TaskId;
 use crate::program::{ErrorType, Program};
-use crate::trace::{Outcome, Waits, What};
+use crate::trace::{Moment, Outcome, Waits, What};
 use crate::verdict::{Expectation, Finding, Oracle};
 
 /// All oracles over one run; see every event, in order, and ask at the end. Takes no memory once it has seen a run.
@@ -21,6 +23,8 @@ pub struct Oracles {
     waits: Waits,
     lost_cancel: LostCancel,
     lost_result: LostResult,
+    lost_wakeup: LostWakeup,
+    overtaken: Overtaken,
     cleanup: Cleanup,
     endings: Endings,
     found: Found,
@@ -44,6 +48,8 @@ impl Oracles {
             waits: Waits::default(),
             lost_cancel: LostCancel::default(),
             lost_result: LostResult::default(),
+            lost_wakeup: LostWakeup::new(program),
+            overtaken: Overtaken::default(),
             cleanup: Cleanup::default(),
             endings: Endings::new(program),
             found: Found::default(),
@@ -55,16 +61,21 @@ impl Oracles {
         self.waits.reset();
         self.lost_cancel.reset();
         self.lost_result.reset();
+        self.lost_wakeup.reset();
+        self.overtaken.reset();
         self.cleanup.reset();
         self.endings.reset();
         self.found.0.clear();
     }
 
     /// Takes one more event in.
-    pub fn see(&mut self, what: What) {
-        let Oracles { waits, lost_cancel, lost_result, cleanup, endings, found } = self;
+    pub fn see(&mut self, moment: Moment) {
+        let Oracles { waits, lost_cancel, lost_result, lost_wakeup, overtaken, cleanup, endings, found } = self;
+        let what = moment.what;
         lost_cancel.see(what, waits, found);
         lost_result.see(what, waits);
+        lost_wakeup.see(moment, waits, found);
+        overtaken.see(what, waits, found);
         cleanup.see(what, waits, found);
         endings.see(what, waits, found);
         if let What::ShutdownBegan { .. } = what {
@@ -77,6 +88,7 @@ impl Oracles {
     pub fn findings(&self, expectation: &Expectation, outcome: Outcome) -> Vec<Finding> {
         let mut found = self.found.clone();
         self.lost_result.end(&self.waits, &mut found);
+        self.lost_wakeup.end(outcome, &self.waits, &mut found);
         self.endings.end(outcome, expectation, &self.waits, &mut found);
         found.0.retain(|finding| !expectation.allows(finding.oracle));
         found.0
@@ -98,6 +110,7 @@ pub(super) mod tests {
     use super::*;
     use crate::id::{FutureId, InstanceId, TextId};
     use crate::program::{Error, Value, sample};
+    use crate::time::Time;
     use crate::trace::Requester;
 
     pub(in crate::judge) const MAIN: TaskId = TaskId::MAIN;
@@ -164,7 +177,9 @@ pub(super) mod tests {
         let mut oracles = Oracles::new(&program);
         let mut once = || {
             let created = [A, B, C].map(|task| What::Created { task, by: MAIN, instance: InstanceId(task.0) });
-            created.iter().chain(events.iter().copied().flatten()).for_each(|&what| oracles.see(what));
+            created.iter().chain(events.iter().copied().flatten()).for_each(|&what| {
+                oracles.see(Moment { turn: 0, time: Time::ZERO, what });
+            });
             oracles.findings(expectation, outcome)
         };
         let first = once();

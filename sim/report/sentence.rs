@@ -2,8 +2,8 @@
 //!
 //! Knows nothing of how it was found.
 
-use crate::id::TaskId;
-use crate::program::Program;
+use crate::id::{ObjectId, TaskId};
+use crate::program::{Make, Operation, Program};
 use crate::time::Time;
 use crate::trace::{Moment, Owner, Requester, Trace, What};
 use crate::verdict::{Finding, Oracle, Unmet};
@@ -33,7 +33,15 @@ pub(super) fn finding(program: &Program, trace: &Trace, finding: &Finding) -> St
         },
         Oracle::LostResult => {
             let what = class.unwrap_or("result");
-            format!("{who} was cancelled{}, and the {what} of what it awaited is lost.", run.cancelled(task))
+            match run.cancelled(task) {
+                how if how.is_empty() => format!("{who} timed out, and the {what} of what it waited for is lost."),
+                how => format!("{who} was cancelled{how}, and the {what} of what it awaited is lost."),
+            }
+        }
+        Oracle::LostWakeup => run.lost_wakeup(task),
+        Oracle::Overtaken => {
+            let what = run.last_use(task).map_or("something".to_owned(), |(_, object)| run.names.object(object));
+            format!("{who} waited for {what}, and again and again others got it who had asked later.")
         }
         Oracle::Deadlock => format!("nothing can go on: {}.", deadlock(&run.names, trace)),
         Oracle::Livelock => run.livelock(),
@@ -155,6 +163,31 @@ impl Run<'_> {
             _ => None,
         });
         error.map(|error| format!(" with {}", self.names.error(error))).unwrap_or_default()
+    }
+
+    /// The last operation and object for which a task had to wait.
+    fn last_use(&self, whose: TaskId) -> Option<(Operation, ObjectId)> {
+        self.moments.iter().rev().find_map(|moment| match moment.what {
+            What::Blocked { task, operation, object } if task == whose => Some((operation, object)),
+            _ => None,
+        })
+    }
+
+    /// For what a task sleeps on, and that it is there.
+    fn lost_wakeup(&self, whose: TaskId) -> String {
+        let who = self.names.marked(whose);
+        let Some((operation, object)) = self.last_use(whose) else { return format!("{who} sleeps on.") };
+        let why = match (self.names.make(object), operation) {
+            (Make::Lock, _) => "it is free",
+            (Make::Semaphore(_), _) => "it has a permit",
+            (Make::Event, _) => "it is set",
+            (Make::Queue(_), Operation::Put) => "it has room",
+            (Make::Queue(_), _) => "it has an item",
+            (Make::Condition | Make::Future, _) => {
+                "there was a notification, which was lost with a task that was cancelled"
+            }
+        };
+        format!("{who} sleeps on in {}.{}(), though {why}.", self.names.object(object), operation.method())
     }
 
     /// Where and with which words a task panicked.
