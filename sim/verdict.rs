@@ -241,6 +241,10 @@ pub enum Oracle {
     LostWakeup,
     /// Others get again and again what a task has asked for before them.
     Overtaken,
+    /// A host had said for how long it wants to be left alone, and was asked again before.
+    RetryTooSoon,
+    /// A task has ended, and a connection that it opened was never closed.
+    ConnectionLeftOpen,
     /// Everything waits for something else.
     Deadlock,
     /// Time stands still.
@@ -278,7 +282,7 @@ impl Identity {
 
 impl Oracle {
     /// Every oracle, the most telling first.
-    pub const ALL: [Oracle; 12] = [
+    pub const ALL: [Oracle; 14] = [
         Oracle::Panicked,
         Oracle::AssertionFailed,
         Oracle::MainFailed,
@@ -286,10 +290,12 @@ impl Oracle {
         Oracle::Livelock,
         Oracle::Unsettled,
         Oracle::LostCancel,
+        Oracle::RetryTooSoon,
         Oracle::CleanupCutShort,
         Oracle::LostResult,
         Oracle::LostWakeup,
         Oracle::Overtaken,
+        Oracle::ConnectionLeftOpen,
         Oracle::OutlivesMain,
     ];
 
@@ -302,6 +308,8 @@ impl Oracle {
             Oracle::LostResult => "lost-result",
             Oracle::LostWakeup => "lost-wakeup",
             Oracle::Overtaken => "overtaken",
+            Oracle::RetryTooSoon => "retry-too-soon",
+            Oracle::ConnectionLeftOpen => "connection-left-open",
             Oracle::Deadlock => "deadlock",
             Oracle::Livelock => "livelock",
             Oracle::Unsettled => "unsettled",

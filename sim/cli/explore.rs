@@ -50,8 +50,9 @@ pub(super) struct Arguments {
     /// Make only every N-th run, beginning with the I-th: 1/4, 2/4, 3/4 and 4/4 together are the whole.
     #[arg(long, value_name = "I/N", value_parser = shard)]
     shard: Option<(u64, NonZero<u64>)>,
-    /// How a seed decides: each question evenly, or by priorities that change at few places (PCT).
-    #[arg(long, value_enum, default_value_t = SamplerName::Random)]
+    /// How a seed decides: each question evenly, as `run --seed` does; or orders by priorities that change at few places
+    /// (PCT); or each seed both ways.
+    #[arg(long, value_enum, default_value_t = SamplerName::All)]
     sampler: SamplerName,
     /// For how many orderings PCT looks at once.
     #[arg(long, value_name = "D", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
@@ -66,6 +67,7 @@ pub(super) struct Arguments {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum SamplerName {
+    All,
     Random,
     Pct,
 }
@@ -110,7 +112,7 @@ fn time(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Explores, and says how the process is to end: 0 if nothing failed.
+/// Explores, and says how the process is to end: 0 if nothing failed, 1 if something did, 3 if runs were not repeatable.
 pub(super) fn explore(arguments: &Arguments, out: &mut impl Write) -> Result<ExitCode, Refused> {
     let files = load(&arguments.paths)?;
     let saved = all_saved(&files)?;
@@ -145,9 +147,10 @@ pub(super) fn explore(arguments: &Arguments, out: &mut impl Write) -> Result<Exi
 
             let rate = watcher.rate(search.explored.runs);
             let known: Vec<Identity> = kept.iter().filter_map(|kept| kept.shows(&setting)).cloned().collect();
-            let mut findings = Findings { file, setting: &setting, search, known };
+            let mut findings = Findings::new(file, &setting, search, known);
             // Saved before it is told, so that who stops reading loses nothing.
             let saved = if arguments.no_save { Ok(0) } else { file.save(&findings.to_save(plan.sampler)) };
+            findings.make_small(&mut || !stop.load(Ordering::Relaxed));
             let new = *saved.as_ref().unwrap_or(&0);
             printer.print(&if is_text { findings.text(new, rate, color) } else { findings.json(new, rate) })?;
             printer.out.flush()?;
@@ -185,6 +188,7 @@ impl Arguments {
     fn plan(&self) -> Plan {
         let jobs = self.jobs.or_else(|| std::thread::available_parallelism().ok());
         let sampler = match self.sampler {
+            SamplerName::All => Sampler::All { depth: self.depth },
             SamplerName::Random => Sampler::Random,
             SamplerName::Pct => Sampler::Pct { depth: self.depth },
         };

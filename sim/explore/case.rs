@@ -1,11 +1,11 @@
-//! The numbered list of runs: the ordinary one, one for each single fault in it, one for each seed.
+//! The numbered list of runs: the ordinary one, one for each single fault in it, one or two for each seed.
 //!
 //! Knows nothing of who makes them, or in which order.
 
 use std::collections::BTreeMap;
 
 use super::{Pct, Plan, Sampler};
-use crate::choice::{Choices, Kind, Ordinary, Question, Seeded};
+use crate::choice::{Choice, Choices, Class, Kind, Ordinary, Question, Seeded};
 use crate::experiment::Experiment;
 use crate::machine::Opening;
 
@@ -16,8 +16,10 @@ pub enum Case {
     Ordinary,
     /// The ordinary answers but for one, which makes a fault.
     Fault(Fault),
-    /// What the sampler makes of this seed.
+    /// Every answer evenly, from this seed.
     Seed(u64),
+    /// Orders by priorities, from this seed.
+    PctSeed(u64),
 }
 
 /// One question that is answered otherwise.
@@ -53,8 +55,11 @@ impl Cases {
         run.run(&mut Ordinary);
         let log = run.trace().log();
         let has_cuts = log.iter().any(|choice| choice.kind == Kind::Cut);
-        let failures = (0..).zip(&log).filter(|(_, choice)| choice.kind == Kind::Failure);
-        let mut faults: Vec<Fault> = failures.map(|(question, _)| Fault { question, answer: 1 }).collect();
+        let is_fault = |choice: &Choice| choice.kind.class() == Class::Fault && choice.kind != Kind::Cut;
+        let asked = (0..).zip(&log).filter(|(_, choice)| is_fault(choice));
+        let single =
+            asked.flat_map(|(question, choice)| (1..choice.bound).map(move |answer| Fault { question, answer }));
+        let mut faults: Vec<Fault> = single.take(OPENINGS_MAX).collect();
         let mut possible = faults.len() as u64;
         if has_cuts {
             let openings = run.openings(&mut Ordinary, OPENINGS_MAX);
@@ -84,7 +89,8 @@ impl Cases {
 
     /// How many runs the plan makes.
     pub fn count(&self, plan: &Plan) -> u64 {
-        let all = 1 + self.faults.len() as u64 + (plan.seeds.end - plan.seeds.start);
+        let seeds = (plan.seeds.end - plan.seeds.start).saturating_mul(self.runs_of_a_seed(plan.sampler));
+        let all = seeds.saturating_add(1 + self.faults.len() as u64);
         all.saturating_sub(plan.shard.0).div_ceil(plan.shard.1.get())
     }
 
@@ -98,25 +104,32 @@ impl Cases {
         self.has_cuts
     }
 
+    fn runs_of_a_seed(&self, sampler: Sampler) -> u64 {
+        1 + u64::from(matches!(sampler, Sampler::All { .. }) && self.order_questions > 0)
+    }
+
     /// The run with this number.
     pub(super) fn case(&self, number: u64, plan: &Plan) -> Case {
         let Some(at) = number.checked_sub(1) else { return Case::Ordinary };
-        match self.faults.get(at as usize) {
-            Some(fault) => Case::Fault(*fault),
-            None => Case::Seed(plan.seeds.start + at - self.faults.len() as u64),
+        if let Some(fault) = self.faults.get(at as usize) {
+            return Case::Fault(*fault);
         }
+        let (at, runs) = (at - self.faults.len() as u64, self.runs_of_a_seed(plan.sampler));
+        let seed = plan.seeds.start + at / runs;
+        let is_second = at % runs == 1;
+        if is_second || matches!(plan.sampler, Sampler::Pct { .. }) { Case::PctSeed(seed) } else { Case::Seed(seed) }
     }
 
     /// Who answers for the cases.
     pub(super) fn answers(&self, sampler: Sampler) -> Answers {
         let depth = match sampler {
-            Sampler::Random => None,
-            Sampler::Pct { depth } => Some(depth),
+            Sampler::Random => 1,
+            Sampler::Pct { depth } | Sampler::All { depth } => depth,
         };
         Answers {
             one: One { question: 0, fault: Fault { question: 0, answer: 0 } },
             seeded: Seeded::new(0),
-            pct: depth.map(|depth| Pct::new(depth, self.order_questions)),
+            pct: Pct::new(depth, self.order_questions),
         }
     }
 }
@@ -135,26 +148,26 @@ fn first_of_each(openings: Vec<Opening>) -> (Vec<Opening>, Vec<Opening>) {
 pub(super) struct Answers {
     one: One,
     seeded: Seeded,
-    pct: Option<Pct>,
+    pct: Pct,
 }
 
 impl Answers {
     /// The answers of a case, from the beginning.
     pub(super) fn to(&mut self, case: Case) -> &mut dyn Choices {
-        match (case, &mut self.pct) {
-            (Case::Ordinary, _) => {
+        match case {
+            Case::Ordinary => {
                 self.one = One { question: 0, fault: Fault { question: u64::MAX, answer: 0 } };
                 &mut self.one
             }
-            (Case::Fault(fault), _) => {
+            Case::Fault(fault) => {
                 self.one = One { question: 0, fault };
                 &mut self.one
             }
-            (Case::Seed(seed), Some(pct)) => {
-                pct.begin(seed);
-                pct
+            Case::PctSeed(seed) => {
+                self.pct.begin(seed);
+                &mut self.pct
             }
-            (Case::Seed(seed), None) => {
+            Case::Seed(seed) => {
                 self.seeded = Seeded::new(seed);
                 &mut self.seeded
             }

@@ -16,7 +16,7 @@ use super::oracles::Found;
 use crate::id::{ObjectId, TaskId};
 use crate::program::{Make, Operation, Program};
 use crate::time::Time;
-use crate::trace::{Moment, Outcome, Waits, Wake, What};
+use crate::trace::{Outcome, Waits, Wake, What};
 use crate::verdict::Oracle;
 
 /// Who sleeps for what, and what is there.
@@ -74,12 +74,12 @@ impl LostWakeup {
         self.main_has_ended = false;
     }
 
-    pub(super) fn see(&mut self, moment: Moment, waits: &Waits, found: &mut Found) {
-        if self.now != moment.time {
-            self.now = moment.time;
+    pub(super) fn see(&mut self, now: Time, what: What, waits: &Waits, found: &mut Found) {
+        if self.now != now {
+            self.now = now;
             self.instant_is_over(waits, found);
         }
-        match moment.what {
+        match what {
             What::Blocked { task, operation, object } if !self.main_has_ended => self.blocked(task, operation, object),
             What::Used { task, operation, object, count } => self.used(task, operation, object, count),
             What::Resumed { task, by: Wake::Object(object) } => self.resumed(task, object),

@@ -11,9 +11,11 @@ use super::lost_cancel::LostCancel;
 use super::lost_result::LostResult;
 use super::lost_wakeup::LostWakeup;
 use super::overtaken::Overtaken;
+use super::requests::Requests;
 use crate::id::TaskId;
 use crate::program::{ErrorType, Program};
-use crate::trace::{Moment, Outcome, Waits, What};
+use crate::time::Time;
+use crate::trace::{Outcome, Waits, What};
 use crate::verdict::{Expectation, Finding, Oracle};
 
 /// All oracles over one run; see every event, in order, and ask at the end. Takes no memory once it has seen a run.
@@ -26,6 +28,7 @@ pub struct Oracles {
     lost_wakeup: LostWakeup,
     overtaken: Overtaken,
     cleanup: Cleanup,
+    requests: Requests,
     endings: Endings,
     found: Found,
 }
@@ -35,6 +38,11 @@ pub struct Oracles {
 pub(super) struct Found(Vec<Finding>);
 
 impl Found {
+    #[cfg(test)]
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Finding> {
+        self.0.iter()
+    }
+
     /// Something is wrong with a task.
     pub(super) fn add(&mut self, oracle: Oracle, task: TaskId, waits: &Waits, error: Option<ErrorType>) {
         self.0.push(Finding { oracle, task: Some((task, waits.instance_of(task))), error });
@@ -51,6 +59,7 @@ impl Oracles {
             lost_wakeup: LostWakeup::new(program),
             overtaken: Overtaken::default(),
             cleanup: Cleanup::default(),
+            requests: Requests::default(),
             endings: Endings::new(program),
             found: Found::default(),
         }
@@ -64,19 +73,31 @@ impl Oracles {
         self.lost_wakeup.reset();
         self.overtaken.reset();
         self.cleanup.reset();
+        self.requests.reset();
         self.endings.reset();
         self.found.0.clear();
     }
 
     /// Takes one more event in.
-    pub fn see(&mut self, moment: Moment) {
-        let Oracles { waits, lost_cancel, lost_result, lost_wakeup, overtaken, cleanup, endings, found } = self;
-        let what = moment.what;
+    #[inline]
+    pub fn see(&mut self, now: Time, what: What) {
+        if concerns_nobody(what) {
+            self.lost_cancel.see_another();
+        } else {
+            self.tell_all(now, what);
+        }
+    }
+
+    #[inline(never)]
+    fn tell_all(&mut self, now: Time, what: What) {
+        let Oracles { waits, lost_cancel, lost_result, lost_wakeup, overtaken, cleanup, requests, endings, found } =
+            self;
         lost_cancel.see(what, waits, found);
         lost_result.see(what, waits);
-        lost_wakeup.see(moment, waits, found);
+        lost_wakeup.see(now, what, waits, found);
         overtaken.see(what, waits, found);
         cleanup.see(what, waits, found);
+        requests.see(now, what, waits, found);
         endings.see(what, waits, found);
         if let What::ShutdownBegan { .. } = what {
             outlives_main(waits, found);
@@ -89,10 +110,28 @@ impl Oracles {
         let mut found = self.found.clone();
         self.lost_result.end(&self.waits, &mut found);
         self.lost_wakeup.end(outcome, &self.waits, &mut found);
+        self.requests.end(outcome, &self.waits, &mut found);
         self.endings.end(outcome, expectation, &self.waits, &mut found);
         found.0.retain(|finding| !expectation.allows(finding.oracle));
         found.0
     }
+}
+
+/// Most of what happens means nothing to any oracle but that it happened.
+#[inline]
+fn concerns_nobody(what: What) -> bool {
+    matches!(
+        what,
+        What::Started { .. }
+            | What::Printed { .. }
+            | What::Yielded { .. }
+            | What::Slept { .. }
+            | What::Called { .. }
+            | What::CallReturned { .. }
+            | What::Struck { .. }
+            | What::Raised { .. }
+            | What::Chose(_)
+    )
 }
 
 /// Main has ended, `run()` begins its shutdown, and tasks are left: each is a finding, however main came to its end. That
@@ -177,9 +216,7 @@ pub(super) mod tests {
         let mut oracles = Oracles::new(&program);
         let mut once = || {
             let created = [A, B, C].map(|task| What::Created { task, by: MAIN, instance: InstanceId(task.0) });
-            created.iter().chain(events.iter().copied().flatten()).for_each(|&what| {
-                oracles.see(Moment { turn: 0, time: Time::ZERO, what });
-            });
+            created.iter().chain(events.iter().copied().flatten()).for_each(|&what| oracles.see(Time::ZERO, what));
             oracles.findings(expectation, outcome)
         };
         let first = once();
