@@ -12,14 +12,12 @@
 
 mod generator;
 mod given;
-#[cfg(feature = "network")]
 mod lent;
 mod log;
 mod token;
 
 pub use generator::{Generator, Seeded};
 pub use given::Given;
-#[cfg(feature = "network")]
 pub use lent::{Lent, lend};
 pub use log::{Choice, Divergence, Log, Replay};
 pub use token::{BadToken, Deviation, Token};
