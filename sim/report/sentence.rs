@@ -2,8 +2,8 @@
 //!
 //! Knows nothing of how it was found.
 
-use crate::id::TaskId;
-use crate::program::Program;
+use crate::id::{ObjectId, TaskId};
+use crate::program::{Make, Operation, Program};
 use crate::time::Time;
 use crate::trace::{Dormant, Frame, Moment, Owner, Requester, Trace, What};
 use crate::verdict::{Finding, Oracle, Unmet};
@@ -33,7 +33,19 @@ pub(super) fn finding(program: &Program, trace: &Trace, finding: &Finding) -> St
         },
         Oracle::LostResult => {
             let what = class.unwrap_or("result");
-            format!("{who} was cancelled{}, and the {what} of what it awaited is lost.", run.cancelled(task))
+            match run.cancelled(task) {
+                how if how.is_empty() => format!("{who} timed out, and the {what} of what it waited for is lost."),
+                how => format!("{who} was cancelled{how}, and the {what} of what it awaited is lost."),
+            }
+        }
+        Oracle::LostWakeup if program.is_rust() => {
+            let now = run.names.doing(task).map(|doing| format!(" {} and", now(&run.names, doing))).unwrap_or_default();
+            format!("nothing goes on, but {who}{now} could: whoever should have woken it has not.")
+        }
+        Oracle::LostWakeup => run.lost_wakeup(task),
+        Oracle::Overtaken => {
+            let what = run.last_use(task).map_or("something".to_owned(), |(_, object)| run.names.object(object));
+            format!("{who} waited for {what}, and again and again others got it who had asked later.")
         }
         Oracle::RetryTooSoon => run.retry_too_soon(task),
         Oracle::ConnectionLeftOpen => format!("{who} has ended, and a connection that it opened was never closed."),
@@ -45,10 +57,6 @@ pub(super) fn finding(program: &Program, trace: &Trace, finding: &Finding) -> St
             format!("after {} the run never settles: it reaches its limit of {limit} steps.", run.last_fault())
         }
         Oracle::Panicked => run.panic(task),
-        Oracle::LostWake => {
-            let now = run.names.doing(task).map(|doing| format!(" {} and", now(&run.names, doing))).unwrap_or_default();
-            format!("nothing goes on, but {who}{now} could: whoever should have woken it has not.")
-        }
         Oracle::MainFailed => {
             format!("main failed{}, which nothing in the file accounts for.", run.error(TaskId::MAIN))
         }
@@ -213,6 +221,31 @@ impl Run<'_> {
              future any more or keeps the lock, does not give it on; behind it, {}.",
             listed(&waits, MOST_WAITS)
         )
+    }
+
+    /// The last operation and object for which a task had to wait.
+    fn last_use(&self, whose: TaskId) -> Option<(Operation, ObjectId)> {
+        self.moments.iter().rev().find_map(|moment| match moment.what {
+            What::Blocked { task, operation, object } if task == whose => Some((operation, object)),
+            _ => None,
+        })
+    }
+
+    /// For what a task sleeps on, and that it is there.
+    fn lost_wakeup(&self, whose: TaskId) -> String {
+        let who = self.names.marked(whose);
+        let Some((operation, object)) = self.last_use(whose) else { return format!("{who} sleeps on.") };
+        let why = match (self.names.make(object), operation) {
+            (Make::Lock, _) => "it is free",
+            (Make::Semaphore(_), _) => "it has a permit",
+            (Make::Event, _) => "it is set",
+            (Make::Queue(_), Operation::Put) => "it has room",
+            (Make::Queue(_), _) => "it has an item",
+            (Make::Condition | Make::Future, _) => {
+                "there was a notification, which was lost with a task that was cancelled"
+            }
+        };
+        format!("{who} sleeps on in {}.{}(), though {why}.", self.names.object(object), operation.method())
     }
 
     /// Where and with which words a task panicked.
