@@ -2,9 +2,11 @@
 //!
 //! Knows nothing of the machines, the judges or the files behind it.
 
+use std::hash::Hash;
+
 use crate::choice::Choices;
 use crate::machine::Openings;
-use crate::program::Program;
+use crate::program::{Program, Texts};
 use crate::trace::{Fingerprint, Moment, Outcome, Tally, Trace};
 use crate::verdict::Verdict;
 
@@ -38,6 +40,22 @@ pub trait Run {
 
     /// Makes a run, and lists where it could have been cut: of more than `most` places, the first.
     fn openings(&mut self, choices: &mut dyn Choices, most: usize) -> Openings;
+}
+
+/// A judgement that is made while a run goes on, as a search carries it along: it can be copied between two events, and
+/// two that are equal will say the same about the same rest.
+pub trait Judging: Clone + Hash {
+    /// Takes one more event in. `texts` are the run's own.
+    fn see(&mut self, moment: Moment, texts: &Texts);
+
+    /// Whether it matters where this event stands among others of which that is so.
+    fn heeds(&self, moment: Moment, texts: &Texts) -> bool;
+
+    /// The verdict on a run that ended like this after the events that were seen.
+    fn end(&self, outcome: Outcome) -> Verdict;
+
+    /// Where the tasks have ended up so far.
+    fn tally(&self) -> Tally;
 }
 
 /// A run in a few numbers.

@@ -449,11 +449,27 @@ fn requester_from(event: Event) -> Requester {
 pub struct Recorder {
     events: Vec<Event>,
     choices: Vec<Asked>,
+    /// The turn and the time at which the first of them happened.
+    from: (u32, Time),
 }
 
 impl Recorder {
     /// Forgets everything and keeps the memory.
     pub fn reset(&mut self) {
+        self.events.clear();
+        self.choices.clear();
+        self.from = (0, Time::ZERO);
+    }
+
+    /// Shows what has happened since the last time, and forgets it.
+    pub fn drain(&mut self, mut see: impl FnMut(Moment)) {
+        let mut last = self.from;
+        for moment in self.iter() {
+            last = (moment.turn, moment.time);
+            see(moment);
+        }
+        let turns = self.events.iter().rev().find(|event| event.kind() == kind::TURN);
+        self.from = turns.map_or(last, |turn| (turn.subject(), Time(turn.payload)));
         self.events.clear();
         self.choices.clear();
     }
@@ -568,7 +584,7 @@ impl Recorder {
 
     /// What happened so far, in order.
     pub fn iter(&self) -> impl Iterator<Item = Moment> {
-        moments(&self.events, &self.choices)
+        moments(&self.events, &self.choices, self.from)
     }
 }
 
@@ -607,7 +623,7 @@ fn fingerprint(events: &[Event], choices: &[Asked], outcome: Outcome, texts: &Te
 impl Trace {
     /// The events in order, each with its turn and time.
     pub fn iter(&self) -> impl Iterator<Item = Moment> {
-        moments(&self.events, &self.choices)
+        moments(&self.events, &self.choices, (0, Time::ZERO))
     }
 
     /// The choices of the run, which [`Replay`](crate::choice::Replay) repeats.
@@ -675,10 +691,12 @@ impl Counting {
     }
 }
 
-/// Events and choices, each in its place.
-fn moments<'a>(events: &'a [Event], choices: &'a [Asked]) -> impl Iterator<Item = Moment> + 'a {
-    let mut turn = 0;
-    let mut time = Time::ZERO;
+/// Events and choices, each in its place; the first of them at this turn and time.
+fn moments<'a>(
+    events: &'a [Event],
+    choices: &'a [Asked],
+    (mut turn, mut time): (u32, Time),
+) -> impl Iterator<Item = Moment> + 'a {
     let mut events = (0..).zip(events.iter().copied()).peekable();
     let mut choices = choices.iter().peekable();
     std::iter::from_fn(move || {

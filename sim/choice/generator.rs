@@ -81,7 +81,7 @@ impl Choices for Seeded {
     fn answer(&mut self, question: &Question<'_>) -> u64 {
         match question.options {
             Options::Futures(futures) => self.generator.below(futures.len() as u64),
-            Options::Range { .. } => self.generator.below(question.bound()),
+            Options::Range { .. } | Options::Victims(_) => self.generator.below(question.bound()),
             Options::Fire { per_million } => u64::from(self.generator.below(1_000_000) < u64::from(per_million)),
             Options::Cuts { left, .. } if self.generator.below(u64::from(left) + 1) == 0 => 0,
             Options::Cuts { .. } => 1 + self.generator.below(question.bound() - 1),

@@ -62,6 +62,8 @@ pub enum Options<'a> {
         /// How many cancellations may still come, this one counted.
         left: u32,
     },
+    /// Nobody, or which of these is cancelled right now: how a search asks, which goes on from here with each answer.
+    Victims(&'a [FutureId]),
 }
 
 /// One cancellation of a cut plan.
@@ -164,6 +166,7 @@ impl Question<'_> {
             Options::Range { min, max } => max - min + 1,
             Options::Fire { .. } => 2,
             Options::Cuts { handles, victims, .. } => 1 + handles * u64::from(victims),
+            Options::Victims(futures) => 1 + futures.len() as u64,
         }
     }
 }

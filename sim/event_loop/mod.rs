@@ -19,6 +19,7 @@
 
 mod cancel;
 mod cut;
+mod footprint;
 mod future;
 mod gather;
 mod running;
@@ -27,9 +28,10 @@ mod task;
 mod timers;
 mod wait;
 
-use std::hash::{Hash as _, Hasher};
+use std::hash::Hash as _;
 
 use cut::Cutting;
+use footprint::Watch;
 use future::{Callback, Future, Futures, Owner};
 use gather::Gather;
 use running::Running;
@@ -38,11 +40,11 @@ use task::Task;
 use timers::Timers;
 use wait::Wait;
 
-use crate::choice::{Choice, Choices, Kind, Options, Question};
-use crate::id::{FutureId, InstanceId, TaskId};
-use crate::machine::{Footprint, Machine};
-use crate::program::{Memory, Messages, Program, Texts};
-use crate::time::Time;
+use crate::choice::{Choice, Choices, Cut, Kind, Options, Question};
+use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
+use crate::machine::{Access, Footprint, KeyHasher, Machine, Object, Watched};
+use crate::program::{Lookup, Memory, Messages, Program, Texts, Value, display, repr};
+use crate::time::{Nanos, Time};
 use crate::trace::{Fingerprint, Moment, Outcome, Recorder, Requester, Trace, What};
 
 /// One run of a program on asyncio's event loop.
@@ -88,11 +90,13 @@ pub struct EventLoop<'p> {
     /// Whether the loop stops at the end of this turn.
     stopping: bool,
     cutting: Cutting,
+    /// What a search wants to know of each step.
+    watch: Option<Box<Watch>>,
     scratch: Scratch,
 }
 
 /// Something that the loop runs: asyncio's handle without its closure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Handle {
     /// A task runs its first line, goes on after `sleep(0)`, or is told that it awaited itself.
     Step(TaskId),
@@ -111,7 +115,7 @@ enum Handle {
 }
 
 /// What a timer is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Timer {
     /// The sleep, or the timeout of the wait, that a task began as its `serial`-th; older ones are cancelled.
     Own { task: TaskId, serial: u32 },
@@ -150,6 +154,7 @@ impl<'p> EventLoop<'p> {
             phase: Phase::Main,
             stopping: false,
             cutting: Cutting::default(),
+            watch: None,
             scratch: Scratch::default(),
         };
         new.reset();
@@ -177,6 +182,7 @@ impl<'p> EventLoop<'p> {
         self.phase = Phase::Main;
         self.stopping = false;
         self.cutting.reset(self.program);
+        self.watch = None;
 
         for (at, cancel) in (0..).zip(&self.program.outside_cancels) {
             self.timers.set(Time::ZERO + cancel.at, Timer::OutsideCancel(at));
@@ -211,10 +217,12 @@ impl<'p> EventLoop<'p> {
                 // Nobody runs until then, so this is a moment of its own to be cancelled at.
                 Some(due) if self.now < due => {
                     if self.cutting.next_handle() {
-                        return self.cut();
+                        self.watch_cut();
+                        return self.cut(choices);
                     }
                     self.now = due;
                     self.turns_at_one_instant = 0;
+                    self.watch_instant();
                 }
                 Some(_) => {}
                 None => return self.end(Outcome::Deadlocked),
@@ -234,6 +242,7 @@ impl<'p> EventLoop<'p> {
             self.batch.clear();
             std::mem::swap(&mut self.batch, &mut self.ready);
         }
+        self.watch_turn();
         self.batch_next = 0;
         if first_due.is_some_and(|due| due <= self.now) {
             self.fire_due_timers(choices);
@@ -272,9 +281,14 @@ impl<'p> EventLoop<'p> {
             }
         }
         if self.program.schedule.timers_any_order && options.len() > 1 {
+            let before = if self.is_watched() { self.batch[first..].to_vec() } else { Vec::new() };
+            let order = self.watch_order(before.len());
             let mut batch = std::mem::take(&mut self.batch);
             self.choose_order(choices, Kind::TimerOrder, TaskId::MAIN, &mut options, &mut batch[first..]);
             self.batch = batch;
+            if let Some(order) = order {
+                self.watch_timers(order, first, &before);
+            }
         }
         self.scratch.options = options;
     }
@@ -317,6 +331,7 @@ impl<'p> EventLoop<'p> {
         whose.extend(self.batch[whose.len()..].iter().map(|&handle| self.whose_handle(handle)));
         let options = &whose[self.batch_next..];
         if options.len() > 1 {
+            self.watch_ready();
             let options = Options::Futures(options);
             let question = Question { kind: Kind::ReadyOrder, subject: TaskId::MAIN, site: 0, options };
             let next = self.batch_next + self.ask(choices, &question) as usize;
@@ -340,6 +355,7 @@ impl<'p> EventLoop<'p> {
     /// Every question of a run goes through here, so that each is recorded.
     fn ask<C: Choices + ?Sized>(&mut self, choices: &mut C, question: &Question<'_>) -> u64 {
         let answer = choices.answer(question);
+        self.watch_question();
         self.recorder.record(What::Chose(Choice::new(question, answer)));
         answer
     }
@@ -376,6 +392,7 @@ impl<'p> EventLoop<'p> {
 
     /// Queues whoever asked to be told that `future` is done.
     fn tell(&mut self, future: FutureId) {
+        self.touch(Object::Future(future), Access::Changes);
         self.futures[future].done_since = self.turn;
         let ready = &mut self.ready;
         self.futures.take_callbacks(future, |callback| ready.push(handle_for(callback, future)));
@@ -383,6 +400,7 @@ impl<'p> EventLoop<'p> {
 
     /// As `add_done_callback`: a future that is done already tells in the next turn.
     fn add_done_callback(&mut self, future: FutureId, callback: Callback) {
+        self.touch(Object::Future(future), Access::Changes);
         if self.futures[future].is_done() {
             self.ready.push(handle_for(callback, future));
         } else {
@@ -392,6 +410,15 @@ impl<'p> EventLoop<'p> {
 
     fn end(&mut self, outcome: Outcome) {
         self.outcome = Some(outcome);
+    }
+
+    /// Hashes the state but for what stands in queues.
+    fn hash_unordered(&self, hasher: &mut KeyHasher) {
+        (self.outcome, self.now, self.stopping).hash(hasher);
+        (&self.tasks, &self.gathers, &self.waits, self.phase).hash(hasher);
+        self.cutting.hash(hasher);
+        self.futures.hash_state(hasher);
+        self.memory.hash(hasher);
     }
 }
 
@@ -404,12 +431,31 @@ fn handle_for(callback: Callback, future: FutureId) -> Handle {
     }
 }
 
+/// What the values of a run name.
+impl Lookup for EventLoop<'_> {
+    fn made_text(&self, id: TextId) -> Option<&str> {
+        self.memory.texts_ref().get(id)
+    }
+
+    fn items(&self, id: ListId) -> Option<&[Value]> {
+        Some(self.memory.list(id))
+    }
+
+    fn instance_of(&self, future: FutureId) -> Option<InstanceId> {
+        match self.futures[future].owner {
+            Owner::Task(task) => Some(self.tasks[task.index()].instance),
+            Owner::Gather(_) => None,
+        }
+    }
+}
+
 impl Machine for EventLoop<'_> {
     fn step<C: Choices + ?Sized>(&mut self, choices: &mut C) -> Option<Footprint> {
         while self.outcome.is_none() {
             if self.batch_next < self.batch_end {
                 if self.cutting.next_handle() {
-                    self.cut();
+                    self.watch_cut();
+                    self.cut(choices);
                     continue;
                 }
                 if self.program.schedule.ready_any_order {
@@ -417,6 +463,12 @@ impl Machine for EventLoop<'_> {
                 }
                 let handle = self.batch[self.batch_next];
                 self.batch_next += 1;
+                if self.is_watched() {
+                    self.watch_handle(handle);
+                    let footprint = self.run_handle(handle, choices);
+                    self.watch_handle_done();
+                    return Some(footprint);
+                }
                 return Some(self.run_handle(handle, choices));
             }
             if self.stopping {
@@ -446,25 +498,86 @@ impl Machine for EventLoop<'_> {
     }
 
     fn key(&self) -> Option<u128> {
-        let mut hasher = KeyHasher(twox_hash::XxHash3_128::new());
-        (self.outcome, self.now, &self.batch[self.batch_next..], &self.ready, self.stopping).hash(&mut hasher);
-        (self.timers.in_order(), &self.tasks, &self.gathers, &self.waits, self.phase).hash(&mut hasher);
-        self.cutting.hash(&mut hasher);
-        self.futures.hash_state(&mut hasher);
-        self.memory.hash(&mut hasher);
-        Some(hasher.0.finish_128())
-    }
-}
-
-/// XXH3, 128 bits, behind the standard trait.
-struct KeyHasher(twox_hash::XxHash3_128);
-
-impl Hasher for KeyHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.write(bytes);
+        let mut hasher = KeyHasher::default();
+        (&self.batch[self.batch_next..], &self.ready, self.timers.in_order()).hash(&mut hasher);
+        self.hash_unordered(&mut hasher);
+        Some(hasher.finish_128())
     }
 
-    fn finish(&self) -> u64 {
-        unreachable!("a key has 128 bits")
+    fn free_key(&self) -> Option<u128> {
+        let mut hasher = KeyHasher::default();
+        let mut timers = self.timers.in_order();
+        timers.retain(|&(_, timer)| !self.is_cancelled(timer));
+        if self.program.schedule.timers_any_order {
+            timers.sort_unstable();
+        }
+        timers.hash(&mut hasher);
+        let batch = &self.batch[self.batch_next..];
+        if self.program.schedule.ready_any_order {
+            let mut all = [batch, &self.ready].concat();
+            all.sort_unstable();
+            // How many of these run before the loop looks up again.
+            (all, self.batch_end - self.batch_next).hash(&mut hasher);
+        } else {
+            (batch, &self.ready).hash(&mut hasher);
+        }
+        self.hash_unordered(&mut hasher);
+        Some(hasher.finish_128())
+    }
+
+    fn begin_search(&mut self) {
+        self.watch = Some(Box::default());
+        self.cutting.ask_one_by_one(self.program);
+    }
+
+    fn watched(&mut self) -> Watched {
+        self.watched_so_far()
+    }
+
+    fn is_at_rest(&self) -> bool {
+        self.ready.is_empty() && self.batch_next == self.batch.len() && !self.stopping
+    }
+
+    fn drain(&mut self, see: &mut dyn FnMut(Moment, &Texts)) {
+        let texts = self.memory.texts_ref();
+        self.recorder.drain(|moment| see(moment, texts));
+    }
+
+    fn deadlines(&self) -> Vec<Nanos> {
+        let timers = self.timers.in_order().into_iter().filter(|&(_, timer)| !self.is_cancelled(timer));
+        timers.map(|(due, _)| Nanos(due.0 - self.now.0)).collect()
+    }
+
+    fn cuts_made(&self) -> &[(Cut, usize)] {
+        self.cutting.made()
+    }
+
+    fn result(&self) -> String {
+        let mut told = String::new();
+        match self.outcome {
+            Some(Outcome::Finished(value)) => {
+                told.push_str("main returned ");
+                repr(self.program, self, value, &mut told);
+            }
+            Some(Outcome::Failed(error)) => {
+                told.push_str("main raised ");
+                told.push_str(self.program.error_types.name(error.ty));
+                let mut said = String::new();
+                display(self.program, self, Value::Error(error), &mut said);
+                if !said.is_empty() {
+                    told.push_str(": ");
+                    told.push_str(&said);
+                }
+            }
+            Some(Outcome::Deadlocked) => told.push_str("deadlock"),
+            Some(Outcome::OutOfSteps) => told.push_str("out of steps"),
+            Some(Outcome::Livelocked) => told.push_str("livelock"),
+            None => told.push_str("not ended"),
+        }
+        for ((name, _), &value) in self.program.shared.iter().zip(self.memory.shared()) {
+            told.push_str(&format!("; {name} = "));
+            repr(self.program, self, value, &mut told);
+        }
+        told
     }
 }

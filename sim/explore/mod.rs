@@ -11,6 +11,7 @@
 
 mod case;
 mod distinct;
+pub mod exhaustive;
 mod pct;
 
 use std::collections::BTreeMap;

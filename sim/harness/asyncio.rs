@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::choice::{Choices, Ordinary};
 use crate::event_loop::EventLoop;
 use crate::experiment::{Experiment, Ran, Run};
+use crate::explore::exhaustive::{self, Bounds, Searched, Searching};
 use crate::judge::Judge;
 use crate::machine::{Machine, Openings};
 use crate::program::Program;
@@ -93,5 +94,13 @@ impl Run for Runs<'_> {
     fn openings(&mut self, choices: &mut dyn Choices, most: usize) -> Openings {
         self.event_loop.reset();
         self.event_loop.openings(choices, most)
+    }
+}
+
+impl Asyncio {
+    /// Goes through all its runs.
+    pub fn search(&self, bounds: Bounds, watch: &mut dyn FnMut(Searching) -> bool) -> Searched {
+        let judge = Judge::with_oracles(&self.expectation, &self.program);
+        exhaustive::search(&self.program, EventLoop::new(&self.program), judge, bounds, watch)
     }
 }

@@ -22,6 +22,7 @@ use std::hash::{Hash, Hasher};
 
 use events::Events;
 
+use crate::experiment::Judging;
 use crate::program::{ErrorType, Program, Texts, quote};
 use crate::time::Time;
 use crate::trace::{Counting, Moment, Outcome, Tally, Trace, What};
@@ -216,6 +217,24 @@ fn quoted(text: &str) -> String {
     let mut out = String::new();
     quote(text, &mut out);
     out
+}
+
+impl Judging for Judge<'_> {
+    fn see(&mut self, moment: Moment, texts: &Texts) {
+        Judge::see(self, moment, texts);
+    }
+
+    fn heeds(&self, moment: Moment, texts: &Texts) -> bool {
+        self.seen.events.heeds(moment, self.expectation, self.program, texts)
+    }
+
+    fn end(&self, outcome: Outcome) -> Verdict {
+        Judge::end(self, outcome)
+    }
+
+    fn tally(&self) -> Tally {
+        Judge::tally(self)
+    }
 }
 
 impl PartialEq for Judge<'_> {

@@ -100,7 +100,7 @@ impl Choices for Noting<'_> {
             }
             Options::Range { min, .. } => Picked::Length(Nanos(min + answer)),
             Options::Fire { .. } => Picked::Fires(answer != 0),
-            Options::Cuts { .. } => Picked::Cut,
+            Options::Cuts { .. } | Options::Victims(_) => Picked::Cut,
         });
         answer
     }
