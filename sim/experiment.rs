@@ -5,7 +5,7 @@
 use std::hash::Hash;
 
 use crate::choice::Choices;
-use crate::machine::Openings;
+use crate::machine::{Openings, Touch};
 use crate::program::{Program, Texts};
 use crate::trace::{Fingerprint, Moment, Outcome, Tally, Trace};
 use crate::verdict::Verdict;
@@ -48,14 +48,33 @@ pub trait Judging: Clone + Hash {
     /// Takes one more event in. `texts` are the run's own.
     fn see(&mut self, moment: Moment, texts: &Texts);
 
-    /// Whether it matters where this event stands among others of which that is so.
-    fn heeds(&self, moment: Moment, texts: &Texts) -> bool;
+    /// As what an event that is about to be seen counts, where the order of events matters to this judgement.
+    fn touches(&self, moment: Moment, texts: &Texts, touch: &mut dyn FnMut(Touch));
 
     /// The verdict on a run that ended like this after the events that were seen.
     fn end(&self, outcome: Outcome) -> Verdict;
 
     /// Where the tasks have ended up so far.
     fn tally(&self) -> Tally;
+}
+
+/// Why a search has not seen everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Bounded {
+    /// Somebody said how many deviations there may be, and there could be more.
+    Deviations(u32),
+    /// There were more states than are remembered.
+    States(usize),
+    /// A run asked more often than is kept.
+    Depth(usize),
+    /// Of some sleep not every length was tried.
+    Lengths,
+    /// So many runs hit a limit of the program's.
+    Limits(u64),
+    /// It was stopped.
+    Stopped,
+    /// The machine cannot be forked.
+    NoFork,
 }
 
 /// A run in a few numbers.

@@ -1,29 +1,115 @@
-//! The cross-check of the exhaustive search: every run, merged states, and reduction come to the same.
+//! The cross-check of the exhaustive search: every run, merged states, and reduction come to the same ends.
+//!
+//! `ATROPOS_EXHAUSTIVE_PROGRAMS` sets how many random programs; the seed is fixed, so the same number means the same ones.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use atropos::explore::exhaustive::{Bounds, Method, STATES_MAX, Searched};
+use atropos::generate::{Sketch, scenarios};
 use atropos::harness::{Asyncio, File, Setting, find};
+use atropos::program::{Cuts, Pattern};
+use atropos::scenario::Scenario;
+use atropos::verdict::{Before, Does, EventPattern, Expectation, Paired};
+use proptest::prelude::any;
+use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
 
-fn bounds(method: Method) -> Bounds {
-    Bounds { method, deviations: None, states: STATES_MAX }
-}
-
-/// Searches until there have been so many runs; nothing, if there are more.
-fn searched(experiment: &Asyncio, method: Method, runs: u64) -> Option<Searched> {
-    let searched = experiment.search(bounds(method), &mut |searching| searching.runs < runs);
+/// Searches; nothing, if there are more runs than that.
+fn search(experiment: &Asyncio, method: Method, runs: u64) -> Option<Searched> {
+    let bounds = Bounds { method, deviations: None, states: STATES_MAX };
+    let searched = experiment.search(bounds, &mut |searching| searching.runs < runs && searching.states < 10 * runs);
     searched.is_complete().then_some(searched)
 }
 
-/// What the three ways have to agree on.
-fn ends(searched: &Searched) -> (BTreeSet<String>, BTreeSet<String>) {
-    let results = searched.results.keys().map(|summary| format!("{summary:?}")).collect();
-    (results, searched.failures.keys().map(|identity| format!("{identity:?}")).collect())
+/// What has to be the same however one searches: every end of a run with all that is wrong with it.
+fn ends(searched: &Searched) -> BTreeSet<String> {
+    let results = searched.results.keys().map(|summary| format!("{summary:?}"));
+    results.chain(searched.failures.keys().map(|identity| format!("{identity:?}"))).collect()
+}
+
+/// Searches in every way that is done within so many runs, and compares.
+fn agree(experiment: &Asyncio, runs: u64) -> Result<[Option<Searched>; 3], String> {
+    let ways = [Method::Naive, Method::Merged, Method::Reduced].map(|method| search(experiment, method, runs));
+    let mut done = ways.iter().flatten();
+    if let Some(first) = done.next() {
+        let expected = ends(first);
+        for other in done {
+            let found = ends(other);
+            if found != expected {
+                let missing: Vec<_> = expected.difference(&found).collect();
+                let new: Vec<_> = found.difference(&expected).collect();
+                return Err(format!("missing: {missing:#?}\nnew: {new:#?}"));
+            }
+        }
+    }
+    if let [Some(naive), Some(merged), _] = &ways
+        && naive.classes != merged.classes
+    {
+        return Err(format!("{} runs, of which merging counts {}", naive.classes, merged.classes));
+    }
+    Ok(ways)
+}
+
+/// A random program: what may run next, how often it is cut, and whether anything is expected of its events.
+fn experiment(sketch: &Sketch, is_free: bool, cancels: u32, is_expected: bool) -> Result<Asyncio, TestCaseError> {
+    let scenario =
+        Scenario::parse(&sketch.to_string(), &[]).map_err(|errors| TestCaseError::fail(format!("{errors:?}")))?;
+    let program = scenario.program(None, None);
+    let mut program = program.map_err(|errors| TestCaseError::fail(format!("{errors:?}")))?;
+    program.schedule.ready_any_order = is_free;
+    program.limits.steps = 300;
+    program.limits.turns_at_one_instant = 60;
+    if cancels > 0 {
+        let victims = vec![true; program.instances.len()];
+        program.cuts = vec![Cuts { up_to: cancels, victims, handles: 0, tasks: 0 }];
+    }
+    let event = |does| EventPattern { task: Pattern::new("*"), does };
+    let mut expectation = Expectation::default();
+    if is_expected {
+        expectation.before = Some(vec![Before { first: event(Does::Finished), then: event(Does::Cancelled) }]);
+        expectation.never = Some(vec![event(Does::Failed(None))]);
+        let (open, close) = (event(Does::Started), event(Does::Caught(None)));
+        expectation.paired = Some(vec![Paired { open, close }]);
+    }
+    Ok(Asyncio::new(program.into(), expectation))
 }
 
 #[test]
-fn scratch() {
+fn random_programs_end_the_same_however_they_are_searched() {
+    #[expect(clippy::disallowed_methods, reason = "a test is a door of its own")]
+    let cases = std::env::var("ATROPOS_EXHAUSTIVE_PROGRAMS").ok().and_then(|cases| cases.parse().ok()).unwrap_or(3_000);
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(11),
+        max_shrink_iters: 5_000,
+        ..Config::default()
+    };
+    let (compared, asked, reduced) = (Cell::new(0), Cell::new(0), Cell::new(0));
+    let property = |(sketch, is_free, cancels, is_expected): (Sketch, bool, u32, bool)| {
+        let experiment = experiment(&sketch, is_free, cancels, is_expected)?;
+        let ways = agree(&experiment, 150).map_err(TestCaseError::fail)?;
+        compared.set(compared.get() + u32::from(ways.iter().flatten().count() > 1));
+        if let [Some(naive), _, Some(few)] = ways {
+            asked.set(asked.get() + u32::from(naive.classes > 1));
+            reduced.set(reduced.get() + u32::from(few.runs < naive.runs));
+        }
+        Ok(())
+    };
+    let strategy = (scenarios(), any::<bool>(), 0..3_u32, proptest::bool::weighted(0.3));
+    match TestRunner::new(config).run(&strategy, property) {
+        Ok(()) => {}
+        Err(TestError::Fail(reason, value)) => panic!("{reason}\nfor\n{value:#?}"),
+        Err(TestError::Abort(reason)) => panic!("{reason}"),
+    }
+    let (compared, asked, reduced) = (compared.get(), asked.get(), reduced.get());
+    println!("{compared} of {cases} compared, {asked} with more than one run, {reduced} of them reduced");
+    assert!(compared > cases / 2 && reduced > cases / 20);
+}
+
+#[test]
+fn scenarios_end_the_same_however_they_are_searched() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
     for path in find(&[folder]).unwrap() {
         let file = File::load(&path).unwrap();
@@ -31,12 +117,7 @@ fn scratch() {
             for cancels in [Some(0), Some(1)] {
                 let setting = Setting { strategy: strategy.map(str::to_owned), cancels, ..Setting::default() };
                 let experiment = file.experiment(&setting).unwrap();
-                let all = [Method::Naive, Method::Merged, Method::Reduced];
-                let all = all.map(|method| searched(&experiment, method, 3_000));
-                let counts: Vec<_> = all.iter().map(|s| s.as_ref().map(|s| (s.classes, s.runs, s.states, s.results.len()))).collect();
-                println!("{} {strategy:?} {cancels:?} {counts:?}", path.file_name().unwrap().display());
-                let ends: BTreeSet<_> = all.iter().flatten().map(ends).collect();
-                if ends.len() > 1 { println!("   DISAGREE"); for e in ends { println!("     {e:?}"); } }
+                agree(&experiment, 1_000).unwrap_or_else(|it| panic!("{}: {it}", path.display()));
             }
         }
     }

@@ -17,6 +17,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::replay::{command, story};
 use super::{Refused, SCENARIOS, load, mains, profile, runtime_name};
 use crate::experiment::{Experiment, Runtime};
+use crate::explore::exhaustive::{Bounds, Method, STATES_MAX, Searching};
 use crate::explore::{Plan, Progress, Sampler};
 use crate::harness::{File, Search, Setting};
 use crate::program::Profile;
@@ -60,6 +61,12 @@ pub(super) struct Arguments {
     /// For how many orderings PCT looks at once.
     #[arg(long, value_name = "D", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
     depth: u32,
+    /// Go through all runs instead, as far as they differ, and say whether that was complete.
+    #[arg(long, conflicts_with_all = ["seeds", "shard", "sampler", "jobs"])]
+    exhaustive: bool,
+    /// Of all runs, only those that deviate from the ordinary one in up to so many places.
+    #[arg(long, value_name = "D", requires = "exhaustive")]
+    deviations: Option<u32>,
     /// What to print.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -141,6 +148,14 @@ pub(super) fn explore(arguments: &Arguments, out: &mut impl Write) -> Result<Exi
             }
             let setting = Setting { strategy, profile: arguments.python, cancels: arguments.cancels };
             let mut watcher = Watcher::new(&stop, arguments.time, title(file, &setting));
+            if arguments.exhaustive {
+                if arguments.format == Format::Text && !std::mem::take(&mut is_first) {
+                    writeln!(out)?;
+                }
+                is_good &= exhaust(file, &setting, &mut watcher, arguments, out)?;
+                out.flush()?;
+                continue;
+            }
             let mut search = file.explore(&setting, &plan, &mut |progress| watcher.see(progress))?;
             watcher.done();
             let rate = watcher.rate(search.explored.runs);
@@ -152,6 +167,41 @@ pub(super) fn explore(arguments: &Arguments, out: &mut impl Write) -> Result<Exi
         }
     }
     Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Goes through all runs of one file under one main, and prints what came of it.
+fn exhaust(
+    file: &File,
+    setting: &Setting,
+    watcher: &mut Watcher<'_>,
+    arguments: &Arguments,
+    out: &mut impl Write,
+) -> Result<bool, Refused> {
+    let bounds = Bounds { method: Method::Reduced, deviations: arguments.deviations, states: STATES_MAX };
+    let exhaustion = file.exhaust(setting, bounds, &mut |searching| watcher.see_search(searching))?;
+    watcher.done();
+    let color = super::colors();
+    let covered = exhaustion.covered(watcher.rate(exhaustion.searched.states));
+    let program = exhaustion.experiment.program();
+    let is_text = arguments.format == Format::Text;
+    if is_text {
+        writeln!(out, "{}\n", title(file, setting))?;
+    }
+    for told in &exhaustion.told {
+        let command = command(file, &file.token(setting, &exhaustion.experiment, told));
+        let story = story(told, program, exhaustion.searched.runs, &command);
+        if is_text {
+            writeln!(out, "{}", report::failure(&story, color))?;
+        } else {
+            out.write_all(report::json_failure(&story).as_bytes())?;
+        }
+    }
+    if is_text {
+        out.write_all(report::exhausted(&covered, color).as_bytes())?;
+    } else {
+        out.write_all(report::json_exhausted(&covered).as_bytes())?;
+    }
+    Ok(exhaustion.searched.failures.is_empty())
 }
 
 /// Set once somebody has pressed Ctrl-C; whoever presses it again means it.
@@ -201,6 +251,15 @@ impl<'a> Watcher<'a> {
         }
         let rate = runs as f64 / passed.as_secs_f64().max(0.001);
         self.bar.set_prefix(format!("{runs} runs, {rate:.0}/s, {orders} orders, {failing} failing"));
+        !self.stop.load(Ordering::Relaxed) && self.time.is_none_or(|time| passed < time)
+    }
+
+    /// The same for a search through all runs, of which nobody knows how many there are.
+    fn see_search(&mut self, searching: Searching) -> bool {
+        let Searching { runs, states, failures } = searching;
+        let passed = self.begun.elapsed();
+        let rate = states as f64 / passed.as_secs_f64().max(0.001);
+        self.bar.set_prefix(format!("{states} states, {rate:.0}/s, {runs} runs, {failures} failures"));
         !self.stop.load(Ordering::Relaxed) && self.time.is_none_or(|time| passed < time)
     }
 

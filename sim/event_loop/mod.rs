@@ -341,6 +341,14 @@ impl<'p> EventLoop<'p> {
         self.batch_whose = whose;
     }
 
+    /// Ends the turn where it matters that it ends. Where anything may run next, turns mean nothing else, and how long they
+    /// are hangs on the order: so the loop stops at once, and what is due now is ready at once.
+    fn look_up(&mut self) {
+        if self.stopping || self.timers.first().is_some_and(|(due, _)| due <= self.now) {
+            self.batch_end = self.batch_next;
+        }
+    }
+
     /// The future that a handle is run for.
     fn whose_handle(&self, handle: Handle) -> FutureId {
         match handle {
@@ -465,11 +473,15 @@ impl Machine for EventLoop<'_> {
                 self.batch_next += 1;
                 if self.is_watched() {
                     self.watch_handle(handle);
-                    let footprint = self.run_handle(handle, choices);
-                    self.watch_handle_done();
-                    return Some(footprint);
                 }
-                return Some(self.run_handle(handle, choices));
+                let footprint = self.run_handle(handle, choices);
+                if self.is_watched() {
+                    self.watch_handle_done();
+                }
+                if self.program.schedule.ready_any_order {
+                    self.look_up();
+                }
+                return Some(footprint);
             }
             if self.stopping {
                 self.stopping = false;
@@ -516,8 +528,7 @@ impl Machine for EventLoop<'_> {
         if self.program.schedule.ready_any_order {
             let mut all = [batch, &self.ready].concat();
             all.sort_unstable();
-            // How many of these run before the loop looks up again.
-            (all, self.batch_end - self.batch_next).hash(&mut hasher);
+            all.hash(&mut hasher);
         } else {
             (batch, &self.ready).hash(&mut hasher);
         }

@@ -36,10 +36,10 @@ use std::collections::btree_map::Entry;
 
 use branch::{Branch, Room, Script, Sleeper};
 
-use crate::experiment::Judging;
+use crate::experiment::{Bounded, Judging};
 #[expect(unused_imports, reason = "for the page above")]
 use crate::machine::Root;
-use crate::machine::{Access, KeyHasher, Machine, Object, Part, Touch, Watched, conflict};
+use crate::machine::{KeyHasher, Machine, Part, Touch, Watched, conflict};
 use crate::program::{Op, Program};
 use crate::trace::{Outcome, Tally};
 use crate::verdict::{Ending, Identity};
@@ -68,6 +68,9 @@ pub enum Method {
 
 /// How many states a search remembers if nobody says: some 200 MB.
 pub const STATES_MAX: usize = 5_000_000;
+
+/// After how many states and ends of runs somebody is told.
+const TICKS: u64 = 64;
 
 /// So many branches of one run are kept as forks at once.
 const DEPTH_MAX: usize = 20_000;
@@ -125,25 +128,6 @@ pub struct Found {
     pub answers: Vec<u64>,
 }
 
-/// Why a search has not seen everything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Bounded {
-    /// Somebody said how many deviations there may be, and there could be more.
-    Deviations(u32),
-    /// There were more states than are remembered.
-    States(usize),
-    /// A run asked more often than is kept.
-    Depth(usize),
-    /// Of some sleep not every length was tried.
-    Lengths,
-    /// So many runs hit a limit of the program's.
-    Limits(u64),
-    /// It was stopped.
-    Stopped,
-    /// The machine cannot be forked.
-    NoFork,
-}
-
 impl Searched {
     /// Whether every run has been seen, or one that comes to the same.
     pub fn is_complete(&self) -> bool {
@@ -178,6 +162,7 @@ pub fn search<M: Machine, J: Judging>(
         orders: Vec::new(),
         known: BTreeMap::new(),
         is_over: false,
+        ticks: 0,
         unfinished: 0,
         searched: Searched::default(),
     };
@@ -235,6 +220,7 @@ struct Search<'a, M, J> {
     /// The states from which everything has been tried, and how many classes of runs that were.
     known: BTreeMap<u128, u64>,
     is_over: bool,
+    ticks: u64,
     unfinished: u64,
     searched: Searched,
 }
@@ -296,6 +282,7 @@ impl<M: Machine, J: Judging> Search<'_, M, J> {
                     return self.give_up(Bounded::Depth(DEPTH_MAX));
                 }
                 self.searched.states += 1;
+                self.tick();
                 let mut branch = Branch::default();
                 let is_reduced = self.bounds.method == Method::Reduced;
                 branch.adopt(Vec::new(), std::mem::take(&mut step.asked), &mut step.watched, is_reduced);
@@ -330,16 +317,15 @@ impl<M: Machine, J: Judging> Search<'_, M, J> {
         self.searched.steps += 1;
         let mut watched = state.machine.watched();
         let judge = &mut state.judge;
-        let mut is_heeded = false;
+        let mut touches = Vec::new();
         state.machine.drain(&mut |moment, texts| {
-            is_heeded = is_heeded || judge.heeds(moment, texts);
+            judge.touches(moment, texts, &mut |touch| touches.push(touch));
             judge.see(moment, texts);
         });
-        if is_heeded {
+        if !touches.is_empty() {
             let mut roots: Vec<_> = watched.parts.iter().flat_map(|part| part.roots.iter().copied()).collect();
             roots.sort_unstable();
             roots.dedup();
-            let touches = vec![Touch { object: Object::Expectations, access: Access::Changes }];
             watched.parts.push(Part { roots, touches });
         }
         Step { asked, watched, is_over }
@@ -457,7 +443,13 @@ impl<M: Machine, J: Judging> Search<'_, M, J> {
         let summary = Summary { ending, result: state.machine.result(), tally: state.judge.tally(), wrong };
         keep(self.searched.results.entry(summary), deviations, make);
         self.count(1);
-        if self.searched.runs.is_multiple_of(256) {
+        self.tick();
+    }
+
+    /// Something has been done: tells how far it has come, now and then.
+    fn tick(&mut self) {
+        self.ticks += 1;
+        if self.ticks.is_multiple_of(TICKS) {
             let Searched { runs, states, failures, .. } = &self.searched;
             if !(self.watch)(Searching { runs: *runs, states: *states, failures: failures.len() as u64 }) {
                 self.give_up(Bounded::Stopped);

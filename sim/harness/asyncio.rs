@@ -27,6 +27,11 @@ impl Asyncio {
         Asyncio { program, expectation }
     }
 
+    /// The same with another program.
+    pub(super) fn with_program(self, program: Arc<Program>) -> Asyncio {
+        Asyncio { program, ..self }
+    }
+
     /// What runs.
     pub fn shared_program(&self) -> Arc<Program> {
         self.program.clone()

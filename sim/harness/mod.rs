@@ -5,9 +5,11 @@
 //! Knows nothing of command lines.
 
 mod asyncio;
+mod exhaustive;
 mod search;
 
 pub use asyncio::Asyncio;
+pub use exhaustive::Exhaustion;
 pub use search::{Replayed, Search, Setting, Told, tell};
 
 use std::path::{Path, PathBuf};

@@ -44,7 +44,7 @@ pub struct Search {
 }
 
 /// So many failures of one search are made small.
-const TOLD_MAX: usize = 10;
+pub(super) const TOLD_MAX: usize = 10;
 
 /// A failure made small.
 #[derive(Clone, Debug)]
@@ -225,7 +225,7 @@ pub fn tell(experiment: &Asyncio, failure: &Failure) -> Told {
 }
 
 /// The same for the choices of any run that fails like this.
-fn small(experiment: &Asyncio, log: Log, identity: &Identity) -> Told {
+pub(super) fn small(experiment: &Asyncio, log: Log, identity: &Identity) -> Told {
     let program = experiment.program();
     let mut run = experiment.begin();
     let mut same = |answers: &[u64]| shows(&mut *run, experiment, answers, identity);

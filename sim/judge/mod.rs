@@ -23,6 +23,8 @@ use std::hash::{Hash, Hasher};
 use events::Events;
 
 use crate::experiment::Judging;
+use crate::id::TaskId;
+use crate::machine::{Access, Object, Touch};
 use crate::program::{ErrorType, Program, Texts, quote};
 use crate::time::Time;
 use crate::trace::{Counting, Moment, Outcome, Tally, Trace, What};
@@ -224,8 +226,19 @@ impl Judging for Judge<'_> {
         Judge::see(self, moment, texts);
     }
 
-    fn heeds(&self, moment: Moment, texts: &Texts) -> bool {
-        self.seen.events.heeds(moment, self.expectation, self.program, texts)
+    /// What has ended when main does is counted, so only main's own end has to keep its place among the others'.
+    fn touches(&self, moment: Moment, texts: &Texts, touch: &mut dyn FnMut(Touch)) {
+        if self.seen.events.heeds(moment, self.expectation, self.program, texts) {
+            touch(Touch { object: Object::Expectations, access: Access::Changes });
+        }
+        match moment.what {
+            What::Finished { task, .. } | What::Failed { task, .. } | What::Cancelled { task, .. } => {
+                let access = if task == TaskId::MAIN { Access::Changes } else { Access::Counts };
+                touch(Touch { object: Object::Ends, access });
+            }
+            What::Created { .. } => touch(Touch { object: Object::Ends, access: Access::Counts }),
+            _ => {}
+        }
     }
 
     fn end(&self, outcome: Outcome) -> Verdict {

@@ -31,6 +31,8 @@ pub enum Object {
     Timers,
     /// How often an injected failure may still fire.
     Failure(u16),
+    /// How many tasks have ended when main does.
+    Ends,
     /// An event that the file expects something of.
     Expectations,
 }

@@ -4,7 +4,7 @@
 //! - [`json`]: the same for a program, one object a line;
 //! - [`transcript`]: what the program itself printed;
 //! - [`failure`]: what exploring found, told in one screen, with its [`lanes`] and its [`parting`] from a passing run;
-//! - [`explored`]: what exploring covered;
+//! - [`explored`]: what exploring covered; [`exhausted`]: whether it covered everything;
 //! - [`table`]: strategies side by side;
 //! - [`verdict`]: which expectations were not met, and what to do next;
 //! - [`diagnostics`]: what is wrong with a file.
@@ -18,6 +18,7 @@ mod cells;
 mod columns;
 mod diagnostic;
 mod draw;
+mod exhausted;
 mod explored;
 mod failure;
 mod json;
@@ -34,6 +35,7 @@ mod transcript;
 mod verdict;
 
 pub use diagnostic::diagnostics;
+pub use exhausted::{Exhausted, exhausted, json_exhausted};
 pub use explored::{Covered, explored, json_explored};
 pub use failure::{Story, Wrong, failure, json_failure};
 pub use json::{Origin, json};

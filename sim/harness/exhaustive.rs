@@ -1,0 +1,158 @@
+//! Going through all runs of a file: what came of it, with each failure made small, and each end of a run as answers that a
+//! plain run takes.
+//!
+//! Knows nothing of how any of it is told, or of clocks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::choice::{Given, Kind, Log};
+use crate::event_loop::EventLoop;
+use crate::experiment::Experiment;
+use crate::explore::exhaustive::{Bounds, Found, Method, Searched, Searching, Summary};
+use crate::explore::shows;
+use crate::machine::Machine;
+use crate::report::Exhausted;
+use crate::verdict::Identity;
+
+use super::asyncio::Asyncio;
+use super::search::{self, Setting, Told};
+use super::{File, Rejected};
+
+/// What came of going through all runs of a file under one main.
+#[derive(Debug)]
+pub struct Exhaustion {
+    /// What was searched.
+    pub experiment: Asyncio,
+    /// With which bounds.
+    pub bounds: Bounds,
+    /// What came of it.
+    pub searched: Searched,
+    /// The failures; of very many only the first.
+    pub told: Vec<Told>,
+}
+
+impl File {
+    /// Goes through all runs, and makes what fails small. `watch` is told how far it has come, and says whether to go on.
+    ///
+    /// # Errors
+    ///
+    /// If the file does not fit the strategy.
+    pub fn exhaust(
+        &self,
+        setting: &Setting,
+        bounds: Bounds,
+        watch: &mut dyn FnMut(Searching) -> bool,
+    ) -> Result<Exhaustion, Rejected> {
+        let mut experiment = self.experiment(setting)?;
+        let searched = experiment.search(bounds, watch);
+        experiment = with_room(experiment, &searched);
+        let failures = searched.failures.iter().take(search::TOLD_MAX);
+        let told = failures.map(|(identity, found)| tell(&experiment, identity, found)).collect();
+        Ok(Exhaustion { experiment, bounds, searched, told })
+    }
+}
+
+impl Exhaustion {
+    /// What was covered, in numbers; with `states_per_second`, if somebody measured that.
+    pub fn covered(&self, states_per_second: Option<f64>) -> Exhausted {
+        let Exhaustion { experiment, bounds, searched, .. } = self;
+        let cuts = &experiment.program().cuts;
+        Exhausted {
+            classes: searched.classes,
+            is_reduced: bounds.method == Method::Reduced && bounds.deviations.is_none(),
+            runs: searched.runs,
+            states: searched.states,
+            cancels: cuts.iter().map(|cuts| cuts.up_to).sum(),
+            failures: searched.failures.len() as u64,
+            outcomes: self.outcomes().into_keys().collect(),
+            bounded_by: searched.bounded_by.clone(),
+            states_per_second,
+        }
+    }
+
+    /// The ends of runs in one line each, with the answers of a simplest run that ends so.
+    pub fn outcomes(&self) -> BTreeMap<String, Log> {
+        let mut outcomes: BTreeMap<String, &Found> = BTreeMap::new();
+        for (summary, found) in &self.searched.results {
+            let known = outcomes.entry(outcome(summary)).or_insert(found);
+            if (found.deviations, &found.answers) < (known.deviations, &known.answers) {
+                *known = found;
+            }
+        }
+        outcomes.into_iter().map(|(outcome, found)| (outcome, log(&self.experiment, found))).collect()
+    }
+}
+
+/// The end of a run as a scenario lists it. Times are left out.
+fn outcome(summary: &Summary) -> String {
+    let Summary { result, tally, .. } = summary;
+    let counts = [
+        (tally.finished, "finished"),
+        (tally.failed, "failed"),
+        (tally.cancelled, "cancelled"),
+        (tally.running, "running"),
+    ];
+    let counts = counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, how)| format!("; {count} {how}"));
+    let counts: String = counts.collect();
+    format!("{result}{counts}")
+}
+
+/// The same experiment, if all cuts that were found have a number in it; else with room for them.
+fn with_room(experiment: Asyncio, searched: &Searched) -> Asyncio {
+    let all = searched.failures.values().chain(searched.results.values());
+    let mut program = experiment.shared_program();
+    let mut event_loop = EventLoop::new(&program);
+    let mut room: Vec<(u64, u32)> = program.cuts.iter().map(|cuts| (cuts.handles, cuts.tasks)).collect();
+    let enough = room.clone();
+    for found in all {
+        event_loop.reset();
+        event_loop.begin_search();
+        event_loop.run(&mut Given::new(&found.answers));
+        for &(cut, entry) in event_loop.cuts_made() {
+            let (handles, tasks) = &mut room[entry];
+            *handles = (*handles).max(cut.handle + 1);
+            *tasks = (*tasks).max(cut.victim + 1);
+        }
+    }
+    drop(event_loop);
+    if room == enough {
+        return experiment;
+    }
+    for (cuts, (handles, tasks)) in Arc::make_mut(&mut program).cuts.iter_mut().zip(room) {
+        (cuts.handles, cuts.tasks) = (handles, tasks);
+    }
+    experiment.with_program(program)
+}
+
+/// The choices of a run that a search has found, as a plain run is asked: its cuts first.
+fn log(experiment: &Asyncio, found: &Found) -> Log {
+    let mut run = experiment.begin();
+    run.run(&mut Given::new(&answers(experiment, found)));
+    run.trace().log()
+}
+
+fn answers(experiment: &Asyncio, found: &Found) -> Vec<u64> {
+    let program = experiment.program();
+    let mut event_loop = EventLoop::new(program);
+    event_loop.begin_search();
+    event_loop.run(&mut Given::new(&found.answers));
+    let mut answers = Vec::new();
+    for (at, cuts) in program.cuts.iter().enumerate().filter(|(_, cuts)| cuts.handles > 0 && cuts.tasks > 0) {
+        let made = event_loop.cuts_made().iter().filter(|(_, entry)| *entry == at);
+        let own: Vec<u64> = made.map(|(cut, _)| cut.answer(cuts.tasks)).collect();
+        answers.extend(own.iter().copied().take(cuts.up_to as usize));
+        // Whoever is asked for one more says no.
+        answers.extend((own.len() < cuts.up_to as usize).then_some(0));
+    }
+    let log = event_loop.trace().log();
+    answers.extend(log.iter().filter(|choice| choice.kind != Kind::Cut).map(|choice| choice.answer));
+    answers
+}
+
+fn tell(experiment: &Asyncio, identity: &Identity, found: &Found) -> Told {
+    let answers = answers(experiment, found);
+    let mut run = experiment.begin();
+    let log = shows(&mut *run, experiment, &answers, identity);
+    search::small(experiment, log.expect("a run that is made again as it was found fails again"), identity)
+}
