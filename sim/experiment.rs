@@ -5,7 +5,7 @@
 use std::hash::Hash;
 
 use crate::choice::Choices;
-use crate::machine::{Openings, Touch};
+use crate::machine::{Footsteps, Openings, Touch};
 use crate::program::{Program, Texts};
 use crate::trace::{Fingerprint, Moment, Outcome, Tally, Trace};
 use crate::verdict::Verdict;
@@ -37,6 +37,11 @@ pub trait Run {
 
     /// Shows every event of the last run.
     fn each(&self, see: &mut dyn FnMut(Moment));
+
+    /// Makes a run, and says what its steps touched, if the runtime knows.
+    fn footsteps(&mut self, _: &mut dyn Choices) -> Footsteps {
+        Footsteps::default()
+    }
 
     /// Makes a run, and lists where it could have been cut: of more than `most` places, the first.
     fn openings(&mut self, choices: &mut dyn Choices, most: usize) -> Openings;

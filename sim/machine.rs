@@ -12,7 +12,7 @@ use crate::program::Texts;
 use crate::time::{Nanos, Time};
 use crate::trace::{Fingerprint, Moment, Outcome, Phase, Trace};
 
-pub use footprint::{Access, Object, Order, Part, Root, Touch, Watched, conflict};
+pub use footprint::{Access, Footsteps, Object, Order, Part, Root, Touch, Watched, conflict};
 
 /// A run in progress.
 pub trait Machine {

@@ -13,7 +13,7 @@ use atropos::harness::{File, Setting, find};
 fn canaries_are_caught_and_their_twins_are_clean() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/canary");
     let (one, jobs) = (NonZero::<u64>::MIN, NonZero::<usize>::MIN);
-    let plan = Plan { faults: 20_000, seeds: 0..1000, sampler: Sampler::Random, shard: (0, one), jobs };
+    let plan = Plan { faults: 20_000, seeds: 0..1000, sampler: Sampler::Portfolio, shard: (0, one), jobs };
     let (mut caught, mut clean) = (0, 0);
     for path in find(&[folder]).unwrap() {
         let file = File::load(&path).unwrap();

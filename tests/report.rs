@@ -66,7 +66,18 @@ fn with_story<T>(
     let identity = &verdict.identities(program)[0];
     let wrong = verdict.findings.first().map_or_else(|| Wrong::Unmet(&verdict.unmet[0]), Wrong::Finding);
     let command = "atropos replay 1-example file.toml";
-    use_story(Story { program, trace, passing, identity, wrong, window: None, runs: 1240, shrunk: None, command })
+    use_story(Story {
+        program,
+        trace,
+        passing,
+        identity,
+        wrong,
+        window: None,
+        runs: 1240,
+        sampler: None,
+        shrunk: None,
+        command,
+    })
 }
 
 /// The failure as it is told.

@@ -175,11 +175,19 @@ impl Question<'_> {
 pub trait Choices {
     /// An answer below `question.bound()`, which is at least two.
     fn answer(&mut self, question: &Question<'_>) -> u64;
+
+    /// Where anything that is ready may run next, this is what does: because it was the answer, or because there is nothing
+    /// else. Only samplers listen, that go by how far each has come.
+    fn goes_on(&mut self, _: FutureId) {}
 }
 
 impl<C: Choices + ?Sized> Choices for &mut C {
     fn answer(&mut self, question: &Question<'_>) -> u64 {
         (**self).answer(question)
+    }
+
+    fn goes_on(&mut self, future: FutureId) {
+        (**self).goes_on(future);
     }
 }
 

@@ -18,10 +18,10 @@ use super::replay::{command, story};
 use super::{Refused, SCENARIOS, load, mains, profile, runtime_name};
 use crate::experiment::{Experiment, Runtime};
 use crate::explore::exhaustive::{Bounds, Method, STATES_MAX, Searching};
-use crate::explore::{Plan, Progress, Sampler};
+use crate::explore::{Case, Plan, Progress, Sampler};
 use crate::harness::{File, Search, Setting};
 use crate::program::Profile;
-use crate::report;
+use crate::report::{self, Story};
 
 /// How many single faults are tried of a file, at most.
 const FAULTS_MAX: u64 = 20_000;
@@ -55,8 +55,8 @@ pub(super) struct Arguments {
     /// Make only every N-th run, beginning with the I-th: 1/4, 2/4, 3/4 and 4/4 together are the whole.
     #[arg(long, value_name = "I/N", value_parser = shard)]
     shard: Option<(u64, NonZero<u64>)>,
-    /// How a seed decides: each question evenly, or by priorities that change at few places (PCT).
-    #[arg(long, value_enum, default_value_t = SamplerName::Random)]
+    /// How a seed decides.
+    #[arg(long, value_enum, default_value_t = SamplerName::Portfolio)]
     sampler: SamplerName,
     /// For how many orderings PCT looks at once.
     #[arg(long, value_name = "D", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
@@ -74,8 +74,16 @@ pub(super) struct Arguments {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum SamplerName {
+    /// All of them in turn; the seed says which.
+    Portfolio,
+    /// Each question evenly.
     Random,
+    /// By priorities of tasks, which change at few places.
     Pct,
+    /// By priorities of steps, drawn anew when they race.
+    Pos,
+    /// Every interleaving of what is shared as likely as any other.
+    Surw,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -125,6 +133,9 @@ pub(super) fn explore(arguments: &Arguments, out: &mut impl Write) -> Result<Exi
     let sampler = match arguments.sampler {
         SamplerName::Random => Sampler::Random,
         SamplerName::Pct => Sampler::Pct { depth: arguments.depth },
+        SamplerName::Pos => Sampler::Pos,
+        SamplerName::Surw => Sampler::Surw,
+        SamplerName::Portfolio => Sampler::Portfolio,
     };
     let seeds = match (&arguments.seeds, arguments.time) {
         (Some(seeds), _) => seeds.clone(),
@@ -298,7 +309,12 @@ fn print(
     }
     for (at, told) in search.told.iter().enumerate() {
         let command = command(file, &file.token(setting, &search.experiment, told));
-        let story = story(told, program, search.explored.failures[at].number + 1, &command);
+        let failure = &search.explored.failures[at];
+        let sampler = match (failure.sampler, failure.case) {
+            (Some(sampler), Case::Seed(seed)) => Some((sampler.name(), seed)),
+            _ => None,
+        };
+        let story = Story { sampler, ..story(told, program, failure.number + 1, &command) };
         if is_text {
             writeln!(out, "{}", report::failure(&story, color))?;
         } else {

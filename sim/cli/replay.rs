@@ -71,6 +71,7 @@ pub(super) fn story<'a>(told: &'a Told, program: &'a Program, runs: u64, command
         wrong: finding.or_else(unmet).expect("a small run fails as the great one did"),
         window: told.window,
         runs,
+        sampler: None,
         shrunk: None,
         command,
     }

@@ -227,9 +227,10 @@ impl EventLoop<'_> {
     pub(super) fn watch_handle(&mut self, handle: Handle) {
         let at = self.batch_next - 1;
         let is_free = self.program.schedule.ready_any_order;
-        let ready = self.ready.len();
+        let (ready, whose) = (self.ready.len(), self.whose_handle(handle));
         let Some(watch) = &mut self.watch else { return };
         watch.settle(ready);
+        watch.report.whose = Some(whose);
         watch.current = if is_free { 0 } else { watch.batch.get(at).copied().unwrap_or(0) };
         watch.report.ran = name(handle);
         self.touch_handle(handle, is_free);

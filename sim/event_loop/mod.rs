@@ -338,6 +338,7 @@ impl<'p> EventLoop<'p> {
             whose.swap(self.batch_next, next);
             self.batch.swap(self.batch_next, next);
         }
+        choices.goes_on(whose[self.batch_next]);
         self.batch_whose = whose;
     }
 

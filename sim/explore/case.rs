@@ -3,11 +3,12 @@
 //! Knows nothing of who makes them, or in which order.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::{Pct, Plan, Sampler};
+use super::{Pct, Plan, Pos, Sampler, Surw};
 use crate::choice::{Choices, Kind, Ordinary, Question, Seeded};
 use crate::experiment::Experiment;
-use crate::machine::Opening;
+use crate::machine::{Footsteps, Opening};
 
 /// One run of an exploration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,9 @@ pub struct Cases {
     has_cuts: bool,
     /// How many orders the ordinary run asks for.
     order_questions: u64,
+    /// What its steps touched, where anything may run next.
+    footsteps: Arc<Footsteps>,
+    is_free: bool,
 }
 
 impl Cases {
@@ -69,7 +73,9 @@ impl Cases {
         faults.truncate(usize::try_from(plan.faults).unwrap_or(usize::MAX));
         let is_order = |kind| matches!(kind, Kind::TimerOrder | Kind::TaskSetOrder | Kind::ReadyOrder);
         let order_questions = log.iter().filter(|choice| is_order(choice.kind)).count() as u64;
-        Cases { faults, possible, has_cuts, order_questions }
+        let is_free = experiment.program().schedule.ready_any_order;
+        let footsteps = if is_free { run.footsteps(&mut Ordinary) } else { Footsteps::default() };
+        Cases { faults, possible, has_cuts, order_questions, footsteps: Arc::new(footsteps), is_free }
     }
 
     /// How many runs the plan makes.
@@ -98,15 +104,16 @@ impl Cases {
     }
 
     /// Who answers for the cases.
-    pub(super) fn answers(&self, sampler: Sampler) -> Answers {
-        let depth = match sampler {
-            Sampler::Random => None,
-            Sampler::Pct { depth } => Some(depth),
-        };
+    pub fn answers(&self, sampler: Sampler) -> Answers {
+        let depth = if let Sampler::Pct { depth } = sampler { depth } else { Sampler::DEPTH };
         Answers {
+            sampler,
+            is_free: self.is_free,
             one: One { question: 0, fault: Fault { question: 0, answer: 0 } },
             seeded: Seeded::new(0),
-            pct: depth.map(|depth| Pct::new(depth, self.order_questions)),
+            pct: Pct::new(depth, self.order_questions),
+            pos: Pos::new(self.footsteps.clone()),
+            surw: Surw::new(self.footsteps.clone()),
         }
     }
 }
@@ -122,37 +129,61 @@ fn first_of_each(openings: Vec<Opening>) -> (Vec<Opening>, Vec<Opening>) {
 }
 
 /// Who answers for a case, with memory that is used again.
-pub(super) struct Answers {
+#[derive(Clone, Debug)]
+pub struct Answers {
+    sampler: Sampler,
+    is_free: bool,
     one: One,
     seeded: Seeded,
-    pct: Option<Pct>,
+    pct: Pct,
+    pos: Pos,
+    surw: Surw,
 }
 
 impl Answers {
     /// The answers of a case, from the beginning.
-    pub(super) fn to(&mut self, case: Case) -> &mut dyn Choices {
-        match (case, &mut self.pct) {
-            (Case::Ordinary, _) => {
-                self.one = One { question: 0, fault: Fault { question: u64::MAX, answer: 0 } };
-                &mut self.one
-            }
-            (Case::Fault(fault), _) => {
-                self.one = One { question: 0, fault };
-                &mut self.one
-            }
-            (Case::Seed(seed), Some(pct)) => {
-                pct.begin(seed);
-                pct
-            }
-            (Case::Seed(seed), None) => {
+    pub fn to(&mut self, case: Case) -> &mut dyn Choices {
+        let seed = match case {
+            Case::Ordinary => return self.but(Fault { question: u64::MAX, answer: 0 }),
+            Case::Fault(fault) => return self.but(fault),
+            Case::Seed(seed) => seed,
+        };
+        match self.sampler.of(seed, self.is_free) {
+            Sampler::Random | Sampler::Portfolio => {
                 self.seeded = Seeded::new(seed);
                 &mut self.seeded
             }
+            Sampler::Pct { .. } => {
+                self.pct.begin(seed);
+                &mut self.pct
+            }
+            Sampler::Pos => {
+                self.pos.begin(seed);
+                &mut self.pos
+            }
+            Sampler::Surw => {
+                self.surw.begin(seed);
+                &mut self.surw
+            }
         }
+    }
+
+    /// Whose answers those of a case are, if it is a seed.
+    pub fn sampler(&self, case: Case) -> Option<Sampler> {
+        match case {
+            Case::Seed(seed) => Some(self.sampler.of(seed, self.is_free)),
+            Case::Ordinary | Case::Fault(_) => None,
+        }
+    }
+
+    fn but(&mut self, fault: Fault) -> &mut dyn Choices {
+        self.one = One { question: 0, fault };
+        &mut self.one
     }
 }
 
 /// Answers 0 to every question but one.
+#[derive(Clone, Debug)]
 struct One {
     question: u64,
     fault: Fault,

@@ -13,6 +13,8 @@ mod case;
 mod distinct;
 pub mod exhaustive;
 mod pct;
+mod pos;
+mod surw;
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
@@ -20,10 +22,11 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use case::Answers;
-pub use case::{Case, Cases, Fault};
+pub use case::{Answers, Case, Cases, Fault};
 pub use distinct::Distinct;
 pub use pct::Pct;
+pub use pos::Pos;
+pub use surw::Surw;
 
 use crate::choice::{Given, Log};
 use crate::experiment::{Experiment, Ran, Run};
@@ -58,6 +61,39 @@ pub enum Sampler {
         /// How many orderings a bug needs.
         depth: u32,
     },
+    /// Partial order sampling, [`Pos`].
+    Pos,
+    /// Selectively uniform random walk, [`Surw`].
+    Surw,
+    /// All of them in turn: no single one finds everything. The seed says which; see [`Sampler::of`].
+    Portfolio,
+}
+
+impl Sampler {
+    /// For how many orderings a portfolio looks.
+    pub const DEPTH: u32 = 3;
+
+    /// Which sampler makes the run of a seed. Where the queue is first in, first out, only two are different.
+    pub fn of(self, seed: u64, is_free: bool) -> Sampler {
+        match (self, seed % 4, is_free) {
+            (Sampler::Portfolio, 2, true) => Sampler::Surw,
+            (Sampler::Portfolio, 1, true) => Sampler::Pos,
+            (Sampler::Portfolio, 0, _) => Sampler::Pct { depth: Sampler::DEPTH },
+            (Sampler::Portfolio, ..) => Sampler::Random,
+            (chosen, ..) => chosen,
+        }
+    }
+
+    /// Its name, as commands write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Sampler::Random => "random",
+            Sampler::Pct { .. } => "pct",
+            Sampler::Pos => "pos",
+            Sampler::Surw => "surw",
+            Sampler::Portfolio => "portfolio",
+        }
+    }
 }
 
 /// How far an exploration has come.
@@ -115,6 +151,8 @@ pub struct Failure {
     pub log: Log,
     /// How many runs showed it.
     pub runs: u64,
+    /// Who answered in that run, if it was a seed's.
+    pub sampler: Option<Sampler>,
 }
 
 /// Two runs with equal choices in which not the same happened.
@@ -162,6 +200,12 @@ pub fn explore(experiment: &dyn Experiment, plan: &Plan, watch: &mut dyn FnMut(P
 /// Where a run could be cut when nothing else happens: as [`explore`] goes through it.
 pub fn ordinary_openings(experiment: &dyn Experiment) -> Openings {
     experiment.begin().openings(&mut crate::choice::Ordinary, case::OPENINGS_MAX)
+}
+
+/// Whoever answers for the seeds of an experiment: as [`explore`] does.
+pub fn seeds(experiment: &dyn Experiment, sampler: Sampler) -> Answers {
+    let plan = Plan { faults: 0, seeds: 0..0, sampler, shard: (0, NonZero::<u64>::MIN), jobs: NonZero::<usize>::MIN };
+    Cases::new(experiment, &plan).answers(sampler)
 }
 
 struct Shared<'a> {
@@ -269,7 +313,8 @@ impl Worker<'_> {
             match self.found.failures.iter_mut().find(|failure| failure.identity == identity) {
                 Some(failure) if failure.number < number => failure.runs += 1,
                 known => {
-                    let failure = Failure { identity, number, case, log: self.run.trace().log(), runs: 1 };
+                    let sampler = self.answers.sampler(case);
+                    let failure = Failure { identity, number, case, log: self.run.trace().log(), runs: 1, sampler };
                     match known {
                         Some(known) => *known = Failure { runs: known.runs + 1, ..failure },
                         None => self.found.failures.push(failure),

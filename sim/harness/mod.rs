@@ -19,6 +19,7 @@ use crate::choice::{Choices, Ordinary, Seeded};
 use crate::diagnostic::Diagnostic;
 use crate::event_loop::EventLoop;
 use crate::experiment::Runtime;
+use crate::explore::{self, Case, Sampler};
 use crate::judge::judge;
 use crate::machine::Machine;
 use crate::program::{Profile, Program};
@@ -158,14 +159,21 @@ impl File {
 ///
 /// If this build does not have the runtime.
 pub fn trace(program: &Arc<Program>, runtime: Runtime, seed: Option<u64>) -> Result<Trace, Refused> {
-    let mut choices: Box<dyn Choices> = match seed {
+    // What tasks on other runtimes touch nobody knows, so there all samplers come to this.
+    let choices: Box<dyn Choices> = match seed {
         Some(seed) => Box::new(Seeded::new(seed)),
         None => Box::new(Ordinary),
     };
     match runtime {
         Runtime::Asyncio => {
             let mut event_loop = EventLoop::new(program);
-            event_loop.run(&mut *choices);
+            match seed {
+                Some(seed) => {
+                    let experiment = Asyncio::new(program.clone(), Expectation::default());
+                    event_loop.run(explore::seeds(&experiment, Sampler::Portfolio).to(Case::Seed(seed)))
+                }
+                None => event_loop.run(&mut Ordinary),
+            };
             Ok(event_loop.trace())
         }
         Runtime::Tokio => Ok(tokio_program::run(program.clone(), choices)),

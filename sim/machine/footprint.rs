@@ -114,10 +114,61 @@ pub struct Watched {
     pub parts: Vec<Part>,
     /// The orders that it asked for.
     pub orders: Vec<Order>,
+    /// For whom the step was made, if it ran a handle.
+    pub whose: Option<FutureId>,
     /// A name for what ran, which no two have that are ready at once; 0 if nothing did.
     pub ran: u64,
     /// The names of the options, where anything that is ready may run next, and the number of that question.
     pub ready: Option<(u32, Vec<u64>)>,
+}
+
+/// What the steps made for each future touched in one run, in their order: what a sampler goes by, as long as another run
+/// does about the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Footsteps {
+    futures: Vec<Vec<Vec<Touch>>>,
+}
+
+impl Footsteps {
+    /// Adds a step.
+    pub fn add(&mut self, future: FutureId, touches: impl IntoIterator<Item = Touch>) {
+        if self.futures.len() <= future.index() {
+            self.futures.resize(future.index() + 1, Vec::new());
+        }
+        self.futures[future.index()].push(touches.into_iter().collect());
+    }
+
+    /// What the step of a future touches that has made so many before; nothing, if none is known.
+    pub fn step(&self, future: FutureId, before: usize) -> &[Touch] {
+        self.futures.get(future.index()).and_then(|steps| steps.get(before)).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many futures made a step.
+    pub fn futures(&self) -> usize {
+        self.futures.len()
+    }
+
+    /// How many steps a future made that touched something of which this is true.
+    pub fn count(&self, future: FutureId, mut is_it: impl FnMut(Touch) -> bool) -> u64 {
+        let steps = self.futures.get(future.index()).into_iter().flatten();
+        steps.filter(|touches| touches.iter().any(|&touch| is_it(touch))).count() as u64
+    }
+
+    /// What was touched in the name of more than one, and changed: shared variables, and what only is known as everything.
+    pub fn shared(&self) -> Vec<Object> {
+        let is_shared = |object: Object| matches!(object, Object::Shared(_) | Object::Everything);
+        let all = self.futures.iter().flatten().flatten().filter(|touch| is_shared(touch.object));
+        let mut shared: Vec<Object> = all.map(|touch| touch.object).collect();
+        shared.sort_unstable();
+        shared.dedup();
+        shared.retain(|&object| {
+            let touched = |future: &u32| self.count(FutureId(*future), |touch| touch.object == object) > 0;
+            let mut changed = self.futures.iter().flatten().flatten();
+            (0..self.futures.len() as u32).filter(touched).count() > 1
+                && changed.any(|touch| touch.object == object && touch.access == Access::Changes)
+        });
+        shared
+    }
 }
 
 #[cfg(test)]

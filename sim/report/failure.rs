@@ -38,6 +38,8 @@ pub struct Story<'a> {
     pub window: Option<(Time, Time)>,
     /// How many runs it took to find it.
     pub runs: u64,
+    /// The sampler that found it, and its seed.
+    pub sampler: Option<(&'a str, u64)>,
     /// The scenario in small, as TOML, if it is another one than the file's.
     pub shrunk: Option<&'a str>,
     /// What a reader types to see it again.
@@ -61,7 +63,8 @@ pub fn failure(story: &Story<'_>, color: bool) -> String {
     let paint = Paint::new(color);
     let sentence = format!("{}: {}", story.identity.what, clipped(&story.sentence(), LONGEST_SENTENCE));
     let found = counted(story.runs, "run", "runs");
-    let takes = format!("It takes: {}. Found in {found}.", told(&story.points()));
+    let by = story.sampler.map(|(sampler, seed)| format!(" by {sampler}, seed {seed}")).unwrap_or_default();
+    let takes = format!("It takes: {}. Found in {found}{by}.", told(&story.points()));
     let mut out = String::new();
     for (text, style) in [(sentence, Style::Bad), (takes, Style::Plain)] {
         for line in wrap(&text, WIDEST) {
@@ -103,6 +106,8 @@ pub fn json_failure(story: &Story<'_>) -> String {
         points: story.points(),
         window_ns: story.window.map(|(from, to)| [from.0, to.0]),
         runs: story.runs,
+        sampler: story.sampler.map(|(sampler, _)| sampler),
+        seed: story.sampler.map(|(_, seed)| seed),
         agree: parting.map(|parting| parting.agree),
         shrunk: story.shrunk,
         fingerprint: story.trace.fingerprint().to_string(),
@@ -123,6 +128,8 @@ struct Line<'a> {
     points: Vec<String>,
     window_ns: Option<[u64; 2]>,
     runs: u64,
+    sampler: Option<&'a str>,
+    seed: Option<u64>,
     agree: Option<usize>,
     shrunk: Option<&'a str>,
     fingerprint: String,
