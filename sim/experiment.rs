@@ -3,6 +3,7 @@
 //! Knows nothing of the machines, the judges or the files behind it.
 
 use std::hash::Hash;
+use std::sync::Arc;
 
 use crate::choice::Choices;
 use crate::machine::{Footsteps, Openings, Touch};
@@ -13,8 +14,8 @@ use crate::verdict::Verdict;
 /// A program on a runtime, with what is expected of it. Several threads may make runs of one experiment at once; equal
 /// choices give equal runs on all of them.
 pub trait Experiment: Sync {
-    /// What runs.
-    fn program(&self) -> &Program;
+    /// What runs, with the names of everything that was met in the runs so far.
+    fn program(&self) -> Arc<Program>;
 
     /// The memory for one run after the other.
     fn begin(&self) -> Box<dyn Run + '_>;

@@ -22,6 +22,10 @@ pub struct Sketch {
     groups: Vec<Group>,
     main: Vec<Step>,
     faults: Vec<Fault>,
+    /// What its tasks synchronise by: few kinds, so that they meet.
+    families: Vec<Family>,
+    /// Whether it uses what only newer versions have: then the older ones are not compared.
+    has_timeouts: bool,
 }
 
 /// Random small scenarios: a few tasks that sleep, fail, wait for each other and cancel each other.
@@ -36,13 +40,14 @@ pub struct Sketch {
 /// ```
 pub fn scenarios() -> impl Strategy<Value = Sketch> {
     let faults = prop_oneof![2 => Just(Vec::new()), 3 => vec(fault(), 0..3)];
-    (vec(group(), 1..=4), opening(), vec(step(Where::Main, 2), 0..9), any::<bool>(), faults).prop_map(
-        |(groups, mut main, steps, stays, faults)| {
+    let families = (vec(select(FAMILIES), 0..=2), prop_oneof![2 => Just(false), 1 => Just(true)]);
+    (vec(group(), 1..=4), opening(), vec(step(Where::Main, 2), 0..9), any::<bool>(), faults, families).prop_map(
+        |(groups, mut main, steps, stays, faults, (families, has_timeouts))| {
             main.extend(steps);
             if stays {
                 main.push(Step::Sleep("5s"));
             }
-            Sketch { groups, main, faults }
+            Sketch { groups, main, faults, families, has_timeouts }
         },
     )
 }
@@ -117,6 +122,13 @@ enum Step {
     Assert(Pick),
     /// `break`, `continue` or `raise`, where Python has it.
     Word(&'static str),
+    /// Uses an object of one of the sketch's families.
+    Use(Pick),
+    WaitFor(Pick, &'static str, Keep),
+    Shield(Pick, bool),
+    Uncancel(Pick),
+    /// Sets a timeout around it anew, if there is one.
+    Reschedule(Pick, &'static str),
     Block(Frame, Vec<Step>),
 }
 
@@ -143,6 +155,24 @@ enum Frame {
     Each(Pick),
     /// While a shared variable, counted down, is not 0.
     While,
+    /// `async with` an object of one of the sketch's families.
+    With(Pick),
+    /// `async with asyncio.timeout(…)`
+    Timeout(&'static str),
+    /// `async with asyncio.TaskGroup()`, with tasks of these coroutines.
+    TaskGroup(Vec<Pick>),
+}
+
+/// Something to synchronise by, and what to do with it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Family {
+    /// Its name and how it is made.
+    name: &'static str,
+    make: &'static str,
+    /// The steps that use it; one that stands there twice is drawn twice as often.
+    uses: &'static [&'static str],
+    /// Whether it stands in an `async with`.
+    is_held: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -190,6 +220,77 @@ const CATCHES: &[&str] = &[
     "LookupError",
     "KeyError",
 ];
+const FAMILIES: &[Family] = &[
+    Family { name: "lock", make: "Lock()", uses: LOCK, is_held: true },
+    Family { name: "permits", make: "Semaphore(1)", uses: PERMITS, is_held: true },
+    Family { name: "permits", make: "Semaphore(2)", uses: PERMITS, is_held: true },
+    Family { name: "permits", make: "Semaphore(0)", uses: PERMITS, is_held: true },
+    Family { name: "ready", make: "Event()", uses: READY, is_held: false },
+    Family { name: "changed", make: "Condition()", uses: CHANGED, is_held: true },
+    Family { name: "changed", make: "Condition()", uses: CHANGED, is_held: true },
+    Family { name: "answer", make: "Future()", uses: ANSWER, is_held: false },
+    Family { name: "jobs", make: "Queue()", uses: JOBS, is_held: false },
+    Family { name: "jobs", make: "Queue(maxsize=1)", uses: JOBS, is_held: false },
+];
+const LOCK: &[&str] = &[
+    "{ acquire = \"lock\" },",
+    "{ acquire = \"lock\" },",
+    "{ release = \"lock\" },",
+    "{ with = \"lock\", do = [{ sleep = \"1s\" }] },",
+    "{ with = \"lock\", do = [{ sleep = 0 }] },",
+    "{ print = \"locked: {lock.locked}\" },",
+];
+const PERMITS: &[&str] = &[
+    "{ acquire = \"permits\" },",
+    "{ acquire = \"permits\" },",
+    "{ acquire = \"permits\" },",
+    "{ release = \"permits\" },",
+    "{ release = \"permits\" },",
+    "{ with = \"permits\", do = [{ sleep = \"1s\" }] },",
+    "{ with = \"permits\", do = [{ sleep = 0 }] },",
+    "{ print = \"locked: {permits.locked}\" },",
+];
+const READY: &[&str] = &[
+    "{ wait = \"ready\" },",
+    "{ wait = \"ready\" },",
+    "{ set_event = \"ready\" },",
+    "{ clear_event = \"ready\" },",
+    "{ print = \"is set: {ready.is_set}\" },",
+];
+const CHANGED: &[&str] = &[
+    "{ with = \"changed\", do = [{ wait = \"changed\" }] },",
+    "{ with = \"changed\", do = [{ wait = \"changed\" }, { sleep = \"1s\" }] },",
+    "{ with = \"changed\", do = [{ notify = \"changed\" }] },",
+    "{ with = \"changed\", do = [{ notify = \"changed\", n = 2 }, { sleep = \"1s\" }] },",
+    "{ with = \"changed\", do = [{ notify_all = \"changed\" }, { sleep = 0 }] },",
+    "{ acquire = \"changed\" },",
+    "{ wait = \"changed\" },",
+    "{ release = \"changed\" },",
+];
+const ANSWER: &[&str] = &[
+    "{ await = \"answer\" },",
+    "{ await = \"answer\" },",
+    "{ set_result = \"answer\", to = \"'text'\" },",
+    "{ set_exception = \"answer\", message = \"no\", type = \"KeyError\" },",
+    "{ cancel = \"answer\", message = \"gone\" },",
+    "{ wait_for = \"answer\", timeout = \"1s\" },",
+    "{ wait = [\"answer\"], timeout = \"1s\" },",
+    "{ gather = [\"answer\"] },",
+    "{ shield = \"answer\" },",
+    "{ print = \"done: {answer.done} {answer.cancelled}\" },",
+];
+const JOBS: &[&str] = &[
+    "{ get = \"jobs\", as = \"item\" },",
+    "{ get = \"jobs\" },",
+    "{ put = \"seen\", into = \"jobs\" },",
+    "{ put = 1, into = \"jobs\" },",
+    "{ get_nowait = \"jobs\" },",
+    "{ put_nowait = 2, into = \"jobs\" },",
+    "{ task_done = \"jobs\" },",
+    "{ join = \"jobs\" },",
+    "{ print = \"{jobs.qsize} {jobs.empty} {jobs.full}\" },",
+];
+const TIMEOUTS: &[&str] = &["1s", "1s", "1s", "2s", "500ms", "0", "None"];
 const RETURN_WHEN: &[&str] = &["ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION"];
 
 /// Main and the tasks have the same steps, but not as often: main is who arranges, a task is who works.
@@ -243,6 +344,12 @@ fn step(place: Where, depth: u32) -> BoxedStrategy<Step> {
         2 => Just(Step::Count),
         1 => any::<Pick>().prop_map(Step::Assert),
         2 => select(&["break", "continue", "raise"][..]).prop_map(Step::Word),
+        16 => any::<Pick>().prop_map(Step::Use),
+        6 => (any::<Pick>(), select(TIMEOUTS), any::<Keep>())
+            .prop_map(|(what, timeout, keep)| Step::WaitFor(what, timeout, keep)),
+        3 => (any::<Pick>(), any::<bool>()).prop_map(|(what, is_awaited)| Step::Shield(what, is_awaited)),
+        2 => any::<Pick>().prop_map(Step::Uncancel),
+        2 => (any::<Pick>(), select(TIMEOUTS)).prop_map(|(which, length)| Step::Reschedule(which, length)),
     ];
     if depth == 0 {
         return simple.boxed();
@@ -283,11 +390,14 @@ fn frame(place: Where, depth: u32) -> BoxedStrategy<Frame> {
     let caught = (vec(clause(place, depth), 0..=2), option::weighted(0.2, block()), option::weighted(0.4, block()));
     prop_oneof![
         1 => Just(Frame::Bare),
+        2 => (1..=2_u8).prop_map(Frame::Times),
         12 => caught.prop_map(|(clauses, otherwise, finally)| Frame::Try { clauses, otherwise, finally }),
         2 => (any::<Pick>(), option::of(block())).prop_map(|(condition, otherwise)| Frame::If(condition, otherwise)),
-        2 => (1..=2_u8).prop_map(Frame::Times),
         2 => any::<Pick>().prop_map(Frame::Each),
         1 => Just(Frame::While),
+        5 => any::<Pick>().prop_map(Frame::With),
+        4 => select(TIMEOUTS).prop_map(Frame::Timeout),
+        5 => vec(any::<Pick>(), 0..4).prop_map(Frame::TaskGroup),
     ]
     .boxed()
 }

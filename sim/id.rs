@@ -31,6 +31,8 @@ ids! {
     TextId;
     /// A list that the program made during the run.
     ListId;
+    /// A lock, a queue, or whatever else tasks synchronise by.
+    ObjectId;
 }
 
 impl TaskId {

@@ -30,7 +30,9 @@
 //! - `strategy`: the named main programs, a small file each.
 //! - `event_loop`: asyncio's loop, tasks, futures, gather, wait and the end of `run()`, as data, exact to the turn.
 //! - `tokio_program`: a program as real tokio tasks, and the strategies as a Rust programmer would write them.
+//! - `executor`: a body as real futures under our choices: any order of tasks, a drop at any await.
 //! - `network`: a body as one host of a simulated network, on turmoil.
+//! - `cpython`: the scripts with which a real interpreter runs a program, and how its events are compared with ours.
 //! - `judge`: expectations, and oracles that nobody has to ask, as folds over events.
 //! - `explore`: which runs to make: the ordinary one, every single fault in it, seeds and their samplers.
 //! - `replay`: the choices of a run by name, and found again in another one, perhaps of an edited program.
@@ -41,6 +43,7 @@
 //! **Floor 3, the door**
 //!
 //! - `harness`: files in, judged runs out; the command line and the tests both come through here.
+//! - `check`: tests of real tokio code, for `cargo test`.
 //! - `cli`, `main`: the command `atropos`.
 //!
 //! # The route
@@ -65,11 +68,14 @@
 #![forbid(unsafe_code)]
 
 pub mod body;
+pub mod check;
 pub mod choice;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod cpython;
 pub mod diagnostic;
 pub mod event_loop;
+pub mod executor;
 pub mod experiment;
 pub mod explore;
 #[cfg(feature = "proptest")]
@@ -90,6 +96,11 @@ pub mod time;
 pub mod tokio_program;
 pub mod trace;
 pub mod verdict;
+
+#[doc(inline)]
+pub use check::check;
+#[doc(inline)]
+pub use executor::twin as tokio;
 
 /// The examples of the README are tests.
 #[cfg(doctest)]

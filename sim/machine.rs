@@ -71,8 +71,8 @@ pub trait Machine {
         false
     }
 
-    /// Shows what has happened since this was asked last, and forgets it.
-    fn drain(&mut self, see: &mut dyn FnMut(Moment, &Texts));
+    /// Shows what has happened since this was asked last, and forgets it; a machine that cannot fork need not.
+    fn drain(&mut self, _: &mut dyn FnMut(Moment, &Texts)) {}
 
     /// How long it is from now to each deadline that is set.
     fn deadlines(&self) -> Vec<Nanos> {

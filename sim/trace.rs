@@ -6,14 +6,16 @@
 //! Knows nothing of how any of it is drawn, or of which machine ran.
 
 mod names;
+mod sites;
 mod waits;
 
 use crate::choice::{Choice, Kind, Log};
-use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
-use crate::program::{Error, ErrorType, Program, Stage, Texts, Value};
+use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
+use crate::program::{Error, ErrorType, Operation, Program, Stage, Texts, Value};
 use crate::time::Time;
 
 pub use names::{Names, Whose};
+pub use sites::{Frame, Sites};
 pub use waits::{Owner, Waits};
 
 /// A recorded run. It ends in its outcome, which cannot be missing.
@@ -27,6 +29,8 @@ pub struct Trace {
     pub outcome: Outcome,
     /// The texts that were put together on the way; the others are the program's.
     pub texts: Texts,
+    /// Where real futures were suspended, if that was recorded; no part of the fingerprint.
+    pub sites: Sites,
 }
 
 /// How a run ended.
@@ -141,6 +145,24 @@ pub enum What {
     UnhandledInShutdown { task: TaskId, error: Error },
     /// The loop was closed and the task never ended.
     Dropped { task: TaskId },
+    /// A real future was polled and is not done.
+    Suspended { task: TaskId },
+    /// The task waits inside `wait_for`: until `until` at the latest, or until what it has cancelled is done.
+    WaitingFor { task: TaskId, future: FutureId, until: Option<Time> },
+    /// The task waits for the `left` tasks of the group that it leaves.
+    LeavingGroup { task: TaskId, left: u32 },
+    /// A future that the file declares is there, before anything runs.
+    Declared { future: FutureId, object: ObjectId },
+    /// A future was made that shields `inner`.
+    Shielded { future: FutureId, by: TaskId, inner: FutureId },
+    /// The task has entered a timeout, or set it anew; nothing is for ever.
+    TimeoutSet { task: TaskId, until: Option<Time> },
+    /// The task uses an object and has to wait, maybe once more.
+    Blocked { task: TaskId, operation: Operation, object: ObjectId },
+    /// The task has used an object. `count` is what it says then: of a lock and an event 1 if it is locked or set, of a
+    /// semaphore the permits that are left, of a queue the items in it, after `task_done` and `join` those not done,
+    /// after `notify` the waiters that sleep on.
+    Used { task: TaskId, operation: Operation, object: ObjectId, count: u32 },
     /// A question and its answer.
     Chose(Choice),
 }
@@ -184,17 +206,25 @@ impl What {
             | What::Cleanup { task, .. }
             | What::WaitReturned { task, .. }
             | What::UnhandledInShutdown { task, .. }
+            | What::Suspended { task }
+            | What::Blocked { task, .. }
+            | What::WaitingFor { task, .. }
+            | What::TimeoutSet { task, .. }
+            | What::LeavingGroup { task, .. }
+            | What::Used { task, .. }
             | What::Dropped { task } => Subject::Task(task),
             What::GatherCancelRequested { future, .. }
             | What::GatherCancelRefused { future, .. }
             | What::Gathered { future, .. }
+            | What::Shielded { future, .. }
+            | What::Declared { future, .. }
             | What::Children { future, .. }
             | What::GatherFinished { future }
             | What::GatherFailed { future, .. } => Subject::Gather(future),
             What::ShutdownBegan { .. } => Subject::EventLoop,
             What::Chose(choice) => match choice.kind {
-                Kind::TimerOrder | Kind::ReadyOrder | Kind::Cut => Subject::EventLoop,
-                Kind::TaskSetOrder | Kind::SleepLength | Kind::Failure => Subject::Task(choice.subject),
+                Kind::TimerOrder | Kind::ReadyOrder | Kind::PollOrder | Kind::Cut => Subject::EventLoop,
+                Kind::TaskSetOrder | Kind::SleepLength | Kind::Failure | Kind::Chosen => Subject::Task(choice.subject),
             },
         }
     }
@@ -209,6 +239,12 @@ pub enum Wake {
     Timer,
     /// The future that it awaited is done.
     Future(FutureId),
+    /// A real future, or the task that it belongs to, was woken by another one that was polled.
+    Task(TaskId),
+    /// The object that it waits for lets it look again.
+    Object(ObjectId),
+    /// What it waits for inside asyncio's library is there.
+    Library,
 }
 
 /// Who asks for a cancellation.
@@ -220,6 +256,10 @@ pub enum Requester {
     Outside,
     /// `run()`, after main has ended.
     Shutdown,
+    /// A timeout of the task itself.
+    Timeout,
+    /// A task group, of its parent and of its tasks.
+    TaskGroup,
     /// The harness, which cuts where it likes.
     Harness,
 }
@@ -238,11 +278,23 @@ pub enum Phase {
     Cleanup = 3,
     /// A cancellation is on its way to it already.
     Again = 4,
+    /// A real future is cut within its own poll: it returns that it is not done, and is dropped before anything else runs.
+    OwnPoll = 5,
+    /// A real future is done, and its result is dropped before anybody has taken it.
+    ResultNotTaken = 6,
 }
 
 impl Phase {
     /// Every phase.
-    pub const ALL: [Phase; 5] = [Phase::NotStarted, Phase::Waiting, Phase::Woken, Phase::Cleanup, Phase::Again];
+    pub const ALL: [Phase; 7] = [
+        Phase::NotStarted,
+        Phase::Waiting,
+        Phase::Woken,
+        Phase::Cleanup,
+        Phase::Again,
+        Phase::OwnPoll,
+        Phase::ResultNotTaken,
+    ];
 
     /// Its name in reports and tokens.
     pub fn name(self) -> &'static str {
@@ -252,6 +304,8 @@ impl Phase {
             Phase::Woken => "woken",
             Phase::Cleanup => "cleanup",
             Phase::Again => "again",
+            Phase::OwnPoll => "own-poll",
+            Phase::ResultNotTaken => "result-not-taken",
         }
     }
 }
@@ -301,6 +355,14 @@ mod kind {
     pub const CHILDREN: u8 = 30;
     pub const TAKEN: u8 = 31;
     pub const CLEANUP: u8 = 32;
+    pub const SUSPENDED: u8 = 60;
+    pub const BLOCKED: u8 = 40;
+    pub const USED: u8 = 41;
+    pub const WAITING_FOR: u8 = 42;
+    pub const SHIELDED: u8 = 43;
+    pub const TIMEOUT_SET: u8 = 44;
+    pub const LEAVING_GROUP: u8 = 45;
+    pub const DECLARED: u8 = 46;
 }
 
 /// A question and its answer in 32 bytes, and before which event it was put. Apart from the events, so that two runs in
@@ -404,6 +466,8 @@ fn value_bits(value: Value) -> (u32, u64) {
         Value::Handle(future) => (5, u64::from(future.0)),
         Value::Coroutine(instance) => (6, u64::from(instance.0)),
         Value::Call(instance) => (7, u64::from(instance.0)),
+        Value::Timeout(timeout) => (10, u64::from(timeout)),
+        Value::TaskGroup(group) => (11, u64::from(group)),
         Value::List(list) => (8, u64::from(list.0)),
         Value::Error(error) => (9, error_bits(error)),
     }
@@ -421,6 +485,8 @@ fn value_from(event: Event) -> Value {
         7 => Value::Call(InstanceId(id)),
         8 => Value::List(ListId(id)),
         9 => Value::Error(error_from(event)),
+        10 => Value::Timeout(id),
+        11 => Value::TaskGroup(id),
         _ => Value::None,
     }
 }
@@ -432,6 +498,8 @@ fn requester_bits(by: Requester) -> (u32, u32) {
         Requester::Outside => (1, 0),
         Requester::Shutdown => (2, 0),
         Requester::Harness => (3, 0),
+        Requester::Timeout => (4, 0),
+        Requester::TaskGroup => (5, 0),
     }
 }
 
@@ -440,7 +508,9 @@ fn requester_from(event: Event) -> Requester {
         0 => Requester::Task(TaskId(event.high())),
         1 => Requester::Outside,
         2 => Requester::Shutdown,
-        _ => Requester::Harness,
+        3 => Requester::Harness,
+        4 => Requester::Timeout,
+        _ => Requester::TaskGroup,
     }
 }
 
@@ -503,6 +573,9 @@ impl Recorder {
                     Wake::Yield => (0, 0),
                     Wake::Timer => (1, 0),
                     Wake::Future(future) => (2, u64::from(future.0)),
+                    Wake::Task(task) => (9, u64::from(task.0)),
+                    Wake::Object(object) => (3, u64::from(object.0)),
+                    Wake::Library => (4, 0),
                 };
                 Event::new(kind::RESUMED, tag, task.0, bits)
             }
@@ -557,6 +630,23 @@ impl Recorder {
                 Event::new(kind::UNHANDLED_IN_SHUTDOWN, 0, task.0, error_bits(error))
             }
             What::Dropped { task } => Event::new(kind::DROPPED, 0, task.0, 0),
+            What::Suspended { task } => Event::new(kind::SUSPENDED, 0, task.0, 0),
+            What::WaitingFor { task, future, until } => {
+                // The small field has 24 bits.
+                Event::new(kind::WAITING_FOR, future.0.min(0xff_ffff), task.0, until.map_or(u64::MAX, |until| until.0))
+            }
+            What::Declared { future, object } => Event::new(kind::DECLARED, 0, future.0, u64::from(object.0)),
+            What::LeavingGroup { task, left } => Event::new(kind::LEAVING_GROUP, 0, task.0, u64::from(left)),
+            What::Shielded { future, by, inner } => Event::new(kind::SHIELDED, 0, future.0, pair(by.0, inner.0)),
+            What::TimeoutSet { task, until } => {
+                Event::new(kind::TIMEOUT_SET, 0, task.0, until.map_or(u64::MAX, |until| until.0))
+            }
+            What::Blocked { task, operation, object } => {
+                Event::new(kind::BLOCKED, operation as u32, task.0, u64::from(object.0))
+            }
+            What::Used { task, operation, object, count } => {
+                Event::new(kind::USED, operation as u32, task.0, pair(object.0, count))
+            }
             What::Chose(choice) => return self.record_choice(choice),
         };
         self.events.push(event);
@@ -569,7 +659,13 @@ impl Recorder {
 
     /// The trace of a run that ended like this.
     pub fn trace(&self, outcome: Outcome, texts: &Texts) -> Trace {
-        Trace { events: self.events.clone(), choices: self.choices.clone(), outcome, texts: texts.clone() }
+        Trace {
+            events: self.events.clone(),
+            choices: self.choices.clone(),
+            outcome,
+            texts: texts.clone(),
+            sites: Sites::default(),
+        }
     }
 
     /// What [`Trace::fingerprint`] would say, without making a trace.
@@ -624,6 +720,11 @@ impl Trace {
     /// The events in order, each with its turn and time.
     pub fn iter(&self) -> impl Iterator<Item = Moment> {
         moments(&self.events, &self.choices, (0, Time::ZERO))
+    }
+
+    /// The error that it ended with, if it did.
+    pub fn error(&self) -> Option<Error> {
+        if let Outcome::Failed(error) = self.outcome { Some(error) } else { None }
     }
 
     /// The choices of the run, which [`Replay`](crate::choice::Replay) repeats.
@@ -736,7 +837,10 @@ fn decode(event: Event) -> What {
             let by = match event.small() {
                 0 => Wake::Yield,
                 1 => Wake::Timer,
-                _ => Wake::Future(FutureId(event.low())),
+                9 => Wake::Task(TaskId(event.low())),
+                2 => Wake::Future(FutureId(event.low())),
+                3 => Wake::Object(ObjectId(event.low())),
+                _ => Wake::Library,
             };
             What::Resumed { task, by }
         }
@@ -776,6 +880,25 @@ fn decode(event: Event) -> What {
         kind::SHUTDOWN_BEGAN => What::ShutdownBegan { left: event.subject() },
         kind::UNHANDLED_IN_SHUTDOWN => What::UnhandledInShutdown { task, error: error_from(event) },
         kind::DROPPED => What::Dropped { task },
+        kind::SUSPENDED => What::Suspended { task },
+        kind::WAITING_FOR => {
+            let until = (event.payload != u64::MAX).then_some(Time(event.payload));
+            What::WaitingFor { task, future: FutureId(event.small()), until }
+        }
+        kind::DECLARED => What::Declared { future, object: ObjectId(event.low()) },
+        kind::LEAVING_GROUP => What::LeavingGroup { task, left: event.low() },
+        kind::SHIELDED => What::Shielded { future, by, inner: FutureId(event.low()) },
+        kind::TIMEOUT_SET => {
+            What::TimeoutSet { task, until: (event.payload != u64::MAX).then_some(Time(event.payload)) }
+        }
+        kind::BLOCKED => {
+            let operation = Operation::ALL[event.small() as usize];
+            What::Blocked { task, operation, object: ObjectId(event.low()) }
+        }
+        kind::USED => {
+            let operation = Operation::ALL[event.small() as usize];
+            What::Used { task, operation, object: ObjectId(event.high()), count: event.low() }
+        }
         other => unreachable!("no event has kind {other}"),
     }
 }
@@ -828,6 +951,21 @@ mod tests {
             What::ShutdownBegan { left: 4 },
             What::UnhandledInShutdown { task, error },
             What::Dropped { task },
+            What::Suspended { task },
+            What::Resumed { task, by: Wake::Task(TaskId(1)) },
+            What::Resumed { task, by: Wake::Object(ObjectId(2)) },
+            What::Resumed { task, by: Wake::Library },
+            What::WaitingFor { task, future, until: Some(Time(8)) },
+            What::WaitingFor { task, future, until: None },
+            What::Shielded { future, by: TaskId(1), inner: FutureId(2) },
+            What::TimeoutSet { task, until: Some(Time(8)) },
+            What::TimeoutSet { task, until: None },
+            What::LeavingGroup { task, left: 3 },
+            What::Declared { future, object: ObjectId(1) },
+            What::CancelRequested { task, by: Requester::TaskGroup, message: None },
+            What::CancelRequested { task, by: Requester::Timeout, message: None },
+            What::Blocked { task, operation: Operation::Join, object: ObjectId(1) },
+            What::Used { task, operation: Operation::Acquire, object: ObjectId(1), count: 7 },
             What::Chose(Choice { bound: 10, answer: 9, chosen: Some(future), ..choice }),
             What::Chose(choice),
         ];

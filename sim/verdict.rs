@@ -120,21 +120,20 @@ pub struct Paired {
 pub struct MustFind {
     /// The name of an oracle, or the key of an expectation.
     pub what: &'static str,
-    /// The task that it has to be about.
+    /// The tasks one of which it has to be about; all of a `[[task]]`, or none.
     pub task: Option<Pattern>,
     /// Within how many runs.
     pub within: u64,
 }
 
 impl MustFind {
-    /// Whether a run shows what is to be found.
-    pub fn is_found(&self, program: &Program, verdict: &Verdict) -> bool {
-        let found = verdict.findings.iter().map(|finding| (finding.oracle.name(), finding.task));
-        let unmet = verdict.unmet.iter().map(|unmet| (unmet.key, unmet.task));
-        found.chain(unmet).any(|(what, task)| {
-            let is_about = |wanted: &Pattern| task.is_some_and(|(_, instance)| wanted.matches(program.name(instance)));
-            what == self.what && self.task.as_ref().is_none_or(is_about)
-        })
+    /// Whether a kind of failure is what is to be found.
+    pub fn is_found(&self, program: &Program, identity: &Identity) -> bool {
+        let is_about = |wanted: &Pattern| {
+            let mut ids = (0..program.instances.len() as u32).map(InstanceId);
+            ids.any(|id| Some(&program.body(id).name) == identity.subject.as_ref() && wanted.matches(program.name(id)))
+        };
+        identity.what == self.what && self.task.as_ref().is_none_or(is_about)
     }
 }
 
@@ -248,6 +247,8 @@ pub enum Oracle {
     MainFailed,
     /// An `assert` failed in a task.
     AssertionFailed,
+    /// Rust code panicked, or the test returned an error.
+    Panicked,
 }
 
 /// What makes two failures the same: never the text of a message, nor the number of a task among its like.
@@ -261,9 +262,20 @@ pub struct Identity {
     pub error: Option<String>,
 }
 
+impl Identity {
+    /// The kinds of failure in the order in which they are told: what everybody sees, what the file asks for, and then
+    /// what leads to the like in the end.
+    pub fn rank(&self) -> usize {
+        let oracle = Oracle::ALL.iter().position(|oracle| oracle.name() == self.what);
+        let plain = Oracle::ALL.iter().position(|oracle| *oracle == Oracle::LostCancel).unwrap_or_default();
+        oracle.map_or(plain, |at| at + usize::from(plain <= at))
+    }
+}
+
 impl Oracle {
     /// Every oracle, the most telling first.
-    pub const ALL: [Oracle; 9] = [
+    pub const ALL: [Oracle; 10] = [
+        Oracle::Panicked,
         Oracle::AssertionFailed,
         Oracle::MainFailed,
         Oracle::Deadlock,
@@ -287,6 +299,7 @@ impl Oracle {
             Oracle::Unsettled => "unsettled",
             Oracle::MainFailed => "main-failed",
             Oracle::AssertionFailed => "assertion-failed",
+            Oracle::Panicked => "panicked",
         }
     }
 

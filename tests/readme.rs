@@ -80,15 +80,30 @@ fn run(command: &mut Command) -> Output {
     command.current_dir(root()).env_remove("CLICOLOR_FORCE").output().unwrap()
 }
 
+/// A folder with a copy of the scenarios, for commands that leave something behind.
+fn copy_of_the_scenarios() -> PathBuf {
+    let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("readme-commands");
+    _ = std::fs::remove_dir_all(&copy);
+    let scenarios = atropos::harness::find(&[root().join("scenarios")]).unwrap();
+    for path in scenarios {
+        let to = copy.join(path.strip_prefix(root()).unwrap());
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        std::fs::copy(path, to).unwrap();
+    }
+    copy
+}
+
 #[test]
 fn every_command_does_what_it_shows() {
+    let here = copy_of_the_scenarios();
     for (command, shown) in commands() {
         let Some(arguments) = arguments(&command) else {
             assert!(NOT_RUN.contains(&command.as_str()), "`{command}` is neither run nor listed here as not run");
             assert!(shown.is_empty(), "nobody checks what is shown under `{command}`");
             continue;
         };
-        let output = run(Command::new(env!("CARGO_BIN_EXE_atropos")).args(&arguments));
+        let mut atropos = Command::new(env!("CARGO_BIN_EXE_atropos"));
+        let output = atropos.args(&arguments).current_dir(&here).env_remove("CLICOLOR_FORCE").output().unwrap();
         let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         // What is explored there fails, and is meant to.
         let expected = if arguments[0] == "explore" { Some(1) } else { Some(0) };

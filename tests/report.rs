@@ -7,12 +7,14 @@ use atropos::choice::{Cut, Given, Ordinary};
 use atropos::event_loop::EventLoop;
 use atropos::id::{InstanceId, TaskId};
 use atropos::machine::{Machine as _, Opening};
-use atropos::program::{Cuts, Program};
-use atropos::report::{Covered, Focus, Story, Wrong, explored, failure, json_explored, json_failure, lanes, mismatch};
+use atropos::program::{Cuts, Pattern, Program};
+use atropos::report::{
+    Covered, Focus, Sought, Story, Wrong, explored, failure, json_explored, json_failure, lanes, mismatch,
+};
 use atropos::scenario::Scenario;
 use atropos::time::Time;
 use atropos::trace::{Phase, Trace};
-use atropos::verdict::{Finding, Oracle, Unmet, Verdict};
+use atropos::verdict::{Finding, MustFind, Oracle, Unmet, Verdict};
 
 /// The program of a scenario, in which every task but main may be cut once.
 fn program(text: &str) -> Program {
@@ -73,7 +75,8 @@ fn with_story<T>(
         identity,
         wrong,
         window: None,
-        runs: 1240,
+        runs: Some(1240),
+        is_sought: false,
         sampler: None,
         shrunk: None,
         command,
@@ -483,6 +486,22 @@ failure, in 912 runs (310,000 runs/s)
 12 of 1,240 runs hit the step limit
 ";
     check(&program, &red, expected);
+    let must = |task, found_in, is_whole| {
+        let what = MustFind { what: "lost-cancel", task, within: 100 };
+        Covered { sought: Some(Sought { what, found_in, is_whole }), ..Covered::default() }
+    };
+    let sought = |covered: Covered| {
+        let missed = covered.sought.as_ref().unwrap().is_missed();
+        (explored(&program, &covered, false).lines().last().unwrap().to_owned(), missed)
+    };
+    let workers = || Some(Pattern::new("worker *"));
+    let told = |text: &str, is_missed| (format!("lost-cancel{text}"), is_missed);
+    let within = " of `worker *` has to be found within 100 runs";
+    assert_eq!(sought(must(workers(), Some(100), true)), told(&format!("{within}, and was found in 100"), false));
+    assert_eq!(sought(must(workers(), Some(101), true)), told(&format!("{within}, but was found in 101 only"), true));
+    assert_eq!(sought(must(workers(), None, true)), told(&format!("{within}, but was not found"), true));
+    // Another shard may have found it.
+    assert!(!sought(must(None, None, false)).1);
     program.cuts.clear();
     let stopped = Covered {
         runs: 1000,
@@ -493,7 +512,7 @@ failure, in 912 runs (310,000 runs/s)
         ..Covered::default()
     };
     let expected = "\
-stopped early: 1,000 runs; 1 distinct order, 1 outcome; 0 failures
+stopped early: 1,000 runs: nothing injected; 1 distinct order, 1 outcome; 0 failures
 912 of 1,000 runs hit the step limit of 1,000,000 steps, so they say little: raise `steps` under `[limits]`, or let the \
 tasks come to an end
 ";

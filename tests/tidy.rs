@@ -12,15 +12,17 @@ const FLOORS: [&[&str]; 4] = [
         "strategy",
         "event_loop",
         "tokio_program",
+        "executor",
         "network",
         "judge",
         "report",
         "generate",
+        "cpython",
         "explore",
         "shrink",
         "replay",
     ],
-    &["harness", "cli", "main", "lib"],
+    &["harness", "check", "cli", "main", "lib"],
 ];
 
 fn root() -> &'static Path {

@@ -113,6 +113,11 @@ pub enum Kind {
     Cut = 4,
     /// Whether an injected failure fires at a point. Ordinary is no.
     Failure = 5,
+    /// Which of the woken tasks is polled next. On several threads tokio polls them in any order; ordinary is the order
+    /// of its current-thread runtime, in which they were woken.
+    PollOrder = 6,
+    /// What a test leaves free itself: an answer of a server, a size, a chance. Ordinary is the first.
+    Chosen = 7,
 }
 
 /// Why a freedom exists, which a report has to keep apart.
@@ -128,8 +133,16 @@ pub enum Class {
 
 impl Kind {
     /// Every kind, in the order of its number.
-    pub const ALL: [Kind; 6] =
-        [Kind::TimerOrder, Kind::TaskSetOrder, Kind::SleepLength, Kind::ReadyOrder, Kind::Cut, Kind::Failure];
+    pub const ALL: [Kind; 8] = [
+        Kind::TimerOrder,
+        Kind::TaskSetOrder,
+        Kind::SleepLength,
+        Kind::ReadyOrder,
+        Kind::Cut,
+        Kind::Failure,
+        Kind::PollOrder,
+        Kind::Chosen,
+    ];
 
     /// The kind with this number, if there is one.
     pub fn from_number(number: u8) -> Option<Kind> {
@@ -145,13 +158,15 @@ impl Kind {
             Kind::ReadyOrder => "ready-order",
             Kind::Cut => "cut",
             Kind::Failure => "failure",
+            Kind::PollOrder => "poll-order",
+            Kind::Chosen => "chosen",
         }
     }
 
     /// Why this freedom exists.
     pub fn class(self) -> Class {
         match self {
-            Kind::TimerOrder | Kind::TaskSetOrder | Kind::SleepLength => Class::Varies,
+            Kind::TimerOrder | Kind::TaskSetOrder | Kind::SleepLength | Kind::PollOrder | Kind::Chosen => Class::Varies,
             Kind::ReadyOrder => Class::OtherRuntime,
             Kind::Cut | Kind::Failure => Class::Fault,
         }

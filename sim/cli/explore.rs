@@ -7,27 +7,23 @@ use std::num::NonZero;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 
-use super::replay::{command, story};
-use super::{Refused, SCENARIOS, load, mains, profile, runtime_name};
-use crate::experiment::{Experiment, Runtime};
+use super::progress::{progress_bar, stop_on_interrupt};
+use super::{Refused, SCENARIOS, load, mains, profile};
+use crate::choice::Token;
+use crate::experiment::Experiment;
 use crate::explore::exhaustive::{Bounds, Method, STATES_MAX, Searching};
-use crate::explore::{Case, Plan, Progress, Sampler};
-use crate::harness::{File, Search, Setting};
+use crate::explore::{Plan, Progress, Sampler};
+use crate::harness::{File, Findings, Kept, Setting};
 use crate::program::Profile;
-use crate::report::{self, Story};
-
-/// How many single faults are tried of a file, at most.
-const FAULTS_MAX: u64 = 20_000;
-
-/// How many seeds are tried if nobody says how many.
-const SEEDS: u64 = 1000;
+use crate::report;
+use crate::scenario::SavedFailure;
+use crate::verdict::Identity;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -67,6 +63,9 @@ pub(super) struct Arguments {
     /// Of all runs, only those that deviate from the ordinary one in up to so many places.
     #[arg(long, value_name = "D", requires = "exhaustive")]
     deviations: Option<u32>,
+    /// Only tell what is found: do not save it beside the file.
+    #[arg(long)]
+    no_save: bool,
     /// What to print.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -129,103 +128,130 @@ fn time(text: &str) -> Result<Duration, String> {
 /// Explores, and says how the process is to end: 0 if nothing failed.
 pub(super) fn explore(arguments: &Arguments, out: &mut impl Write) -> Result<ExitCode, Refused> {
     let files = load(&arguments.paths)?;
-    let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok());
-    let sampler = match arguments.sampler {
-        SamplerName::Random => Sampler::Random,
-        SamplerName::Pct => Sampler::Pct { depth: arguments.depth },
-        SamplerName::Pos => Sampler::Pos,
-        SamplerName::Surw => Sampler::Surw,
-        SamplerName::Portfolio => Sampler::Portfolio,
-    };
-    let seeds = match (&arguments.seeds, arguments.time) {
-        (Some(seeds), _) => seeds.clone(),
-        (None, None) => 0..SEEDS,
-        (None, Some(_)) => 0..i64::MAX as u64,
-    };
-    let plan = Plan {
-        faults: FAULTS_MAX,
-        seeds,
-        sampler,
-        shard: arguments.shard.unwrap_or((0, NonZero::<u64>::MIN)),
-        jobs: jobs.unwrap_or(NonZero::<usize>::MIN),
-    };
+    let saved = all_saved(&files)?;
+    let plan = arguments.plan();
     let stop = stop_on_interrupt();
-    let mut is_good = true;
-    let mut is_first = true;
-    for file in &files {
-        for strategy in mains(file, arguments.strategy.as_deref())? {
+    let (is_text, color) = (arguments.format == Format::Text, super::colors());
+    let mut printer = Printer { out, is_text, is_first: true };
+    let (mut is_good, mut is_stable, mut injects) = (true, true, false);
+    for (file, saved) in files.iter().zip(saved) {
+        let mains = mains(file, arguments.strategy.as_deref())?;
+        let saved = saved.into_iter().filter(|saved| arguments.speaks_of(&saved.token, &mains));
+        let kept = saved.map(|saved| file.rerun(saved)).collect::<Result<Vec<Kept>, _>>()?;
+        if is_text && !kept.is_empty() {
+            printer.print(&report::reruns(&file.failures_path().display().to_string(), kept.len()))?;
+        }
+        for kept in &kept {
+            is_good &= kept.told().is_none();
+            printer.print(&if is_text { kept.text(color) } else { kept.json() })?;
+        }
+        for strategy in mains {
             if stop.load(Ordering::Relaxed) {
                 break;
             }
             let setting = Setting { strategy, profile: arguments.python, cancels: arguments.cancels };
-            let mut watcher = Watcher::new(&stop, arguments.time, title(file, &setting));
+            let mut watcher = Watcher::new(&stop, arguments.time, file.title(&setting));
             if arguments.exhaustive {
-                if arguments.format == Format::Text && !std::mem::take(&mut is_first) {
-                    writeln!(out)?;
-                }
-                is_good &= exhaust(file, &setting, &mut watcher, arguments, out)?;
-                out.flush()?;
+                let bounds = arguments.bounds();
+                let exhaustion = file.exhaust(&setting, bounds, &mut |searching| watcher.see_search(searching))?;
+                watcher.done();
+                is_good &= exhaustion.searched.failures.is_empty();
+                injects |= 0 < exhaustion.covered(None).cancels;
+                let rate = watcher.rate(exhaustion.searched.states);
+                printer.print(&file.told_exhaustion(&setting, &exhaustion, rate, is_text, color))?;
+                printer.out.flush()?;
                 continue;
             }
-            let mut search = file.explore(&setting, &plan, &mut |progress| watcher.see(progress))?;
+            let search = file.explore(&setting, &plan, &mut |progress| watcher.see(progress))?;
             watcher.done();
+            is_good &= search.is_good();
+            is_stable &= search.explored.unstable.is_none();
+            let program = search.experiment.program();
+            injects |= !program.cuts.is_empty() || !program.failures.is_empty();
+
             let rate = watcher.rate(search.explored.runs);
-            if arguments.format == Format::Text && !std::mem::take(&mut is_first) {
-                writeln!(out)?;
+            let known: Vec<Identity> = kept.iter().filter_map(|kept| kept.shows(&setting)).cloned().collect();
+            let mut findings = Findings { file, setting: &setting, search, known };
+            // Saved before it is told, so that who stops reading loses nothing.
+            let saved = if arguments.no_save { Ok(0) } else { file.save(&findings.to_save(plan.sampler)) };
+            let new = *saved.as_ref().unwrap_or(&0);
+            printer.print(&if is_text { findings.text(new, rate, color) } else { findings.json(new, rate) })?;
+            printer.out.flush()?;
+            if let Err(why) = saved {
+                // The exit code says that there are failures, and each story has its command.
+                _ = writeln!(io::stderr(), "error: {why}");
             }
-            is_good &= print(file, &setting, &mut search, rate, arguments, out)?;
-            out.flush()?;
         }
     }
-    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    if is_good && !injects && arguments.cancels.is_none() && is_text {
+        let whom = if files.len() == 1 { "this file lets nobody" } else { "no file lets anybody" };
+        let how = "`--cancels 1` cancels anybody, once a run; [[inject]] in a file says whom";
+        printer.print(&format!("{whom} be cancelled: {how}\n"))?;
+    }
+    Ok(ExitCode::from(match (is_stable, is_good) {
+        (false, _) => 3,
+        (true, false) => 1,
+        (true, true) => 0,
+    }))
 }
 
-/// Goes through all runs of one file under one main, and prints what came of it.
-fn exhaust(
-    file: &File,
-    setting: &Setting,
-    watcher: &mut Watcher<'_>,
-    arguments: &Arguments,
-    out: &mut impl Write,
-) -> Result<bool, Refused> {
-    let bounds = Bounds { method: Method::Reduced, deviations: arguments.deviations, states: STATES_MAX };
-    let exhaustion = file.exhaust(setting, bounds, &mut |searching| watcher.see_search(searching))?;
-    watcher.done();
-    let color = super::colors();
-    let covered = exhaustion.covered(watcher.rate(exhaustion.searched.states));
-    let program = exhaustion.experiment.program();
-    let is_text = arguments.format == Format::Text;
-    if is_text {
-        writeln!(out, "{}\n", title(file, setting))?;
-    }
-    for told in &exhaustion.told {
-        let command = command(file, &file.token(setting, &exhaustion.experiment, told));
-        let story = story(told, program, exhaustion.searched.runs, &command);
-        if is_text {
-            writeln!(out, "{}", report::failure(&story, color))?;
-        } else {
-            out.write_all(report::json_failure(&story).as_bytes())?;
+/// What is saved beside each file, or what is wrong with all that cannot be read.
+fn all_saved(files: &[File]) -> Result<Vec<Vec<SavedFailure>>, Refused> {
+    let (mut all, mut rejected) = (Vec::new(), Vec::new());
+    for file in files {
+        match file.saved_failures() {
+            Ok(saved) => all.push(saved),
+            Err(error) => rejected.push(error),
         }
     }
-    if is_text {
-        out.write_all(report::exhausted(&covered, color).as_bytes())?;
-    } else {
-        out.write_all(report::json_exhausted(&covered).as_bytes())?;
-    }
-    Ok(exhaustion.searched.failures.is_empty())
+    if rejected.is_empty() { Ok(all) } else { Err(Refused::Files(rejected)) }
 }
 
-/// Set once somebody has pressed Ctrl-C; whoever presses it again means it.
-fn stop_on_interrupt() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let set = stop.clone();
-    // Where it cannot be heard, Ctrl-C ends the process as it always does.
-    _ = ctrlc::set_handler(move || {
-        if set.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
+impl Arguments {
+    fn plan(&self) -> Plan {
+        let jobs = self.jobs.or_else(|| std::thread::available_parallelism().ok());
+        let sampler = match self.sampler {
+            SamplerName::Random => Sampler::Random,
+            SamplerName::Pct => Sampler::Pct { depth: self.depth },
+            SamplerName::Pos => Sampler::Pos,
+            SamplerName::Surw => Sampler::Surw,
+            SamplerName::Portfolio => Sampler::Portfolio,
+        };
+        let seeds = match (&self.seeds, self.time) {
+            (Some(seeds), _) => seeds.clone(),
+            (None, None) => Plan::default().seeds,
+            (None, Some(_)) => 0..i64::MAX as u64,
+        };
+        let (shard, jobs) = (self.shard.unwrap_or(Plan::default().shard), jobs.unwrap_or(NonZero::<usize>::MIN));
+        Plan { seeds, sampler, shard, jobs, ..Plan::default() }
+    }
+
+    fn bounds(&self) -> Bounds {
+        Bounds { method: Method::Reduced, deviations: self.deviations, states: STATES_MAX }
+    }
+
+    /// Whether the run of a token is one of those that are asked for: of other mains, if none was chosen.
+    fn speaks_of(&self, token: &Token, mains: &[Option<String>]) -> bool {
+        let python = self.python.map(|profile| profile.name);
+        (self.strategy.is_none() || mains.contains(&token.strategy))
+            && (python.is_none() || python == token.profile.as_deref())
+    }
+}
+
+/// Prints piece by piece, as text with a blank line between two of them, or as JSON Lines.
+struct Printer<'a, W> {
+    out: &'a mut W,
+    is_text: bool,
+    is_first: bool,
+}
+
+impl<W: Write> Printer<'_, W> {
+    fn print(&mut self, piece: &str) -> io::Result<()> {
+        if self.is_text && !std::mem::take(&mut self.is_first) {
+            writeln!(self.out)?;
         }
-    });
-    stop
+        self.out.write_all(piece.as_bytes())
+    }
 }
 
 /// Shows how far an exploration has come, and ends it when it is time.
@@ -239,9 +265,7 @@ struct Watcher<'a> {
 impl<'a> Watcher<'a> {
     #[expect(clippy::disallowed_methods, reason = "the clock is on the door; no run sees it")]
     fn new(stop: &'a AtomicBool, time: Option<Duration>, title: String) -> Watcher<'a> {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        let template = "{msg} {wide_bar} {prefix}";
-        bar.set_style(ProgressStyle::with_template(template).expect("the template is well written"));
+        let bar = progress_bar();
         bar.set_message(title);
         Watcher { stop, begun: Instant::now(), time, bar }
     }
@@ -282,49 +306,4 @@ impl<'a> Watcher<'a> {
     fn rate(&self, runs: u64) -> Option<f64> {
         io::stderr().is_terminal().then(|| runs as f64 / self.begun.elapsed().as_secs_f64().max(0.001))
     }
-}
-
-/// Which exploration it is: `first.toml under cancel-each-task on asyncio 3.13`.
-fn title(file: &File, setting: &Setting) -> String {
-    let under = setting.strategy.as_ref().map(|name| format!(" under {name}")).unwrap_or_default();
-    let on = runtime_name(Runtime::Asyncio, setting.profile.unwrap_or(file.scenario.profile()));
-    format!("{}{under} on {on}", file.path.display())
-}
-
-/// Prints what came of it, and says whether that is good.
-fn print(
-    file: &File,
-    setting: &Setting,
-    search: &mut Search,
-    rate: Option<f64>,
-    arguments: &Arguments,
-    out: &mut impl Write,
-) -> Result<bool, Refused> {
-    let color = super::colors();
-    let covered = search.covered(rate);
-    let program = search.experiment.program();
-    let is_text = arguments.format == Format::Text;
-    if is_text {
-        writeln!(out, "{}\n", title(file, setting))?;
-    }
-    for (at, told) in search.told.iter().enumerate() {
-        let command = command(file, &file.token(setting, &search.experiment, told));
-        let failure = &search.explored.failures[at];
-        let sampler = match (failure.sampler, failure.case) {
-            (Some(sampler), Case::Seed(seed)) => Some((sampler.name(), seed)),
-            _ => None,
-        };
-        let story = Story { sampler, ..story(told, program, failure.number + 1, &command) };
-        if is_text {
-            writeln!(out, "{}", report::failure(&story, color))?;
-        } else {
-            out.write_all(report::json_failure(&story).as_bytes())?;
-        }
-    }
-    if is_text {
-        out.write_all(report::explored(program, &covered, color).as_bytes())?;
-    } else {
-        out.write_all(report::json_explored(program, &covered).as_bytes())?;
-    }
-    Ok(search.explored.failures.is_empty())
 }

@@ -1,11 +1,13 @@
 //! The command line: what is asked, printed, and the exit code.
 //!
-//! Exit codes: 0 fine, 1 an expectation was not met, 2 bad input or usage.
+//! Exit codes: 0 fine, 1 an expectation was not met, 2 bad input or usage, 3 a run was not the same twice.
 //!
 //! Knows nothing of how a run is made; that is the harness's.
 
 mod explore;
+mod progress;
 mod replay;
+mod verify;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -30,7 +32,8 @@ const SCENARIOS: &str = "scenarios";
 #[command(
     name = "atropos",
     version,
-    after_help = "Exit codes: 0 fine, 1 an expectation was not met, 2 bad input or usage."
+    after_help = "Exit codes: 0 fine, 1 an expectation was not met or a failure found, 2 bad input or usage, 3 a bug of \
+                  Atropos: a run was not the same twice."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -59,6 +62,8 @@ enum Command {
         #[arg(long, value_name = "NAME")]
         strategy: Option<String>,
     },
+    /// Run scenarios on real CPythons, and compare every event with ours.
+    Verify(verify::Arguments),
     /// List the strategies, or show one: its steps, and the Python and Rust that they stand for.
     Strategies {
         /// The one to show.
@@ -213,6 +218,7 @@ fn execute(command: Command, out: &mut impl Write) -> Result<ExitCode, Refused> 
             let strategy = strategy.as_deref().map(known_strategy).transpose()?.map(|strategy| strategy.name);
             out.write_all(File::load(&file)?.python(strategy)?.as_bytes())?;
         }
+        Command::Verify(arguments) => return verify::verify(&arguments, out),
         Command::Strategies { name: None } => list_strategies(out)?,
         Command::Strategies { name: Some(name) } => show_strategy(&name, out)?,
         Command::Reference => write!(out, "{REFERENCE}\n{}", tokio_program::DIFFERENCES)?,
@@ -362,7 +368,7 @@ fn runtime_name(runtime: Runtime, profile: Profile) -> String {
 
 /// The command that shows a run.
 fn command(file: &File, run: &Run) -> String {
-    let mut command = format!("atropos run {}", pasted(&file.path.display().to_string()));
+    let mut command = format!("atropos run {}", report::pasted(&file.path.display().to_string()));
     if let Some(strategy) = &run.strategy {
         command.push_str(&format!(" --strategy {strategy}"));
     }
@@ -376,13 +382,6 @@ fn command(file: &File, run: &Run) -> String {
         command.push_str(&format!(" --seed {seed}"));
     }
     command
-}
-
-/// A word as a shell wants it.
-fn pasted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
-    let quoted = || format!("'{}'", word.replace('\'', r"'\''"));
-    if word.chars().all(is_plain) { word.to_owned() } else { quoted() }
 }
 
 fn list_strategies(out: &mut impl Write) -> io::Result<()> {

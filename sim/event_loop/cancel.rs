@@ -46,6 +46,7 @@ impl EventLoop<'_> {
         match self.futures[future].owner {
             Owner::Task(task) => self.cancel_task(task, by, message, depth),
             Owner::Gather(gather) => self.cancel_gather(gather, by, message, depth),
+            Owner::Shield | Owner::Nobody => Ok(self.cancel_plain(future, by, message)),
         }
     }
 
@@ -59,7 +60,7 @@ impl EventLoop<'_> {
         depth: u32,
     ) -> Result<bool, TooDeep> {
         let mut is_first = true;
-        for _ in 0..=self.tasks.len() {
+        for _ in 0..self.tasks.len() + 1 {
             self.touch_cancelled(task);
             let state = &mut self.tasks[task.index()];
             if self.futures[state.future].is_done() {
@@ -71,10 +72,13 @@ impl EventLoop<'_> {
             }
             self.recorder.record(What::CancelRequested { task, by, message });
             state.cancel_requested = true;
+            state.cancels += 1;
             self.memory.charge(1);
             is_first = false;
             match state.waits_for {
-                WaitsFor::Sleep | WaitsFor::Wait(_) if state.own == Own::Pending => {
+                WaitsFor::Sleep | WaitsFor::Wait(_) | WaitsFor::Object(_) | WaitsFor::Library
+                    if state.own == Own::Pending =>
+                {
                     state.own = Own::Cancelled(message);
                     self.ready.push(Handle::Wakeup(task));
                     return Ok(true);

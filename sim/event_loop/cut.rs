@@ -5,7 +5,7 @@
 //!
 //! Knows nothing of who draws the places, or of which are worth trying.
 
-use std::hash::{Hash, Hasher};
+use std::hash::{Hash as _, Hasher};
 
 use super::EventLoop;
 use super::task::{Own, WaitsFor};
@@ -18,8 +18,8 @@ use crate::trace::{Phase, Requester, What};
 /// What has been drawn, and how far the run has come.
 #[derive(Clone, Debug)]
 pub(super) struct Cutting {
-    /// How many handles have run.
-    handles: u64,
+    /// How many handles have run, or may run without being asked about.
+    pub(super) handles: u64,
     /// Before which handle the next cut comes; never, if there is none.
     next: u64,
     /// The cuts that are to come, the next one last; each with the number of its entry in the program.
@@ -77,19 +77,28 @@ impl Cutting {
         }
     }
 
-    /// The next handle is about to run: whether there is a cut before it. If there is none, the handle counts as run.
+    /// So many handles are about to run: how many there are before the next cut. Those count as run.
     #[inline]
-    pub(super) fn next_handle(&mut self) -> bool {
-        if self.handles == self.next {
-            return true;
+    pub(super) fn next_handles(&mut self, count: usize) -> usize {
+        let clear = count.min(usize::try_from(self.next - self.handles).unwrap_or(usize::MAX));
+        self.handles += clear as u64;
+        clear
+    }
+
+    /// Hashes how much is to come before the next cuts, once so many handles have run.
+    pub(super) fn hash_state(&self, handles: u64, hasher: &mut impl Hasher) {
+        if let Some(asked) = &self.asked {
+            asked.left.hash(hasher);
         }
-        self.handles += 1;
-        false
+        for (cut, at) in &self.plan {
+            (cut.handle - handles, cut.victim, at).hash(hasher);
+        }
     }
 }
 
 impl EventLoop<'_> {
     /// Asks for every cut of the run, before anything has run.
+    #[cold]
     pub(super) fn plan_cuts<C: Choices + ?Sized>(&mut self, choices: &mut C) {
         if self.cutting.asked.is_some() {
             return;
@@ -184,7 +193,7 @@ impl EventLoop<'_> {
         let (instance, site) = self.memory.site(state.frame);
         let waits = match state.waits_for {
             WaitsFor::Nothing => false,
-            WaitsFor::Sleep | WaitsFor::Wait(_) => state.own == Own::Pending,
+            WaitsFor::Sleep | WaitsFor::Wait(_) | WaitsFor::Object(_) | WaitsFor::Library => state.own == Own::Pending,
             WaitsFor::Future(future) => !self.futures[future].is_done(),
         };
         let phase = if state.cancel_requested || state.must_cancel {
@@ -207,7 +216,7 @@ impl EventLoop<'_> {
         let mut lives: Vec<Life> = Vec::new();
         let mut here: Vec<Opening> = Vec::new();
         loop {
-            let (handle, time) = (self.cutting.handles, self.now);
+            let (handle, time) = (self.handles(), self.now);
             lives.resize(self.tasks.len(), Life { begun: handle, visit: 0 });
             here.clear();
             for (entry, candidates) in self.cutting.candidates.iter().enumerate() {
@@ -220,7 +229,7 @@ impl EventLoop<'_> {
             }
             let Some(footprint) = super::Machine::step(self, choices) else { break };
             all.add(&here, most);
-            if self.cutting.handles == handle + 2 {
+            if self.handles() == handle + 2 {
                 // The loop waited first, and woke to run this handle.
                 for opening in &mut here {
                     opening.cut.handle += 1;
@@ -230,10 +239,10 @@ impl EventLoop<'_> {
                 all.add(&here, most);
             }
             if let Some(life) = footprint.task.and_then(|task| lives.get_mut(task.index())) {
-                *life = Life { begun: self.cutting.handles, visit: life.visit + 1 };
+                *life = Life { begun: self.handles(), visit: life.visit + 1 };
             }
         }
-        all.handles = self.cutting.handles;
+        all.handles = self.handles();
         all.tasks = self.cutting.candidates.iter().map(|candidates| candidates.len() as u32).collect();
         all
     }
@@ -244,16 +253,4 @@ impl EventLoop<'_> {
 struct Life {
     begun: u64,
     visit: u32,
-}
-
-/// States are equal if equally much is to come before the next cuts.
-impl Hash for Cutting {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        if let Some(asked) = &self.asked {
-            asked.left.hash(state);
-        }
-        for (cut, at) in &self.plan {
-            (cut.handle - self.handles, cut.victim, at).hash(state);
-        }
-    }
 }

@@ -25,6 +25,7 @@
 use std::collections::BTreeMap;
 use std::hash::Hash as _;
 
+use super::library::Call;
 use super::task::WaitsFor;
 use super::{EventLoop, Handle, Owner, Timer};
 use crate::id::{FutureId, TaskId};
@@ -114,6 +115,11 @@ impl EventLoop<'_> {
         if let Some(watch) = &mut self.watch {
             watch.touch(object, access);
         }
+    }
+
+    /// A future is done, or somebody else is told when it is.
+    pub(super) fn touch_future(&mut self, future: FutureId) {
+        self.touch(Object::Future(future), Access::Changes);
     }
 
     pub(super) fn is_watched(&self) -> bool {
@@ -256,6 +262,9 @@ impl EventLoop<'_> {
         match handle {
             Handle::Step(task) | Handle::Wakeup(task) | Handle::Fire(Timer::Own { task, .. }) => {
                 self.touch(Object::Task(task), Access::Changes);
+                if self.tasks[task.index()].call != Call::None {
+                    self.touch(Object::Everything, Access::Changes);
+                }
             }
             Handle::Fire(Timer::OutsideCancel(at)) => {
                 let victim = self.program.outside_cancels[at as usize].victim;
@@ -266,7 +275,6 @@ impl EventLoop<'_> {
             // The loop stops at the end of the turn. What is in that turn is fixed, unless anything may run next.
             Handle::Stop if !is_free => {}
             Handle::ShutdownRound => {}
-            #[allow(unreachable_patterns)]
             _ => self.touch(Object::Everything, Access::Changes),
         }
     }
@@ -280,7 +288,6 @@ impl EventLoop<'_> {
         match self.futures[future].owner {
             Owner::Task(_) => {}
             Owner::Gather(number) => self.touch(Object::Countdown { is_wait: false, number }, Access::Changes),
-            #[allow(unreachable_patterns)]
             _ => self.touch(Object::Everything, Access::Changes),
         }
     }
@@ -293,11 +300,11 @@ impl EventLoop<'_> {
         self.touch(Object::Task(task), Access::Changes);
         let state = &self.tasks[task.index()];
         let (future, waits_for) = (state.future, state.waits_for);
-        self.touch(Object::Future(future), Access::Looks);
+        // How often it has been asked can be asked for.
+        self.touch(Object::Future(future), Access::Changes);
         match waits_for {
             WaitsFor::Nothing | WaitsFor::Sleep | WaitsFor::Wait(_) => {}
             WaitsFor::Future(awaited) => self.touch(Object::Future(awaited), Access::Looks),
-            #[allow(unreachable_patterns)]
             _ => self.touch(Object::Everything, Access::Changes),
         }
     }
@@ -339,7 +346,6 @@ impl EventLoop<'_> {
             Op::CancelAll { .. } | Op::Append { .. } | Op::Remove { .. } => {
                 self.touch(Object::Everything, Access::Changes);
             }
-            #[allow(unreachable_patterns)]
             _ => self.touch(Object::Everything, Access::Changes),
         }
     }

@@ -7,6 +7,7 @@
 
 use std::hash::{Hash as _, Hasher};
 
+use super::object::Waiter;
 use crate::id::{FutureId, TaskId, TextId};
 use crate::program::{Error, FutureState, Value};
 
@@ -33,6 +34,10 @@ pub(super) enum Owner {
     Task(TaskId),
     /// An index into the gathers.
     Gather(u32),
+    /// A shield's.
+    Shield,
+    /// One that the file declares.
+    Nobody,
 }
 
 /// What a future holds.
@@ -53,6 +58,14 @@ pub(super) enum Callback {
     Gather(u32),
     /// A `wait` that counts it.
     Wait(u32),
+    /// A waiter inside asyncio's library.
+    Release(Waiter),
+    /// The task group that it belongs to.
+    Group(u32),
+    /// A shield of it.
+    ShieldInner(u32),
+    /// The shield that it is.
+    ShieldOuter(u32),
     /// `run_until_complete`, which then stops the loop.
     Stop,
 }
@@ -94,12 +107,17 @@ impl Futures {
         FutureId(self.all.len() as u32 - 1)
     }
 
+    #[inline]
     pub(super) fn add_callback(&mut self, future: FutureId, callback: Callback) {
         let callbacks = &mut self.all[future.index()].callbacks;
         if callbacks.first.is_none() {
             callbacks.first = Some(callback);
-            return;
+        } else {
+            self.add_another_callback(future, callback);
         }
+    }
+
+    fn add_another_callback(&mut self, future: FutureId, callback: Callback) {
         let node = match self.free {
             Some(node) => {
                 self.free = self.nodes[node as usize].1;
@@ -111,6 +129,7 @@ impl Futures {
                 self.nodes.len() as u32 - 1
             }
         };
+        let callbacks = &mut self.all[future.index()].callbacks;
         match callbacks.last.replace(node) {
             Some(last) => self.nodes[last as usize].1 = Some(node),
             None => callbacks.second = Some(node),

@@ -18,15 +18,27 @@
 //! Knows nothing of files, TOML, wall clocks, or of how a trace is told.
 
 mod cancel;
+mod condition;
 mod cut;
+mod event;
 mod footprint;
 mod future;
 mod gather;
+mod library;
+mod lock;
+mod object;
+mod queue;
+mod result;
 mod running;
+mod semaphore;
+mod shield;
 mod shutdown;
 mod task;
+mod task_group;
+mod timeout;
 mod timers;
 mod wait;
+mod wait_for;
 
 use std::hash::Hash as _;
 
@@ -34,16 +46,20 @@ use cut::Cutting;
 use footprint::Watch;
 use future::{Callback, Future, Futures, Owner};
 use gather::Gather;
+use object::{Object, Waiter};
 use running::Running;
+use shield::Shield;
 use shutdown::Phase;
 use task::Task;
+use task_group::Group;
+use timeout::Deadline;
 use timers::Timers;
 use wait::Wait;
 
 use crate::choice::{Choice, Choices, Cut, Kind, Options, Question};
-use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
-use crate::machine::{Access, Footprint, KeyHasher, Machine, Object, Watched};
-use crate::program::{Lookup, Memory, Messages, Program, Texts, Value, display, repr};
+use crate::id::{FutureId, InstanceId, TaskId};
+use crate::machine::{Footprint, KeyHasher, Machine, Watched};
+use crate::program::{Memory, Messages, Program, Texts};
 use crate::time::{Nanos, Time};
 use crate::trace::{Fingerprint, Moment, Outcome, Recorder, Requester, Trace, What};
 
@@ -71,10 +87,11 @@ pub struct EventLoop<'p> {
     /// How many turns have passed since time moved.
     turns_at_one_instant: u32,
     now: Time,
-    /// What runs in this turn, how far it has come, and where the turn ends: before the end of what is ready only if
-    /// that may run in any order.
+    /// What runs in this turn, how far it has come, up to where there is nothing to be asked or cut, and where the turn
+    /// ends: before the end of what is ready only if that may run in any order.
     batch: Vec<Handle>,
     batch_next: usize,
+    batch_clear: usize,
     batch_end: usize,
     /// For whom each of the batch runs, as far as that has been asked.
     batch_whose: Vec<FutureId>,
@@ -85,6 +102,10 @@ pub struct EventLoop<'p> {
     futures: Futures,
     gathers: Vec<Gather>,
     waits: Vec<Wait>,
+    objects: Vec<Object>,
+    deadlines: Vec<Deadline>,
+    shields: Vec<Shield>,
+    groups: Vec<Group>,
     memory: Memory,
     phase: Phase,
     /// Whether the loop stops at the end of this turn.
@@ -108,6 +129,14 @@ enum Handle {
     GatherChild { gather: u32, child: FutureId },
     /// A `wait` counts one of its futures.
     WaitChild { wait: u32, child: FutureId },
+    /// A waiter inside asyncio's library is done, unless it is already.
+    Release(Waiter),
+    /// A task group notes that a task of its is done.
+    GroupTask { group: u32, child: FutureId },
+    /// What is shielded is done.
+    ShieldInner(u32),
+    /// A shield is done.
+    ShieldOuter(u32),
     /// `run_until_complete` is told that its future is done.
     Stop,
     /// The task that does nothing in one of `run()`'s last rounds.
@@ -119,8 +148,20 @@ enum Handle {
 enum Timer {
     /// The sleep, or the timeout of the wait, that a task began as its `serial`-th; older ones are cancelled.
     Own { task: TaskId, serial: u32 },
+    /// A deadline of the library's, unless it has been set anew since.
+    Deadline { deadline: u32, serial: u32 },
     /// A cancellation from outside: an index into the program's.
     OutsideCancel(u32),
+}
+
+impl Timer {
+    fn is_cancelled(self, tasks: &[Task], deadlines: &[Deadline]) -> bool {
+        match self {
+            Timer::Own { task, serial } => tasks[task.index()].own_serial != serial,
+            Timer::Deadline { deadline, serial } => deadlines[deadline as usize].is_off(serial),
+            Timer::OutsideCancel(_) => false,
+        }
+    }
 }
 
 /// Memory that is used again and again and means nothing in between.
@@ -142,6 +183,7 @@ impl<'p> EventLoop<'p> {
             now: Time::ZERO,
             batch: Vec::new(),
             batch_next: 0,
+            batch_clear: 0,
             batch_end: 0,
             batch_whose: Vec::new(),
             ready: Vec::new(),
@@ -150,6 +192,10 @@ impl<'p> EventLoop<'p> {
             futures: Futures::default(),
             gathers: Vec::new(),
             waits: Vec::new(),
+            objects: object::make_all(program),
+            deadlines: Vec::new(),
+            shields: Vec::new(),
+            groups: Vec::new(),
             memory: Memory::default(),
             phase: Phase::Main,
             stopping: false,
@@ -170,6 +216,7 @@ impl<'p> EventLoop<'p> {
         self.now = Time::ZERO;
         self.batch.clear();
         self.batch_next = 0;
+        self.batch_clear = 0;
         self.batch_end = 0;
         self.batch_whose.clear();
         self.ready.clear();
@@ -178,6 +225,10 @@ impl<'p> EventLoop<'p> {
         self.futures.clear();
         self.gathers.clear();
         self.waits.clear();
+        self.reset_objects();
+        self.deadlines.clear();
+        self.shields.clear();
+        self.groups.clear();
         self.memory.reset(self.program);
         self.phase = Phase::Main;
         self.stopping = false;
@@ -189,6 +240,10 @@ impl<'p> EventLoop<'p> {
         }
         let main = self.create_task(InstanceId::MAIN, TaskId::MAIN);
         self.futures.add_callback(main, Callback::Stop);
+        for object in self.program.bare_futures() {
+            let future = self.futures.add(Owner::Nobody);
+            self.recorder.record(What::Declared { future, object });
+        }
     }
 
     /// What happened so far, in order.
@@ -206,7 +261,37 @@ impl<'p> EventLoop<'p> {
         self.recorder.order()
     }
 
+    /// Asks and cuts what comes before the next handles, in this turn or the next one; false once the run has ended.
+    #[inline(never)]
+    fn clear_more<C: Choices + ?Sized>(&mut self, choices: &mut C) -> bool {
+        while self.outcome.is_none() {
+            let left = self.batch_end - self.batch_next;
+            if left > 0 {
+                let clear = if self.program.schedule.ready_any_order { 1 } else { left };
+                let clear = self.cutting.next_handles(clear);
+                self.batch_clear = self.batch_next + clear;
+                if clear == 0 {
+                    self.watch_cut();
+                    self.cut(choices);
+                    continue;
+                }
+                if self.program.schedule.ready_any_order {
+                    self.choose_handle(choices);
+                }
+                return true;
+            }
+            if self.stopping {
+                self.stopping = false;
+                self.next_phase(choices);
+            } else {
+                self.begin_turn(choices);
+            }
+        }
+        false
+    }
+
     /// Begins a turn, or ends the run.
+    #[inline(always)]
     fn begin_turn<C: Choices + ?Sized>(&mut self, choices: &mut C) {
         if self.turn == 0 {
             self.plan_cuts(choices);
@@ -216,7 +301,7 @@ impl<'p> EventLoop<'p> {
             match first_due {
                 // Nobody runs until then, so this is a moment of its own to be cancelled at.
                 Some(due) if self.now < due => {
-                    if self.cutting.next_handle() {
+                    if self.cutting.next_handles(1) == 0 {
                         self.watch_cut();
                         return self.cut(choices);
                     }
@@ -235,47 +320,43 @@ impl<'p> EventLoop<'p> {
         self.turn += 1;
         self.recorder.turn(self.turn, self.now);
         if self.program.schedule.ready_any_order {
-            self.batch.drain(..self.batch_next);
-            self.batch_whose.drain(..self.batch_next);
-            self.batch.append(&mut self.ready);
+            self.keep_what_is_left();
         } else {
             self.batch.clear();
             std::mem::swap(&mut self.batch, &mut self.ready);
         }
         self.watch_turn();
         self.batch_next = 0;
+        self.batch_clear = 0;
         if first_due.is_some_and(|due| due <= self.now) {
             self.fire_due_timers(choices);
         }
         self.batch_end = self.batch.len();
     }
 
+    /// What the last turn has left over comes first in the next one.
+    #[cold]
+    fn keep_what_is_left(&mut self) {
+        self.batch.drain(..self.batch_next);
+        self.batch_whose.drain(..self.batch_next);
+        self.batch.append(&mut self.ready);
+    }
+
     /// The first deadline, once the cancelled timers before it are dropped.
     #[inline(always)]
     fn first_due(&mut self) -> Option<Time> {
-        loop {
-            let (due, timer) = self.timers.first()?;
-            if !self.is_cancelled(timer) {
-                return Some(due);
-            }
-            self.timers.remove_first();
-        }
-    }
-
-    fn is_cancelled(&self, timer: Timer) -> bool {
-        match timer {
-            Timer::Own { task, serial } => self.tasks[task.index()].own_serial != serial,
-            Timer::OutsideCancel(_) => false,
-        }
+        while self.timers.take_first_if(|_, timer| timer.is_cancelled(&self.tasks, &self.deadlines)).is_some() {}
+        self.timers.first()
     }
 
     /// Moves the timers that are due to the end of the batch, those of one instant in any order if that is open.
+    #[inline(never)]
     fn fire_due_timers<C: Choices + ?Sized>(&mut self, choices: &mut C) {
         let first = self.batch.len();
         let mut options = std::mem::take(&mut self.scratch.options);
         options.clear();
-        while let Some(timer) = self.timers.take_due(self.now) {
-            if !self.is_cancelled(timer) {
+        while let Some(timer) = self.timers.take_first_if(|due, _| due <= self.now) {
+            if !timer.is_cancelled(&self.tasks, &self.deadlines) {
                 self.batch.push(Handle::Fire(timer));
                 options.push(self.whose(timer));
             }
@@ -297,6 +378,7 @@ impl<'p> EventLoop<'p> {
     fn whose(&self, timer: Timer) -> FutureId {
         let task = match timer {
             Timer::Own { task, .. } => task,
+            Timer::Deadline { deadline, .. } => self.whose_deadline(deadline),
             Timer::OutsideCancel(at) => {
                 let victim = self.program.outside_cancels[at as usize].victim;
                 return self.memory.newest(victim).unwrap_or(self.tasks[0].future);
@@ -308,6 +390,7 @@ impl<'p> EventLoop<'p> {
     /// Asks, place by place, which of the remaining `items` comes next. Answer 0 leaves an item where it is, another
     /// one swaps it in: so an order costs a number of questions that is linear in its length, and one deviation is
     /// one exchange.
+    #[inline(never)]
     fn choose_order<T, C: Choices + ?Sized>(
         &mut self,
         choices: &mut C,
@@ -325,6 +408,7 @@ impl<'p> EventLoop<'p> {
     }
 
     /// Makes any of what is ready the next, if that is open. What has become ready meanwhile is ready at once.
+    #[inline(never)]
     fn choose_handle<C: Choices + ?Sized>(&mut self, choices: &mut C) {
         self.batch.append(&mut self.ready);
         let mut whose = std::mem::take(&mut self.batch_whose);
@@ -342,12 +426,22 @@ impl<'p> EventLoop<'p> {
         self.batch_whose = whose;
     }
 
-    /// Ends the turn where it matters that it ends. Where anything may run next, turns mean nothing else, and how long they
-    /// are hangs on the order: so the loop stops at once, and what is due now is ready at once.
-    fn look_up(&mut self) {
-        if self.stopping || self.timers.first().is_some_and(|(due, _)| due <= self.now) {
+    /// Runs a handle where a search looks on, or where anything may run next. Turns then end only where it matters, because
+    /// how long they are hangs on the order: the loop stops at once, and what is due now is ready at once.
+    #[inline(never)]
+    fn run_handle_freely<C: Choices + ?Sized>(&mut self, handle: Handle, choices: &mut C) -> Footprint {
+        if self.is_watched() {
+            self.watch_handle(handle);
+        }
+        let footprint = self.run_handle(handle, choices);
+        if self.is_watched() {
+            self.watch_handle_done();
+        }
+        let is_over = self.stopping || self.timers.first().is_some_and(|due| due <= self.now);
+        if self.program.schedule.ready_any_order && is_over && self.outcome.is_none() {
             self.batch_end = self.batch_next;
         }
+        footprint
     }
 
     /// The future that a handle is run for.
@@ -357,6 +451,9 @@ impl<'p> EventLoop<'p> {
             Handle::Fire(timer) => self.whose(timer),
             Handle::GatherChild { gather, .. } => self.gathers[gather as usize].future,
             Handle::WaitChild { wait, .. } => self.tasks[self.waits[wait as usize].task.index()].future,
+            Handle::GroupTask { child, .. } => child,
+            Handle::Release(waiter) => self.tasks[waiter.task.index()].future,
+            Handle::ShieldInner(shield) | Handle::ShieldOuter(shield) => self.shields[shield as usize].outer,
             Handle::Stop | Handle::ShutdownRound => self.tasks[0].future,
         }
     }
@@ -380,8 +477,9 @@ impl<'p> EventLoop<'p> {
                 task = Some(woken);
                 self.wake_task(woken, choices);
             }
-            Handle::Fire(timer) if self.is_cancelled(timer) => {}
+            Handle::Fire(timer) if timer.is_cancelled(&self.tasks, &self.deadlines) => {}
             Handle::Fire(Timer::Own { task, .. }) => self.own_timer_fired(task),
+            Handle::Fire(Timer::Deadline { deadline, .. }) => self.deadline_passed(deadline),
             Handle::Fire(Timer::OutsideCancel(at)) => {
                 let cancel = self.program.outside_cancels[at as usize];
                 if let Some(victim) = self.memory.newest(cancel.victim) {
@@ -393,6 +491,10 @@ impl<'p> EventLoop<'p> {
             }
             Handle::GatherChild { gather, child } => self.count_gather_child(gather, child),
             Handle::WaitChild { wait, child } => self.count_wait_child(wait, child),
+            Handle::Release(waiter) => _ = self.wake(waiter),
+            Handle::GroupTask { group, child } => self.group_task_done(group, child, choices),
+            Handle::ShieldInner(shield) => self.shield_inner_done(shield),
+            Handle::ShieldOuter(shield) => self.shield_outer_done(shield),
             Handle::Stop => self.stopping = true,
             Handle::ShutdownRound => self.ready.push(Handle::Stop),
         }
@@ -401,7 +503,7 @@ impl<'p> EventLoop<'p> {
 
     /// Queues whoever asked to be told that `future` is done.
     fn tell(&mut self, future: FutureId) {
-        self.touch(Object::Future(future), Access::Changes);
+        self.touch_future(future);
         self.futures[future].done_since = self.turn;
         let ready = &mut self.ready;
         self.futures.take_callbacks(future, |callback| ready.push(handle_for(callback, future)));
@@ -409,7 +511,7 @@ impl<'p> EventLoop<'p> {
 
     /// As `add_done_callback`: a future that is done already tells in the next turn.
     fn add_done_callback(&mut self, future: FutureId, callback: Callback) {
-        self.touch(Object::Future(future), Access::Changes);
+        self.touch_future(future);
         if self.futures[future].is_done() {
             self.ready.push(handle_for(callback, future));
         } else {
@@ -419,15 +521,23 @@ impl<'p> EventLoop<'p> {
 
     fn end(&mut self, outcome: Outcome) {
         self.outcome = Some(outcome);
+        self.cutting.handles = self.handles();
+        self.batch_clear = self.batch_next;
     }
 
     /// Hashes the state but for what stands in queues.
     fn hash_unordered(&self, hasher: &mut KeyHasher) {
-        (self.outcome, self.now, self.stopping).hash(hasher);
-        (&self.tasks, &self.gathers, &self.waits, self.phase).hash(hasher);
-        self.cutting.hash(hasher);
+        (self.outcome, self.now, self.stopping, self.phase).hash(hasher);
+        (&self.tasks, &self.gathers, &self.waits, &self.objects).hash(hasher);
+        (&self.deadlines, &self.shields, &self.groups).hash(hasher);
+        self.cutting.hash_state(self.handles(), hasher);
         self.futures.hash_state(hasher);
         self.memory.hash(hasher);
+    }
+
+    /// How many handles have run.
+    fn handles(&self) -> u64 {
+        self.cutting.handles - (self.batch_clear - self.batch_next) as u64
     }
 }
 
@@ -436,62 +546,25 @@ fn handle_for(callback: Callback, future: FutureId) -> Handle {
         Callback::Wake(task) => Handle::Wakeup(task),
         Callback::Gather(gather) => Handle::GatherChild { gather, child: future },
         Callback::Wait(wait) => Handle::WaitChild { wait, child: future },
+        Callback::Release(waiter) => Handle::Release(waiter),
+        Callback::Group(group) => Handle::GroupTask { group, child: future },
+        Callback::ShieldInner(shield) => Handle::ShieldInner(shield),
+        Callback::ShieldOuter(shield) => Handle::ShieldOuter(shield),
         Callback::Stop => Handle::Stop,
-    }
-}
-
-/// What the values of a run name.
-impl Lookup for EventLoop<'_> {
-    fn made_text(&self, id: TextId) -> Option<&str> {
-        self.memory.texts_ref().get(id)
-    }
-
-    fn items(&self, id: ListId) -> Option<&[Value]> {
-        Some(self.memory.list(id))
-    }
-
-    fn instance_of(&self, future: FutureId) -> Option<InstanceId> {
-        match self.futures[future].owner {
-            Owner::Task(task) => Some(self.tasks[task.index()].instance),
-            Owner::Gather(_) => None,
-        }
     }
 }
 
 impl Machine for EventLoop<'_> {
     fn step<C: Choices + ?Sized>(&mut self, choices: &mut C) -> Option<Footprint> {
-        while self.outcome.is_none() {
-            if self.batch_next < self.batch_end {
-                if self.cutting.next_handle() {
-                    self.watch_cut();
-                    self.cut(choices);
-                    continue;
-                }
-                if self.program.schedule.ready_any_order {
-                    self.choose_handle(choices);
-                }
-                let handle = self.batch[self.batch_next];
-                self.batch_next += 1;
-                if self.is_watched() {
-                    self.watch_handle(handle);
-                }
-                let footprint = self.run_handle(handle, choices);
-                if self.is_watched() {
-                    self.watch_handle_done();
-                }
-                if self.program.schedule.ready_any_order {
-                    self.look_up();
-                }
-                return Some(footprint);
-            }
-            if self.stopping {
-                self.stopping = false;
-                self.next_phase(choices);
-            } else {
-                self.begin_turn(choices);
-            }
+        if self.batch_next == self.batch_clear && !self.clear_more(choices) {
+            return None;
         }
-        None
+        let handle = self.batch[self.batch_next];
+        self.batch_next += 1;
+        if self.is_watched() || self.program.schedule.ready_any_order {
+            return Some(self.run_handle_freely(handle, choices));
+        }
+        Some(self.run_handle(handle, choices))
     }
 
     fn outcome(&self) -> Option<Outcome> {
@@ -520,7 +593,7 @@ impl Machine for EventLoop<'_> {
     fn free_key(&self) -> Option<u128> {
         let mut hasher = KeyHasher::default();
         let mut timers = self.timers.in_order();
-        timers.retain(|&(_, timer)| !self.is_cancelled(timer));
+        timers.retain(|(_, timer)| !timer.is_cancelled(&self.tasks, &self.deadlines));
         if self.program.schedule.timers_any_order {
             timers.sort_unstable();
         }
@@ -556,7 +629,8 @@ impl Machine for EventLoop<'_> {
     }
 
     fn deadlines(&self) -> Vec<Nanos> {
-        let timers = self.timers.in_order().into_iter().filter(|&(_, timer)| !self.is_cancelled(timer));
+        let timers = self.timers.in_order().into_iter();
+        let timers = timers.filter(|(_, timer)| !timer.is_cancelled(&self.tasks, &self.deadlines));
         timers.map(|(due, _)| Nanos(due.0 - self.now.0)).collect()
     }
 
@@ -565,31 +639,6 @@ impl Machine for EventLoop<'_> {
     }
 
     fn result(&self) -> String {
-        let mut told = String::new();
-        match self.outcome {
-            Some(Outcome::Finished(value)) => {
-                told.push_str("main returned ");
-                repr(self.program, self, value, &mut told);
-            }
-            Some(Outcome::Failed(error)) => {
-                told.push_str("main raised ");
-                told.push_str(self.program.error_types.name(error.ty));
-                let mut said = String::new();
-                display(self.program, self, Value::Error(error), &mut said);
-                if !said.is_empty() {
-                    told.push_str(": ");
-                    told.push_str(&said);
-                }
-            }
-            Some(Outcome::Deadlocked) => told.push_str("deadlock"),
-            Some(Outcome::OutOfSteps) => told.push_str("out of steps"),
-            Some(Outcome::Livelocked) => told.push_str("livelock"),
-            None => told.push_str("not ended"),
-        }
-        for ((name, _), &value) in self.program.shared.iter().zip(self.memory.shared()) {
-            told.push_str(&format!("; {name} = "));
-            repr(self.program, self, value, &mut told);
-        }
-        told
+        self.told_result()
     }
 }

@@ -5,9 +5,9 @@
 use super::cancel::TooDeep;
 use super::{EventLoop, Owner};
 use crate::choice::{Choices, Question};
-use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
+use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
 use crate::machine::{Access, Object};
-use crate::program::{Effects, Error, ErrorType, FutureState, Memory, Messages, Op, Value};
+use crate::program::{Effects, Error, ErrorType, FutureState, Inquiry, Memory, Messages, Op, Value};
 use crate::time::Time;
 use crate::trace::{Requester, What};
 
@@ -123,7 +123,31 @@ impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
     fn instance_of(&self, future: FutureId) -> Option<InstanceId> {
         match self.event_loop.futures[future].owner {
             Owner::Task(task) => Some(self.event_loop.tasks[task.index()].instance),
-            Owner::Gather(_) => None,
+            _ => None,
         }
+    }
+
+    fn cancelling(&self, future: FutureId) -> Option<u32> {
+        match self.event_loop.futures[future].owner {
+            Owner::Task(task) => Some(self.event_loop.tasks[task.index()].cancels),
+            _ => None,
+        }
+    }
+
+    fn expired(&self, timeout: u32) -> bool {
+        self.event_loop.is_expired(timeout)
+    }
+
+    fn group_refusal(&self, group: u32) -> Option<&'static str> {
+        self.event_loop.group_refusal(group)
+    }
+
+    fn add_to_group(&mut self, group: u32, task: FutureId) {
+        self.touch(Object::Everything, Access::Changes);
+        self.event_loop.add_to_group(group, task);
+    }
+
+    fn inquire(&self, object: ObjectId, inquiry: Inquiry) -> Value {
+        self.event_loop.inquire(object, inquiry)
     }
 }

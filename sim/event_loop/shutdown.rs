@@ -37,6 +37,7 @@ impl Walk {
 
 impl EventLoop<'_> {
     /// `run_until_complete` has returned: what `run()` does next.
+    #[inline(never)]
     pub(super) fn next_phase<C: Choices + ?Sized>(&mut self, choices: &mut C) {
         match self.phase {
             Phase::Main => self.cancel_what_is_left(choices),
@@ -81,10 +82,10 @@ impl EventLoop<'_> {
     /// `all_tasks()`, without the current one, as a set in the order in which it is walked.
     pub(super) fn unfinished<C: Choices + ?Sized>(&mut self, but: Option<TaskId>, choices: &mut C) -> (ListId, Walk) {
         let list = self.memory.new_list();
-        for at in 0..self.tasks.len() as u32 {
-            let future = self.tasks[at as usize].future;
-            if Some(TaskId(at)) != but && !self.futures[future].is_done() {
-                self.memory.list_mut(list).push(Value::Handle(future));
+        let items = self.memory.list_mut(list);
+        for (at, task) in (0..).zip(&self.tasks) {
+            if Some(TaskId(at)) != but && !self.futures[task.future].is_done() {
+                items.push(Value::Handle(task.future));
             }
         }
         let before = if self.is_watched() { self.memory.list(list).to_vec() } else { Vec::new() };
@@ -127,8 +128,8 @@ impl EventLoop<'_> {
 
     /// The loop is closed, maybe because of an error; a task that has not ended by now never will.
     fn close(&mut self, error: Option<Error>) {
-        for at in 0..self.tasks.len() as u32 {
-            if !self.futures[self.tasks[at as usize].future].is_done() {
+        for (at, task) in (0..).zip(&self.tasks) {
+            if !self.futures[task.future].is_done() {
                 self.recorder.record(What::Dropped { task: TaskId(at) });
             }
         }

@@ -2,9 +2,10 @@
 //!
 //! Knows nothing of what a step computes: frames do that.
 
+use super::library::Call;
 use super::{Callback, EventLoop, Future, Handle, Owner, Running, Timer, future};
 use crate::choice::{Choices, Kind, Options, Question};
-use crate::id::{FutureId, InstanceId, TaskId, TextId};
+use crate::id::{FutureId, InstanceId, ObjectId, TaskId, TextId};
 use crate::machine::{Access, Object};
 use crate::program::{Effects as _, Error, ErrorType, FrameId, Next, Value, resume};
 use crate::time::Nanos;
@@ -27,11 +28,18 @@ pub(super) struct Task {
     pub(super) must_cancel: bool,
     /// Whether somebody has asked for a cancellation that the task has not seen yet.
     pub(super) cancel_requested: bool,
+    /// How many cancellations it was asked for and has not taken back: `cancelling()`.
+    pub(super) cancels: u32,
+    /// The coroutine of asyncio's own that the innermost coroutine awaits.
+    pub(super) call: Call,
     pub(super) started: bool,
     /// Whether a cancellation has been raised in it.
     pub(super) was_cancelled: bool,
     itself: AwaitOfItself,
 }
+
+/// What a coroutine of asyncio's own has come to; nothing while it waits.
+pub(super) type Progress = Option<Result<Value, Error>>;
 
 /// Whether a task has awaited itself. If so, asyncio has left a mark on its future, so that everybody who awaits it from
 /// then on is told at once of an error that they have not made.
@@ -52,6 +60,10 @@ pub(super) enum WaitsFor {
     Sleep,
     /// The waiter of this `wait`.
     Wait(u32),
+    /// Its waiter in the queue of an object.
+    Object(ObjectId),
+    /// A waiter inside asyncio's library.
+    Library,
     /// A task or a gather.
     Future(FutureId),
 }
@@ -78,6 +90,8 @@ impl EventLoop<'_> {
             own_serial: 0,
             must_cancel: false,
             cancel_requested: false,
+            cancels: 0,
+            call: Call::None,
             started: false,
             was_cancelled: false,
             itself: AwaitOfItself::Never,
@@ -108,24 +122,24 @@ impl EventLoop<'_> {
     /// The queued wakeup of a task: what it awaited is done.
     pub(super) fn wake_task<C: Choices + ?Sized>(&mut self, task: TaskId, choices: &mut C) {
         let state = &mut self.tasks[task.index()];
-        let waits_for = state.waits_for;
+        let &mut Task { waits_for, must_cancel, cancel_requested, .. } = state;
         let input = match waits_for {
-            WaitsFor::Future(future) => self.take_result(future),
             WaitsFor::Sleep => {
                 // On its way out a sleep cancels its timer.
-                let own = state.own;
-                self.cancel_own_timer(task);
-                own_result(own)
+                state.own_serial += 1;
+                own_result(state.own)
             }
+            WaitsFor::Future(future) => self.take_result(future),
             _ => own_result(state.own),
         };
-        let state = &self.tasks[task.index()];
-        let is_cancelled = state.must_cancel || input.is_err_and(Error::is_cancelled) && state.cancel_requested;
+        let is_cancelled = must_cancel || cancel_requested && input.is_err_and(Error::is_cancelled);
         match waits_for {
             // What is cancelled did not end by itself: nothing but the cancellation is told.
             _ if is_cancelled => {}
             WaitsFor::Sleep => self.recorder.record(What::Resumed { task, by: Wake::Timer }),
             WaitsFor::Future(future) => self.recorder.record(What::Resumed { task, by: Wake::Future(future) }),
+            WaitsFor::Library => self.recorder.record(What::Resumed { task, by: Wake::Library }),
+            WaitsFor::Object(object) => self.recorder.record(What::Resumed { task, by: Wake::Object(object) }),
             // `WaitReturned` tells it.
             WaitsFor::Wait(_) => {}
             WaitsFor::Nothing => unreachable!("{task} was woken from nothing"),
@@ -136,6 +150,7 @@ impl EventLoop<'_> {
     /// Runs a task with what it waited for, until it waits again or ends: asyncio's `__step`.
     fn resume_task<C: Choices + ?Sized>(&mut self, task: TaskId, input: Result<Value, Error>, choices: &mut C) {
         let state = &mut self.tasks[task.index()];
+        let frame = state.frame;
         let waited_for = std::mem::replace(&mut state.waits_for, WaitsFor::Nothing);
         let mut input = input;
         if state.must_cancel || input.is_err() {
@@ -145,7 +160,13 @@ impl EventLoop<'_> {
             let lists = self.leave_wait(task, wait, input.is_ok());
             input = input.map(|_| lists);
         }
-        if let Some(input) = self.run_frame(task, input, choices) {
+        if self.tasks[task.index()].call != Call::None {
+            match self.go_on_with_call(task, input, choices) {
+                Some(result) => input = result,
+                None => return,
+            }
+        }
+        if let Some(input) = self.run_frame(task, frame, input, choices) {
             self.run_more_frames(task, input, choices);
         }
     }
@@ -156,24 +177,26 @@ impl EventLoop<'_> {
     fn run_more_frames<C: Choices + ?Sized>(&mut self, task: TaskId, input: Result<Value, Error>, choices: &mut C) {
         let mut goes_on = Some(input);
         while let Some(input) = goes_on {
-            goes_on = self.run_frame(task, input, choices);
+            let frame = self.tasks[task.index()].frame;
+            goes_on = self.run_frame(task, frame, input, choices);
         }
     }
 
-    /// Runs the innermost coroutine of a task until it waits, calls another one in place, or ends. Returns what the
+    /// Runs a frame, the innermost coroutine of a task, until it waits, calls another one in place, or ends. Returns what the
     /// coroutine that is the innermost then goes on with, if the task does not wait.
     #[inline(always)]
     fn run_frame<C: Choices + ?Sized>(
         &mut self,
         task: TaskId,
+        frame: FrameId,
         input: Result<Value, Error>,
         choices: &mut C,
     ) -> Option<Result<Value, Error>> {
-        let frame = self.tasks[task.index()].frame;
         match resume(self.program, &mut Running { event_loop: self, choices, task }, frame, input) {
             Next::Sleep { min, max } => self.sleep(task, min, max, choices),
             Next::Await(future) => return self.await_future(task, future),
             Next::Wait { over, timeout, return_when } => self.begin_wait(task, over, timeout, return_when),
+            Next::Library(call) => return self.call_library(task, call, choices),
             Next::Call(instance) => {
                 self.tasks[task.index()].frame = self.memory.open(self.program, instance, Some(frame));
                 self.recorder.record(What::Called { task, instance });
@@ -293,6 +316,7 @@ impl EventLoop<'_> {
     }
 
     /// The timer of a task's own future fires: whatever it waits for on its own is over.
+    #[inline]
     pub(super) fn own_timer_fired(&mut self, task: TaskId) {
         let state = &mut self.tasks[task.index()];
         if state.own == Own::Pending {

@@ -5,19 +5,23 @@
 //! never leaves this file: it makes equal keys impossible.
 //!
 //! Most programs set timers with rising deadlines, so those go to a queue; only a deadline before the last one goes to
-//! the heap.
+//! the heap. Of two equal deadlines in both, the queue's was set first: the heap's was set when the queue ended later, and
+//! the queue does not take an earlier one until it is empty. So only the heap needs numbers.
 //!
 //! Knows nothing of what a timer is for.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 
 use crate::time::Time;
 
 /// Timers that carry a `T` each.
 #[derive(Clone, Debug)]
 pub(super) struct Timers<T> {
-    rising: VecDeque<Entry<T>>,
+    /// Those before `first` are gone.
+    rising: Vec<(Time, T)>,
+    first: usize,
     others: BinaryHeap<Reverse<Entry<T>>>,
     next_sequence: u64,
 }
@@ -57,67 +61,78 @@ impl<T> Ord for Entry<T> {
 
 impl<T> Default for Timers<T> {
     fn default() -> Timers<T> {
-        Timers { rising: VecDeque::new(), others: BinaryHeap::new(), next_sequence: 0 }
+        Timers { rising: Vec::new(), first: 0, others: BinaryHeap::new(), next_sequence: 0 }
     }
 }
 
 impl<T: Copy> Timers<T> {
     pub(super) fn clear(&mut self) {
         self.rising.clear();
+        self.first = 0;
         self.others.clear();
         self.next_sequence = 0;
     }
 
     #[inline(always)]
     pub(super) fn set(&mut self, due: Time, carried: T) {
-        let entry = Entry { due, sequence: self.next_sequence, carried };
+        match self.rising.last() {
+            Some(&(last, _)) if due < last => self.set_before_last(due, carried),
+            _ => self.rising.push((due, carried)),
+        }
+    }
+
+    #[inline(never)]
+    fn set_before_last(&mut self, due: Time, carried: T) {
+        self.others.push(Reverse(Entry { due, sequence: self.next_sequence, carried }));
         self.next_sequence += 1;
-        match self.rising.back() {
-            Some(last) if due < last.due => self.others.push(Reverse(entry)),
-            _ => self.rising.push_back(entry),
+    }
+
+    /// The first deadline.
+    #[inline]
+    pub(super) fn first(&self) -> Option<Time> {
+        let rising = self.rising.get(self.first).map(|&(due, _)| due);
+        match self.others.peek() {
+            Some(Reverse(other)) => Some(rising.map_or(other.due, |rising| rising.min(other.due))),
+            None => rising,
         }
     }
 
-    /// The first deadline, and what its timer carries.
-    #[inline]
-    pub(super) fn first(&self) -> Option<(Time, T)> {
-        let first = if self.first_is_rising() { self.rising.front() } else { self.others.peek().map(|Reverse(e)| e) };
-        first.map(|entry| (entry.due, entry.carried))
-    }
-
-    /// Takes the first timer out if it is due.
-    #[inline]
-    pub(super) fn take_due(&mut self, now: Time) -> Option<T> {
-        let (due, carried) = self.first()?;
-        (due <= now).then(|| {
-            self.remove_first();
-            carried
-        })
-    }
-
-    #[inline]
-    pub(super) fn remove_first(&mut self) {
-        if self.first_is_rising() {
-            self.rising.pop_front();
-        } else {
-            self.others.pop();
+    /// Takes the first timer out if it is like this.
+    #[inline(always)]
+    pub(super) fn take_first_if(&mut self, is_it: impl FnOnce(Time, T) -> bool) -> Option<T> {
+        let rising = self.rising.get(self.first).copied();
+        if let Some(Reverse(other)) = self.others.peek()
+            && rising.is_none_or(|(due, _)| other.due < due)
+        {
+            let other = self.others.peek_mut().expect("it was there");
+            return is_it(other.0.due, other.0.carried).then(|| PeekMut::pop(other).0.carried);
         }
+        let (due, carried) = rising?;
+        if !is_it(due, carried) {
+            return None;
+        }
+        self.first += 1;
+        // What is gone is dropped when that is as much as is moved for it.
+        if self.first > self.rising.len() / 2 {
+            self.drop_gone();
+        }
+        Some(carried)
+    }
+
+    #[inline(never)]
+    fn drop_gone(&mut self) {
+        self.rising.drain(..self.first);
+        self.first = 0;
     }
 
     /// In the order in which they would fire.
     pub(super) fn in_order(&self) -> Vec<(Time, T)> {
-        let mut all: Vec<Entry<T>> =
-            self.rising.iter().copied().chain(self.others.iter().map(|Reverse(e)| *e)).collect();
-        all.sort_unstable();
-        all.into_iter().map(|entry| (entry.due, entry.carried)).collect()
-    }
-
-    #[inline]
-    fn first_is_rising(&self) -> bool {
-        match (self.rising.front(), self.others.peek()) {
-            (Some(rising), Some(Reverse(other))) => rising < other,
-            (rising, _) => rising.is_some(),
-        }
+        let others = self.others.clone().into_sorted_vec();
+        let mut all: Vec<(Time, T)> = self.rising[self.first..].to_vec();
+        // The greatest comes first there; a stable sort leaves the queue's before the heap's.
+        all.extend(others.into_iter().rev().map(|Reverse(entry)| (entry.due, entry.carried)));
+        all.sort_by_key(|&(due, _)| due);
+        all
     }
 }
 
@@ -133,11 +148,32 @@ mod tests {
         }
         let mut fired = String::new();
         let expected: String = timers.in_order().into_iter().map(|(_, name)| name).collect();
-        while let Some((_, name)) = timers.first() {
-            timers.remove_first();
+        while let Some(name) = timers.take_first_if(|_, _| true) {
             fired.push(name);
         }
         assert_eq!(fired, "bdeacgf");
         assert_eq!(fired, expected);
+    }
+    #[test]
+    fn timers_that_are_set_and_taken_in_turns_come_in_the_order_of_deadline_and_setting() {
+        let mut timers = Timers::default();
+        let (mut expected, mut now, mut number) = (Vec::new(), 0_u64, 7_u64);
+        for step in 0..5000 {
+            number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            if number >> 63 == 0 {
+                let due = Time(now + (number >> 32) % 8);
+                timers.set(due, step);
+                expected.push((due, step));
+            } else if let Some(at) = (0..expected.len()).min_by_key(|&at| expected[at]) {
+                let (due, first) = expected.remove(at);
+                assert_eq!(timers.first(), Some(due));
+                assert_eq!(timers.take_first_if(|_, _| false), None);
+                assert_eq!(timers.take_first_if(|taken, _| taken == due), Some(first));
+                now = due.0;
+            }
+            expected.sort_unstable();
+            assert_eq!(timers.in_order(), expected);
+        }
+        assert!(!timers.others.is_empty() && timers.first < timers.rising.len());
     }
 }

@@ -33,6 +33,9 @@ pub struct Fault {
 /// How many places for a cut are listed. More are counted, but only seeds reach them.
 pub(super) const OPENINGS_MAX: usize = 1_000_000;
 
+/// So many other answers to one question are listed, where each answer is a case of its own.
+const ANSWERS_MAX: u64 = 64;
+
 /// All cases of an experiment.
 #[derive(Clone, Debug)]
 pub struct Cases {
@@ -70,8 +73,15 @@ impl Cases {
             let (first, rest) = first_of_each(openings.list);
             faults.extend(first.into_iter().chain(rest).map(cut));
         }
+        let is_single = |kind| matches!(kind, Kind::PollOrder | Kind::Chosen);
+        for (question, choice) in (0..).zip(&log).filter(|(_, choice)| is_single(choice.kind)) {
+            possible += choice.bound - 1;
+            let answers = 1..choice.bound.min(1 + ANSWERS_MAX);
+            faults.extend(answers.map(|answer| Fault { question, answer }));
+        }
         faults.truncate(usize::try_from(plan.faults).unwrap_or(usize::MAX));
-        let is_order = |kind| matches!(kind, Kind::TimerOrder | Kind::TaskSetOrder | Kind::ReadyOrder);
+        let is_order =
+            |kind| matches!(kind, Kind::TimerOrder | Kind::TaskSetOrder | Kind::ReadyOrder | Kind::PollOrder);
         let order_questions = log.iter().filter(|choice| is_order(choice.kind)).count() as u64;
         let is_free = experiment.program().schedule.ready_any_order;
         let footsteps = if is_free { run.footsteps(&mut Ordinary) } else { Footsteps::default() };

@@ -2,7 +2,7 @@
 //!
 //! [`explore`] makes the runs of a [`Plan`], on as many threads as it is given, and says what came of them. Which runs
 //! those are, and everything that is said about them, depends on the plan alone: threads only take cases from one
-//! numbered list, and of equal failures the one with the lowest number is kept.
+//! numbered list, and which run of equal failures is kept depends on their numbers.
 //!
 //! Every failure is made again before it counts, and so is a sample of the runs that pass: a run that differs from its
 //! repetition is told as that, and never as a failure of the program.
@@ -51,6 +51,14 @@ pub struct Plan {
     pub jobs: NonZero<usize>,
 }
 
+/// What is made if nobody says otherwise: 20,000 faults and a thousand seeds, on one thread.
+impl Default for Plan {
+    fn default() -> Plan {
+        let shard = (0, NonZero::<u64>::MIN);
+        Plan { faults: 20_000, seeds: 0..1000, sampler: Sampler::Portfolio, shard, jobs: NonZero::<usize>::MIN }
+    }
+}
+
 /// How a seed becomes answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Sampler {
@@ -76,9 +84,9 @@ impl Sampler {
     /// Which sampler makes the run of a seed. Where the queue is first in, first out, only two are different.
     pub fn of(self, seed: u64, is_free: bool) -> Sampler {
         match (self, seed % 4, is_free) {
-            (Sampler::Portfolio, 2, true) => Sampler::Surw,
-            (Sampler::Portfolio, 1, true) => Sampler::Pos,
             (Sampler::Portfolio, 0, _) => Sampler::Pct { depth: Sampler::DEPTH },
+            (Sampler::Portfolio, 1, true) => Sampler::Pos,
+            (Sampler::Portfolio, 2, true) => Sampler::Surw,
             (Sampler::Portfolio, ..) => Sampler::Random,
             (chosen, ..) => chosen,
         }
@@ -128,7 +136,7 @@ pub struct Explored {
     pub cuts: BTreeMap<(InstanceId, u32, Phase), u64>,
     /// How many runs hit a limit.
     pub unfinished: u64,
-    /// Every kind of failure, with its first run, in the order of those runs.
+    /// Every kind of failure, in the order in which they showed.
     pub failures: Vec<Failure>,
     /// How many runs failed.
     pub failing: u64,
@@ -143,16 +151,42 @@ pub struct Explored {
 pub struct Failure {
     /// What makes it the same failure again.
     pub identity: Identity,
-    /// The first run that showed it: its number, and which it is.
+    /// The number of the first run that showed it.
+    pub first: u64,
+    /// The number of the run that shows it best: with a single fault and the fewest other failures, and of equals the
+    /// first; the first seed, if no single fault shows it.
     pub number: u64,
-    /// As above.
+    /// Which run that is.
     pub case: Case,
-    /// The choices of that run.
+    /// How many kinds of failure it shows.
+    pub kinds: usize,
+    /// Its choices.
     pub log: Log,
     /// How many runs showed it.
     pub runs: u64,
-    /// Who answered in that run, if it was a seed's.
+    /// Who answered in the run that is kept, if it was a seed's.
     pub sampler: Option<Sampler>,
+}
+
+impl Failure {
+    /// The same failure seen in other runs too.
+    fn join(&mut self, other: Failure) {
+        let (first, runs) = (self.first.min(other.first), self.runs + other.runs);
+        if other.badness() < self.badness() {
+            *self = other;
+        }
+        (self.first, self.runs) = (first, runs);
+    }
+
+    /// The less, the better the run shows it.
+    fn badness(&self) -> (usize, u64) {
+        let kinds = match self.case {
+            Case::Ordinary => 0,
+            Case::Fault(_) => self.kinds,
+            Case::Seed(_) => usize::MAX,
+        };
+        (kinds, self.number)
+    }
 }
 
 /// Two runs with equal choices in which not the same happened.
@@ -193,7 +227,7 @@ pub fn explore(experiment: &dyn Experiment, plan: &Plan, watch: &mut dyn FnMut(P
     });
     let mut explored = shared.explored.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
     explored.faults.0 = cases.faults();
-    explored.failures.sort_by_key(|failure| failure.number);
+    explored.sort();
     explored
 }
 
@@ -204,8 +238,7 @@ pub fn ordinary_openings(experiment: &dyn Experiment) -> Openings {
 
 /// Whoever answers for the seeds of an experiment: as [`explore`] does.
 pub fn seeds(experiment: &dyn Experiment, sampler: Sampler) -> Answers {
-    let plan = Plan { faults: 0, seeds: 0..0, sampler, shard: (0, NonZero::<u64>::MIN), jobs: NonZero::<usize>::MIN };
-    Cases::new(experiment, &plan).answers(sampler)
+    Cases::new(experiment, &Plan { faults: 0, ..Plan::default() }).answers(sampler)
 }
 
 struct Shared<'a> {
@@ -309,14 +342,20 @@ impl Worker<'_> {
 
     fn fail(&mut self, number: u64, case: Case) {
         self.found.failing += 1;
-        for identity in self.run.verdict().identities(self.shared.experiment.program()) {
-            match self.found.failures.iter_mut().find(|failure| failure.identity == identity) {
-                Some(failure) if failure.number < number => failure.runs += 1,
+        let identities = self.run.verdict().identities(&self.shared.experiment.program());
+        let kinds = identities.len();
+        for identity in identities {
+            let known = self.found.failures.iter_mut().find(|failure| failure.identity == identity);
+            let sampler = self.answers.sampler(case);
+            let mut failure =
+                Failure { identity, first: number, number, case, kinds, log: Log::new(), runs: 1, sampler };
+            match known {
+                // A log is long, and most runs show nothing new.
+                Some(known) if known.badness() <= failure.badness() => known.join(failure),
                 known => {
-                    let sampler = self.answers.sampler(case);
-                    let failure = Failure { identity, number, case, log: self.run.trace().log(), runs: 1, sampler };
+                    failure.log = self.run.trace().log();
                     match known {
-                        Some(known) => *known = Failure { runs: known.runs + 1, ..failure },
+                        Some(known) => known.join(failure),
                         None => self.found.failures.push(failure),
                     }
                 }
@@ -326,6 +365,10 @@ impl Worker<'_> {
 }
 
 impl Explored {
+    fn sort(&mut self) {
+        self.failures.sort_by_cached_key(|failure| (failure.first, failure.identity.rank(), failure.identity.clone()));
+    }
+
     fn merge(&mut self, other: Explored) {
         self.runs += other.runs;
         self.faults.1 += other.faults.1;
@@ -344,8 +387,7 @@ impl Explored {
         }
         for failure in other.failures {
             match self.failures.iter_mut().find(|own| own.identity == failure.identity) {
-                Some(own) if own.number < failure.number => own.runs += failure.runs,
-                Some(own) => *own = Failure { runs: own.runs + failure.runs, ..failure },
+                Some(own) => own.join(failure),
                 None => self.failures.push(failure),
             }
         }
@@ -358,7 +400,7 @@ impl Explored {
 /// Whether the run with these answers shows a failure; its choices, if it does.
 pub fn shows(run: &mut dyn Run, experiment: &dyn Experiment, answers: &[u64], identity: &Identity) -> Option<Log> {
     let ran = run.run(&mut Given::new(answers));
-    let is_same = !ran.is_good && run.verdict().identities(experiment.program()).contains(identity);
+    let is_same = !ran.is_good && run.verdict().identities(&experiment.program()).contains(identity);
     is_same.then(|| run.trace().log())
 }
 

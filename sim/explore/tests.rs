@@ -2,6 +2,8 @@
 //!
 //! Knows nothing of any real machine.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::choice::{Choices, Cut, Kind, Options, Question};
 use crate::id::{FutureId, TaskId};
@@ -13,7 +15,7 @@ use crate::verdict::{Finding, Oracle, Verdict};
 /// A run asks for one cut of two victims before one of ten handles, and then for an order of four. It fails if the
 /// second victim is cut before handle 7, or if the last of the four comes first. Every `flaky`-th run strays.
 struct Toy {
-    program: Program,
+    program: Arc<Program>,
     flaky: Option<u32>,
 }
 
@@ -31,12 +33,12 @@ fn toy(flaky: Option<u32>) -> Toy {
     let mut program = sample::program(&["worker"]);
     let victims = vec![false, true];
     program.cuts.push(crate::program::Cuts { up_to: 1, victims, handles: HANDLES, tasks: VICTIMS });
-    Toy { program, flaky }
+    Toy { program: program.into(), flaky }
 }
 
 impl Experiment for Toy {
-    fn program(&self) -> &Program {
-        &self.program
+    fn program(&self) -> Arc<Program> {
+        self.program.clone()
     }
 
     fn begin(&self) -> Box<dyn Run + '_> {
@@ -180,7 +182,7 @@ fn every_single_cut_is_tried_before_the_seeds() {
     let [failure] = &explored.failures[..] else { panic!("{:?}", explored.failures) };
     assert_eq!(failure.identity.what, "lost-cancel");
     // The two first chances are 1 and 2; the other eighteen follow in the order of the run.
-    assert_eq!((failure.number, failure.runs), (16, 1));
+    assert_eq!((failure.first, failure.number, failure.runs), (16, 16, 1));
     assert_eq!(failure.log[0].answer, Cut { handle: 7, victim: 1 }.answer(VICTIMS));
 }
 
@@ -201,8 +203,38 @@ fn the_same_is_found_on_any_number_of_threads_and_in_shards() {
         all.faults.0 = shard.faults.0;
         all.merge(shard);
     }
-    all.failures.sort_by_key(|failure| failure.number);
+    all.sort();
     assert_eq!(told(&mut all), expected);
+}
+
+#[test]
+fn a_failure_is_kept_as_the_run_that_shows_least_besides() {
+    let failure = |number, case, kinds| Failure {
+        sampler: None,
+        identity: Identity { what: "deadlock", subject: None, error: None },
+        first: number,
+        number,
+        case,
+        kinds,
+        log: Log::new(),
+        runs: 1,
+    };
+    let fault = Case::Fault(Fault { question: 0, answer: 1 });
+    let kept = |failures: &[Failure]| {
+        let mut all = failures.iter().cloned();
+        let mut one = all.next().unwrap();
+        all.for_each(|other| one.join(other));
+        (one.first, one.number, one.runs)
+    };
+    let [both, alone, seed] = [failure(3, fault, 2), failure(5, fault, 1), failure(9, Case::Seed(0), 1)];
+    let later = failure(10, Case::Seed(1), 1);
+    for [one, two, three] in [[&both, &alone, &seed], [&alone, &both, &seed], [&seed, &alone, &both]] {
+        assert_eq!(kept(&[one.clone(), two.clone(), three.clone()]), (3, 5, 3));
+    }
+    assert_eq!(kept(&[later.clone(), seed.clone()]), (9, 9, 2));
+    assert_eq!(kept(&[seed, later.clone()]), (9, 9, 2));
+    // What fails without a fault is told without one.
+    assert_eq!(kept(&[both, later, failure(0, Case::Ordinary, 4)]), (0, 0, 3));
 }
 
 #[test]

@@ -5,11 +5,16 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Clause, Copies, Fault, Frame, Group, Pick, Sketch, Step};
+use super::{Clause, Copies, Family, Fault, Frame, Group, Pick, Sketch, Step};
 
 /// The scenario file of a sketch.
 pub(super) fn write(sketch: &Sketch) -> String {
-    let mut writer = Writer { groups: &sketch.groups, ..Writer::default() };
+    let mut writer = Writer {
+        groups: &sketch.groups,
+        families: &sketch.families,
+        has_timeouts: sketch.has_timeouts,
+        ..Writer::default()
+    };
     writer.coroutines_left = vec![true; writer.instances(0).len()];
     for (at, group) in sketch.groups.iter().enumerate() {
         writer.group(at, group);
@@ -30,6 +35,17 @@ pub(super) fn write(sketch: &Sketch) -> String {
     for (name, first, _) in shared.iter().filter(|(.., is_used)| *is_used) {
         _ = writeln!(text, "{name} = {first}");
     }
+    let mut declared: Vec<&str> = Vec::new();
+    for Family { name, make, .. } in &sketch.families {
+        if declared.contains(name) || !body.contains(&format!("\"{name}\"")) && !body.contains(&format!("{{{name}.")) {
+            continue;
+        }
+        if declared.is_empty() {
+            text.push_str("\n[objects]\n");
+        }
+        declared.push(name);
+        _ = writeln!(text, "{name} = \"{make}\"");
+    }
     text + &body
 }
 
@@ -42,6 +58,8 @@ fn group_name(at: usize, group: &Group) -> String {
 #[derive(Default)]
 struct Writer<'a> {
     groups: &'a [Group],
+    families: &'a [Family],
+    has_timeouts: bool,
     out: String,
     depth: usize,
     /// How many names of each kind there are, so that each is new.
@@ -70,6 +88,8 @@ struct Scope {
     results: Vec<String>,
     /// Texts and the like.
     values: Vec<String>,
+    /// The timeouts around this place, the innermost last.
+    timeouts: Vec<String>,
     loops: u32,
     handlers: u32,
 }
@@ -298,6 +318,49 @@ impl<'a> Writer<'a> {
                     self.line(&format!("\"{word}\","));
                 }
             }
+            Step::WaitFor(what, timeout, keep) => {
+                let Some(awaited) = picked(&self.awaitables(), *what) else { return self.step(&Step::Sleep("1s")) };
+                self.started(std::slice::from_ref(&awaited));
+                let timeout = match *timeout {
+                    "None" => String::new(),
+                    length => format!(", timeout = {}", self.length(length)),
+                };
+                let is_value = !self.here.handles.iter().any(|handle| !handle.is_task && handle.name == awaited);
+                let kept = if *keep && is_value { self.kept_value("x") } else { String::new() };
+                self.line(&format!("{{ wait_for = \"{awaited}\"{timeout}{kept} }},"));
+            }
+            Step::Shield(what, is_awaited) => {
+                let Some(inner) = picked(&self.awaitables(), *what) else { return self.step(&Step::Sleep("1s")) };
+                self.started(std::slice::from_ref(&inner));
+                let name = self.new_handle("s", false);
+                self.line(&format!("{{ shield = \"{inner}\", as = \"{name}\" }},"));
+                if *is_awaited {
+                    self.line(&format!("{{ await = \"{name}\" }},"));
+                }
+            }
+            Step::Uncancel(whom) => {
+                let tasks = self.here.handles.iter().rev().filter(|handle| handle.is_task);
+                let mut tasks: Vec<String> = tasks.map(|handle| handle.name.clone()).collect();
+                tasks.insert(0, "current".to_owned());
+                let Some(task) = picked(&tasks, *whom).filter(|_| self.has_timeouts) else { return };
+                self.line(&format!("{{ uncancel = \"{task}\" }},"));
+                self.line(&format!("{{ print = \"left: {{{task}.cancelling}}\" }},"));
+            }
+            Step::Reschedule(which, length) => {
+                let Some(timeout) = picked(&self.here.timeouts, *which) else { return };
+                let length = match *length {
+                    "None" => String::new(),
+                    length => format!(", in = {}", self.length(length)),
+                };
+                self.line(&format!("{{ reschedule = \"{timeout}\"{length} }},"));
+            }
+            Step::Use(which) => {
+                let uses: Vec<&str> = self.families.iter().flat_map(|family| family.uses).copied().collect();
+                match picked(&uses, *which) {
+                    Some(step) => self.line(step),
+                    None => self.step(&Step::Sleep("1s")),
+                }
+            }
             Step::Block(frame, body) => self.framed(frame, body),
         }
     }
@@ -409,6 +472,42 @@ impl<'a> Writer<'a> {
                 let Some(list) = picked(&self.here.lists, *which) else { return self.framed(&Frame::Times(2), body) };
                 let item = self.new_handle("h", false);
                 self.looping(&format!("for = \"{item}\", in = \"{list}\""), body);
+            }
+            Frame::Timeout(_) if !self.has_timeouts => self.framed(&Frame::Bare, body),
+            Frame::Timeout(length) => {
+                let name = self.new_name("cm");
+                let length = if *length == "None" { "\"None\"".to_owned() } else { self.length(length) };
+                self.line(&format!("{{ timeout = {length}, as = \"{name}\", do = ["));
+                self.here.timeouts.push(name.clone());
+                self.block(body);
+                self.here.timeouts.pop();
+                self.line("] },");
+                self.line(&format!("{{ print = \"expired: {{{name}.expired}}, left: {{current.cancelling}}\" }},"));
+            }
+            Frame::TaskGroup(_) if !self.has_timeouts => self.framed(&Frame::Bare, body),
+            Frame::TaskGroup(of) => {
+                let name = self.new_name("tg");
+                self.line(&format!("{{ task_group = \"{name}\", do = ["));
+                self.depth += 1;
+                for pick in of {
+                    let mut coroutines = self.instances(self.here.below);
+                    coroutines.extend(self.free_coroutines());
+                    let Some(coroutine) = picked(&coroutines, *pick) else { continue };
+                    self.started(std::slice::from_ref(&coroutine));
+                    let task = self.new_handle("t", true);
+                    self.line(&format!("{{ spawn = \"{coroutine}\", in = \"{name}\", as = \"{task}\" }},"));
+                }
+                self.depth -= 1;
+                self.block(body);
+                self.line("] },");
+            }
+            Frame::With(which) => {
+                let held: Vec<&str> =
+                    self.families.iter().filter(|family| family.is_held).map(|family| family.name).collect();
+                let Some(name) = picked(&held, *which) else { return self.framed(&Frame::Bare, body) };
+                self.line(&format!("{{ with = \"{name}\", do = ["));
+                self.block(body);
+                self.line("] },");
             }
             Frame::While => {
                 self.line("{ while = \"left > 0\", do = [");

@@ -32,9 +32,10 @@ impl Asyncio {
         Asyncio { program, ..self }
     }
 
-    /// What runs.
-    pub fn shared_program(&self) -> Arc<Program> {
-        self.program.clone()
+    /// Goes through all its runs.
+    pub fn search(&self, bounds: Bounds, watch: &mut dyn FnMut(Searching) -> bool) -> Searched {
+        let judge = Judge::with_oracles(&self.expectation, &self.program);
+        exhaustive::search(&self.program, EventLoop::new(&self.program), judge, bounds, watch)
     }
 }
 
@@ -52,8 +53,8 @@ pub(super) fn measure(program: &mut Program) {
 }
 
 impl Experiment for Asyncio {
-    fn program(&self) -> &Program {
-        &self.program
+    fn program(&self) -> Arc<Program> {
+        self.program.clone()
     }
 
     fn begin(&self) -> Box<dyn Run + '_> {
@@ -112,13 +113,5 @@ impl Run for Runs<'_> {
     fn openings(&mut self, choices: &mut dyn Choices, most: usize) -> Openings {
         self.event_loop.reset();
         self.event_loop.openings(choices, most)
-    }
-}
-
-impl Asyncio {
-    /// Goes through all its runs.
-    pub fn search(&self, bounds: Bounds, watch: &mut dyn FnMut(Searching) -> bool) -> Searched {
-        let judge = Judge::with_oracles(&self.expectation, &self.program);
-        exhaustive::search(&self.program, EventLoop::new(&self.program), judge, bounds, watch)
     }
 }

@@ -57,7 +57,8 @@ impl Exhaustion {
     /// What was covered, in numbers; with `states_per_second`, if somebody measured that.
     pub fn covered(&self, states_per_second: Option<f64>) -> Exhausted {
         let Exhaustion { experiment, bounds, searched, .. } = self;
-        let cuts = &experiment.program().cuts;
+        let program = experiment.program();
+        let cuts = &program.cuts;
         Exhausted {
             classes: searched.classes,
             is_reduced: bounds.method == Method::Reduced && bounds.deviations.is_none(),
@@ -101,7 +102,7 @@ fn outcome(summary: &Summary) -> String {
 /// The same experiment, if all cuts that were found have a number in it; else with room for them.
 fn with_room(experiment: Asyncio, searched: &Searched) -> Asyncio {
     let all = searched.failures.values().chain(searched.results.values());
-    let mut program = experiment.shared_program();
+    let mut program = experiment.program();
     let mut event_loop = EventLoop::new(&program);
     let mut room: Vec<(u64, u32)> = program.cuts.iter().map(|cuts| (cuts.handles, cuts.tasks)).collect();
     let enough = room.clone();
@@ -134,7 +135,7 @@ fn log(experiment: &Asyncio, found: &Found) -> Log {
 
 fn answers(experiment: &Asyncio, found: &Found) -> Vec<u64> {
     let program = experiment.program();
-    let mut event_loop = EventLoop::new(program);
+    let mut event_loop = EventLoop::new(&program);
     event_loop.begin_search();
     event_loop.run(&mut Given::new(&found.answers));
     let mut answers = Vec::new();
@@ -154,5 +155,6 @@ fn tell(experiment: &Asyncio, identity: &Identity, found: &Found) -> Told {
     let answers = answers(experiment, found);
     let mut run = experiment.begin();
     let log = shows(&mut *run, experiment, &answers, identity);
-    search::small(experiment, log.expect("a run that is made again as it was found fails again"), identity)
+    let log = log.expect("a run that is made again as it was found fails again");
+    Told { found_in: None, ..search::small(experiment, log, identity) }
 }

@@ -6,11 +6,19 @@
 
 mod asyncio;
 mod exhaustive;
+mod python;
+mod saved;
 mod search;
+mod telling;
+mod verify;
 
 pub use asyncio::Asyncio;
 pub use exhaustive::Exhaustion;
-pub use search::{Replayed, Search, Setting, Told, tell};
+pub use python::{Interpreter, Patience, Problem, Session, installed};
+pub use saved::Kept;
+pub use search::{Replayed, Search, Setting, Told, replayed, tell};
+pub use telling::Findings;
+pub use verify::{Compared, Verified, Verifier};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,6 +35,8 @@ use crate::scenario::Scenario;
 use crate::trace::Trace;
 use crate::verdict::{Expectation, Verdict};
 use crate::{report, strategy, tokio_program};
+
+use saved::keeps_failures;
 
 /// A scenario file that is valid.
 #[derive(Clone, Debug)]
@@ -75,6 +85,8 @@ pub struct Judged {
 pub enum Refused {
     /// The file does not fit the strategy that was asked for.
     Rejected(Rejected),
+    /// The program does something that only asyncio has.
+    NoTwin(Runtime),
     /// This build does not have the runtime.
     NotBuilt(Runtime),
 }
@@ -86,6 +98,10 @@ impl File {
     ///
     /// If it cannot be read or is no valid scenario.
     pub fn load(path: &Path) -> Result<File, Rejected> {
+        if keeps_failures(path) {
+            let message = "expected a scenario file, but found one of saved failures";
+            return Err(Rejected::whole(path, message, "give the scenario that it stands beside"));
+        }
         let rejected = |text: String, diagnostics| Rejected { path: path.to_owned(), text, diagnostics };
         let bytes = std::fs::read(path).map_err(|error| {
             let message = format!("expected a scenario file, but it cannot be read: {error}");
@@ -98,9 +114,18 @@ impl File {
             let message = format!("expected UTF-8, but found other bytes in line {line}, at byte {at} of the file");
             rejected(String::new(), vec![Diagnostic::whole(message).help("save the file as UTF-8")])
         })?;
+        File::parse(path, text)
+    }
+
+    /// Checks a text as the scenario file that it would be at `path`, where nothing has to be.
+    ///
+    /// # Errors
+    ///
+    /// If it is no valid scenario.
+    pub fn parse(path: &Path, text: String) -> Result<File, Rejected> {
         match Scenario::parse(&text, &strategies()) {
             Ok(scenario) => Ok(File { path: path.to_owned(), scenario, text }),
-            Err(diagnostics) => Err(rejected(text, diagnostics)),
+            Err(diagnostics) => Err(Rejected { path: path.to_owned(), text, diagnostics }),
         }
     }
 
@@ -124,7 +149,12 @@ impl File {
         let strategy = run.strategy.as_deref();
         let program = self.program(strategy, run.profile)?;
         let trace = trace(&program, run.runtime, run.seed)?;
-        let verdict = judge(&self.expectation(strategy, run.runtime != Runtime::Asyncio), &program, &trace);
+        let expectation = self.expectation(strategy, run.runtime != Runtime::Asyncio);
+        let mut verdict = judge(&expectation, &program, &trace);
+        if let Some(must_find) = &expectation.must_find {
+            // What a search has to find may well be there without one.
+            verdict.unmet.retain(|unmet| !must_find.is_found(&program, &unmet.identity(&program)));
+        }
         Ok(Judged { program, trace, verdict })
     }
 
@@ -157,13 +187,16 @@ impl File {
 ///
 /// # Errors
 ///
-/// If this build does not have the runtime.
+/// If this build does not have the runtime, or the runtime does not have what the program does.
 pub fn trace(program: &Arc<Program>, runtime: Runtime, seed: Option<u64>) -> Result<Trace, Refused> {
     // What tasks on other runtimes touch nobody knows, so there all samplers come to this.
     let choices: Box<dyn Choices> = match seed {
         Some(seed) => Box::new(Seeded::new(seed)),
         None => Box::new(Ordinary),
     };
+    if program.is_asyncio_only && runtime != Runtime::Asyncio {
+        return Err(Refused::NoTwin(runtime));
+    }
     match runtime {
         Runtime::Asyncio => {
             let mut event_loop = EventLoop::new(program);
@@ -194,7 +227,7 @@ fn on_turmoil(_: Arc<Program>, _: Box<dyn Choices>) -> Result<Trace, Refused> {
 }
 
 /// The scenario files that `paths` name: files as they are, folders searched for `*.toml`, in the order of their
-/// names.
+/// names; what is saved beside scenarios is left out.
 ///
 /// # Errors
 ///
@@ -222,7 +255,8 @@ fn search(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), String> {
     let mut entries: Vec<PathBuf> = entries.map_err(unreadable)?.into_iter().map(|entry| entry.path()).collect();
     entries.sort();
     for entry in entries {
-        if entry.is_dir() || entry.extension().is_some_and(|extension| extension == "toml") {
+        let is_scenario = entry.extension().is_some_and(|extension| extension == "toml") && !keeps_failures(&entry);
+        if entry.is_dir() || is_scenario {
             search(&entry, found)?;
         }
     }
@@ -264,6 +298,9 @@ impl std::fmt::Display for Refused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Refused::Rejected(rejected) => rejected.fmt(f),
+            Refused::NoTwin(runtime) => {
+                write!(f, "this scenario has steps that only asyncio has, so {} cannot run it", runtime.name())
+            }
             Refused::NotBuilt(runtime) => {
                 write!(f, "this build has no {}; build it with `--features network`", runtime.name())
             }

@@ -6,16 +6,16 @@ use std::sync::Arc;
 
 use crate::choice::{Choice, Cut, Deviation, Given, Kind, Log, Token};
 use crate::experiment::{Experiment, Run};
-use crate::explore::{Explored, Failure, Plan, Progress, explore, shows};
+use crate::explore::{Case, Explored, Failure, Plan, Progress, Unstable, explore, shows};
 use crate::id::InstanceId;
 use crate::machine::Opening;
 use crate::program::{Cuts, Profile, Program};
 use crate::replay;
-use crate::report::Covered;
+use crate::report::{Covered, Differing, Sought};
 use crate::shrink;
 use crate::time::Time;
 use crate::trace::{Phase, Trace, What};
-use crate::verdict::{Identity, Verdict};
+use crate::verdict::{Identity, MustFind, Verdict};
 
 use super::asyncio::{Asyncio, measure};
 use super::{File, Rejected};
@@ -32,15 +32,19 @@ pub struct Setting {
     pub cancels: Option<u32>,
 }
 
-/// What came of exploring a file under one main.
+/// What came of exploring an experiment.
 #[derive(Debug)]
-pub struct Search {
+pub struct Search<E = Asyncio> {
     /// What was explored.
-    pub experiment: Asyncio,
+    pub experiment: E,
     /// What came of it.
     pub explored: Explored,
-    /// The failures, the first one first; of very many only the first.
+    /// The failures, the most telling one first; of very many only these. What had to be found comes last.
     pub told: Vec<Told>,
+    /// What had to be found, if anything had.
+    pub must_find: Option<MustFind>,
+    /// Whether all runs were made here that decide whether it is found in time.
+    is_whole: bool,
 }
 
 /// So many failures of one search are made small.
@@ -51,6 +55,10 @@ pub(super) const TOLD_MAX: usize = 10;
 pub struct Told {
     /// Which failure.
     pub identity: Identity,
+    /// In how many runs it was found; nothing if nobody searched.
+    pub found_in: Option<u64>,
+    /// By which sampler, and with which seed, if it was a seed's run.
+    pub found_by: Option<(&'static str, u64)>,
     /// The answers that are left of it.
     pub answers: Vec<u64>,
     /// How many runs that took.
@@ -92,9 +100,8 @@ impl File {
         watch: &mut dyn FnMut(Progress) -> bool,
     ) -> Result<Search, Rejected> {
         let experiment = self.experiment(setting)?;
-        let explored = explore(&experiment, plan, watch);
-        let told = explored.failures.iter().take(TOLD_MAX).map(|failure| tell(&experiment, failure)).collect();
-        Ok(Search { experiment, explored, told })
+        let must_find = self.expectation(setting.strategy.as_deref(), false).must_find;
+        Ok(Search::new(experiment, must_find, plan, watch))
     }
 }
 
@@ -121,8 +128,15 @@ impl File {
             scenario_hash: Token::hash(&self.text),
             strategy: setting.strategy.clone(),
             profile: setting.profile.map(|profile| profile.name.to_owned()),
-            deviations: replay::deviations(&mut *experiment.begin(), experiment.program(), &mut choices),
+            deviations: replay::deviations(&mut *experiment.begin(), &experiment.program(), &mut choices),
         }
+    }
+
+    fn known_profile(&self, name: &str) -> Result<Profile, Rejected> {
+        Profile::find(name).ok_or_else(|| {
+            let message = format!("there is no Python `{name}` here, which the token was made with");
+            Rejected::whole(&self.path, message, "a newer Atropos has it")
+        })
     }
 
     /// Makes the run of a token, as far as this file still asks what the token answers.
@@ -132,7 +146,7 @@ impl File {
     /// If the file does not fit the token's strategy.
     pub fn replay(&self, token: &Token) -> Result<Replayed, Rejected> {
         let cuts = token.deviations.iter().filter(|deviation| deviation.kind == Kind::Cut).count() as u32;
-        let profile = token.profile.as_deref().and_then(Profile::find);
+        let profile = token.profile.as_deref().map(|name| self.known_profile(name)).transpose()?;
         let mut setting = Setting { strategy: token.strategy.clone(), profile, cancels: None };
         let mut experiment = self.experiment(&setting)?;
         let allowed: u32 = experiment.program().cuts.iter().map(|cuts| cuts.up_to).sum();
@@ -142,28 +156,73 @@ impl File {
             experiment = self.experiment(&setting)?;
         }
         let mut run = experiment.begin();
-        let placed = replay::place(&mut *run, experiment.program(), &token.deviations);
+        let placed = replay::place(&mut *run, &experiment.program(), &token.deviations);
         run.run(&mut Given::new(&answers(&placed.log)));
-        let identities = run.verdict().identities(experiment.program());
-        let told = identities.iter().map(|identity| as_it_is(&experiment, placed.log.clone(), identity)).collect();
+        let told = replayed(&experiment, &mut *run, &placed.log);
         Ok(Replayed {
             trace: run.trace(),
             told,
             unplaced: placed.unplaced,
             was_edited: Token::hash(&self.text) != token.scenario_hash,
-            program: experiment.shared_program(),
+            program: experiment.program(),
         })
     }
 }
 
-impl Search {
+impl<E: Experiment> Search<E> {
+    /// Explores an experiment, in which perhaps something has to be found, and makes what fails small.
+    pub fn new(
+        experiment: E,
+        must_find: Option<MustFind>,
+        plan: &Plan,
+        watch: &mut dyn FnMut(Progress) -> bool,
+    ) -> Search<E> {
+        let explored = explore(&experiment, plan, watch);
+        let within = must_find.as_ref().map_or(0, |must_find| must_find.within);
+        let is_whole = plan.shard.1.get() == 1 && (!explored.is_interrupted || within <= explored.runs);
+        let mut search = Search { experiment, explored, told: Vec::new(), must_find, is_whole };
+        let mut failures: Vec<&Failure> = search.explored.failures.iter().collect();
+        failures.sort_by_key(|failure| (search.is_sought(&failure.identity), failure.identity.rank()));
+        search.told = failures.into_iter().take(TOLD_MAX).map(|failure| tell(&search.experiment, failure)).collect();
+        search
+    }
+
+    /// Whether a kind of failure is what had to be found.
+    pub fn is_sought(&self, identity: &Identity) -> bool {
+        self.must_find.as_ref().is_some_and(|must_find| must_find.is_found(&self.experiment.program(), identity))
+    }
+
+    /// In how many runs it was found.
+    fn found_in(&self) -> Option<u64> {
+        let sought = self.explored.failures.iter().filter(|failure| self.is_sought(&failure.identity));
+        sought.map(|failure| failure.first + 1).min()
+    }
+
+    /// Whether nothing failed but what had to be found, and that was found in time.
+    pub fn is_good(&self) -> bool {
+        let is_found = |must_find: &MustFind| self.found_in().is_some_and(|runs| runs <= must_find.within);
+        self.explored.failures.iter().all(|failure| self.is_sought(&failure.identity))
+            && (!self.is_whole || self.must_find.as_ref().is_none_or(is_found))
+            && self.explored.unstable.is_none()
+    }
+
     /// What was covered, in numbers; with `runs_per_second`, if somebody measured that.
     pub fn covered(&mut self, runs_per_second: Option<f64>) -> Covered {
         let never_reached = self.never_reached();
+        let found_in = self.found_in();
+        let sought = self.must_find.clone().map(|what| Sought { what, found_in, is_whole: self.is_whole });
+        let is_failure = |failure: &&Failure| !self.is_sought(&failure.identity);
+        let failures = self.explored.failures.iter().filter(is_failure).count() as u64;
         let explored = &mut self.explored;
         Covered {
             runs: explored.runs,
-            failures: explored.failures.len() as u64,
+            failures,
+            sought,
+            unstable: explored.unstable.as_ref().map(|Unstable { number, first, again, .. }| Differing {
+                run: number + 1,
+                first: first.clone(),
+                again: again.clone(),
+            }),
             failing: explored.failing,
             distinct_orders: explored.orders.count(),
             distinct_outcomes: explored.endings.len() as u64,
@@ -182,6 +241,10 @@ impl Search {
     fn never_reached(&self) -> Vec<(InstanceId, u32, Phase)> {
         let program = self.experiment.program();
         let mut never = Vec::new();
+        if program.is_rust() {
+            // Where it could be cut is only seen where it is cut.
+            return never;
+        }
         for (at, body) in (0_u32..).zip(&program.bodies) {
             let mut ids = (0..).map(InstanceId).take(program.instances.len());
             let victim = ids.find(|&id| {
@@ -219,23 +282,39 @@ fn allow_cuts(program: &mut Program, cancels: Option<u32>) {
     }
 }
 
+/// What is wrong with the last run, which had these choices, each kind of failure by itself.
+pub fn replayed(experiment: &dyn Experiment, run: &mut dyn Run, log: &Log) -> Vec<Told> {
+    let identities = run.verdict().identities(&experiment.program());
+    identities.iter().map(|identity| as_it_is(experiment, log.clone(), identity)).collect()
+}
+
 /// Makes a failure small, and looks for what is near it and passes.
-pub fn tell(experiment: &Asyncio, failure: &Failure) -> Told {
-    small(experiment, failure.log.clone(), &failure.identity)
+pub fn tell(experiment: &dyn Experiment, failure: &Failure) -> Told {
+    let found_by = match (failure.sampler, failure.case) {
+        (Some(sampler), Case::Seed(seed)) => Some((sampler.name(), seed)),
+        _ => None,
+    };
+    Told { found_in: Some(failure.first + 1), found_by, ..small(experiment, failure.log.clone(), &failure.identity) }
 }
 
 /// The same for the choices of any run that fails like this.
-pub(super) fn small(experiment: &Asyncio, log: Log, identity: &Identity) -> Told {
-    let program = experiment.program();
+pub(super) fn small(experiment: &dyn Experiment, log: Log, identity: &Identity) -> Told {
+    let program = &experiment.program();
     let mut run = experiment.begin();
-    let mut same = |answers: &[u64]| shows(&mut *run, experiment, answers, identity);
+    run.run(&mut Given::new(&answers(&log)));
+    let known = run.verdict().identities(program);
+    // A smaller run in which something else goes wrong as well would be the longer story.
+    let mut same = |answers: &[u64]| {
+        let log = shows(&mut *run, experiment, answers, identity)?;
+        run.verdict().identities(program).iter().all(|other| known.contains(other)).then_some(log)
+    };
     let shrink::Shrunk { log, runs } = shrink::choices(log, &|choice| width(program, choice), &mut same);
     Told { runs, ..as_it_is(experiment, log, identity) }
 }
 
 /// What is near a run that fails.
-fn as_it_is(experiment: &Asyncio, log: Log, identity: &Identity) -> Told {
-    let program = experiment.program();
+fn as_it_is(experiment: &dyn Experiment, log: Log, identity: &Identity) -> Told {
+    let program = &experiment.program();
     let mut run = experiment.begin();
     let mut same = |answers: &[u64]| shows(&mut *run, experiment, answers, identity);
     let cut = only_cut(&log);
@@ -246,7 +325,17 @@ fn as_it_is(experiment: &Asyncio, log: Log, identity: &Identity) -> Told {
     let (trace, verdict) = (run.trace(), run.verdict());
     let window = cut.zip(range).and_then(|(at, range)| times(&mut *run, program, &log, at, range));
     let passing = nearest_passing(&mut *run, program, &log, range.map(|range| (range.first, range.last)), &trace);
-    Told { identity: identity.clone(), answers, runs: 0, trace, verdict, window, passing }
+    Told {
+        identity: identity.clone(),
+        found_in: None,
+        found_by: None,
+        answers,
+        runs: 0,
+        trace,
+        verdict,
+        window,
+        passing,
+    }
 }
 
 /// How many places for a cut are looked at when a failure is told.

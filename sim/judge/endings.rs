@@ -66,7 +66,7 @@ impl Endings {
             Outcome::Deadlocked => {
                 let first = waits.cycle().first().map_or(TaskId::MAIN, |owner| match owner {
                     Owner::Task(task) => *task,
-                    Owner::Gather(_) => TaskId::MAIN,
+                    _ => TaskId::MAIN,
                 });
                 found.add(Oracle::Deadlock, first, waits, None);
             }

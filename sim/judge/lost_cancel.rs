@@ -80,7 +80,7 @@ impl LostCancel {
             What::CancelRequested { task, by, .. } => {
                 self.hand_over(just_awaits, by);
                 let request = self.passing.reach(waits.future_of(task), by);
-                self.ask(task, request, waits);
+                self.ask(task, request, by, waits);
             }
             What::GatherCancelRequested { future, by, .. } => {
                 self.hand_over(just_awaits, by);
@@ -139,9 +139,11 @@ impl LostCancel {
     }
 
     /// A task is asked, for a request that has come to it or for a new one.
-    fn ask(&mut self, task: TaskId, request: Option<u32>, waits: &Waits) {
+    fn ask(&mut self, task: TaskId, request: Option<u32>, by: Requester, waits: &Waits) {
         let request = request.unwrap_or_else(|| {
-            self.requests.push(Request { asked: task, is_settled: false });
+            // What a timeout or a task group asks for it takes back itself.
+            let is_settled = matches!(by, Requester::Timeout | Requester::TaskGroup);
+            self.requests.push(Request { asked: task, is_settled });
             self.requests.len() as u32 - 1
         });
         if self.tasks.len() <= task.index() {

@@ -118,7 +118,7 @@ impl LostResult {
 }
 
 fn is_gather(at: usize, waits: &Waits) -> bool {
-    matches!(waits.owner(FutureId(at as u32)), Owner::Gather(_))
+    matches!(waits.owner(FutureId(at as u32)), Owner::Gather(_) | Owner::Shield(_))
 }
 
 #[cfg(test)]

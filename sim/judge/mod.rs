@@ -10,12 +10,14 @@
 mod cleanup;
 mod endings;
 mod events;
+mod futures;
 mod lost_cancel;
 mod lost_result;
 mod oracles;
 #[cfg(test)]
 mod tests;
 
+pub use futures::Futures;
 pub use oracles::Oracles;
 
 use std::hash::{Hash, Hasher};

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use crate::id::{InstanceId, TextId};
 use crate::time::{Nanos, Time};
 
-use super::{Error, ErrorType, ExprId};
+use super::{Error, ErrorType, ExprId, Operation};
 
 /// A local variable of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -109,6 +109,8 @@ pub enum Op {
     Spawn {
         /// A coroutine, or a list of them.
         what: ExprId,
+        /// The task group that it belongs to.
+        group: Option<ExprId>,
         /// Where the task goes, or the list of tasks.
         into: Option<Local>,
     },
@@ -201,6 +203,26 @@ pub enum Op {
         /// Where.
         to: u32,
     },
+    /// Goes on elsewhere unless `except*` catches something of what is left of an error; records that it was caught.
+    JumpUnlessSplit {
+        /// What is left: an error, or `None`.
+        rest: Local,
+        /// What the clause catches.
+        ty: ErrorType,
+        /// Where that goes.
+        matched: Local,
+        /// Where.
+        to: u32,
+    },
+    /// The end of a `try` with `except*`: raises what its clauses have raised and what is left of the error.
+    EndStar {
+        /// The error.
+        error: Local,
+        /// What is left of it.
+        rest: Local,
+        /// What the clauses have raised, a list.
+        raised: Local,
+    },
     /// Begins a `for`: the list, or the end of a range, goes to the local after `cursor`, its start into `cursor`.
     Iterate {
         /// The first number of a range; nothing for a list or a text.
@@ -221,6 +243,77 @@ pub enum Op {
     },
     /// Binds the list of the file's coroutines, each to be started once.
     Coroutines(Local),
+    /// `await queue.put(…)`, `lock.release()`, and so on.
+    Use {
+        /// What is done.
+        operation: Operation,
+        /// With which object: the slot holds its number.
+        object: Slot,
+        /// What is put, or how many are notified.
+        value: Option<ExprId>,
+        /// Where the result goes.
+        into: Option<Local>,
+    },
+    /// `future.set_exception(TYPE(…))`
+    SetException {
+        /// The future: the slot holds its number among the objects.
+        object: Slot,
+        /// The class.
+        ty: ErrorType,
+        /// Its argument.
+        message: Option<Text>,
+    },
+    /// `await asyncio.wait_for(…)`, where that is a coroutine of its own.
+    WaitFor {
+        /// A handle, or a coroutine, which becomes a task.
+        what: ExprId,
+        /// How long, in nanoseconds.
+        timeout: Slot,
+        /// Where the result goes.
+        into: Option<Local>,
+    },
+    /// `asyncio.shield(…)`
+    Shield {
+        /// A handle, or a coroutine, which becomes a task.
+        what: ExprId,
+        /// Where the future goes.
+        into: Option<Local>,
+    },
+    /// `task.uncancel()`
+    Uncancel {
+        /// The task.
+        what: ExprId,
+        /// Where what is left goes.
+        into: Option<Local>,
+    },
+    /// Enters `asyncio.timeout(…)`.
+    EnterTimeout {
+        /// How long, in nanoseconds; nothing is for ever.
+        length: Option<Slot>,
+        /// Where the timeout goes.
+        into: Local,
+    },
+    /// Enters `asyncio.TaskGroup()`.
+    EnterGroup {
+        /// Where the group goes.
+        into: Local,
+    },
+    /// `timeout.reschedule(…)`
+    Reschedule {
+        /// The timeout.
+        what: ExprId,
+        /// How long from now on, in nanoseconds.
+        length: Option<Slot>,
+    },
+    /// Leaves what was entered.
+    Leave {
+        /// What was entered.
+        manager: Local,
+        /// The error with which its block has ended.
+        error: Option<Local>,
+        /// If it is a task group, which one of the body: its tasks are waited for. A timeout is left at once.
+        group: Option<u32>,
+    },
     /// How far a `try` with a `finally` has come; only recorded. The copies of one `finally` have one number.
     Cleanup {
         /// Which `finally` of the body.
@@ -266,6 +359,12 @@ pub enum Await {
     Handle(ExprId),
     /// `await asyncio.wait(…)`
     Wait(ExprId),
+    /// `await asyncio.wait_for(…)`, where that is a coroutine of its own.
+    WaitFor(ExprId),
+    /// `await queue.get()`, and so on; every step has a slot of its own.
+    Use(Slot),
+    /// The end of `async with asyncio.TaskGroup()`, by the number of the group.
+    Group(u32),
 }
 
 impl Op {
@@ -275,6 +374,9 @@ impl Op {
             Op::Sleep { min, .. } => Some(Await::Sleep(min)),
             Op::Await { what, .. } => Some(Await::Handle(what)),
             Op::Wait { what, .. } => Some(Await::Wait(what)),
+            Op::WaitFor { what, .. } => Some(Await::WaitFor(what)),
+            Op::Use { operation, object, .. } if operation.waits() => Some(Await::Use(object)),
+            Op::Leave { group, .. } => group.map(Await::Group),
             _ => None,
         }
     }
@@ -291,13 +393,6 @@ impl Body {
         awaits.retain(|&(_, step)| seen.insert(step));
         awaits.reverse();
         awaits
-    }
-}
-
-impl Op {
-    /// Whether a coroutine may wait at it.
-    pub fn is_await(&self) -> bool {
-        matches!(self, Op::Sleep { .. } | Op::Await { .. } | Op::Wait { .. })
     }
 }
 

@@ -2,9 +2,9 @@
 //!
 //! Knows nothing of evaluation, which needs a running machine and stands with the frames.
 
-use crate::id::InstanceId;
+use crate::id::{InstanceId, ObjectId};
 
-use super::{Local, Slot, Value};
+use super::{Inquiry, Local, Slot, Value};
 
 /// A node of an expression: an index into [`Program::exprs`](super::Program::exprs).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,6 +44,8 @@ pub enum Expr {
     Index(ExprId, ExprId),
     /// `x.name`
     Attribute(ExprId, Attribute),
+    /// `lock.locked()`, and the like
+    Inquire(ObjectId, Inquiry),
     /// `not x`
     Not(ExprId),
     /// `x and y`
@@ -86,6 +88,12 @@ pub enum Attribute {
     Result,
     /// `t.exception()`, which raises if the task was cancelled
     Exception,
+    /// `t.cancelling()`
+    Cancelling,
+    /// `timeout.expired()`
+    Expired,
+    /// What an exception group is made of
+    Exceptions,
     /// The task's name
     Name,
     /// The class of an error

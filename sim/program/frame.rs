@@ -7,7 +7,7 @@
 //! Knows nothing of turns, queues or timers.
 
 use crate::choice::{Kind, Options, Question};
-use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
+use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
 use crate::machine::{Access, Object};
 use crate::time::{Nanos, Time};
 use crate::trace::What;
@@ -15,8 +15,8 @@ use crate::trace::What;
 use super::memory::Frame;
 use super::show::{DEEPEST_LIST, Lookup, display, text_of};
 use super::{
-    Attribute, Body, Comparison, Error, ErrorType, Expr, ExprId, FrameId, Local, Memory, Op, Piece, Place, Program,
-    ReturnWhen, Slot, Strike, Text, Value,
+    Attribute, Body, Comparison, Error, ErrorType, Expr, ExprId, FrameId, Inquiry, Library, Local, Memory, Op,
+    Operation, Piece, Place, Program, ReturnWhen, Slot, Strike, Text, Value,
 };
 
 /// What a frame does next, as far as its machine is concerned.
@@ -43,6 +43,8 @@ pub enum Next {
     },
     /// It runs a coroutine in place, and is resumed with what that returns.
     Call(InstanceId),
+    /// It calls asyncio's library, and is resumed with what that gives.
+    Library(Library),
     /// It returned.
     Returned(Value),
     /// It raised.
@@ -124,6 +126,16 @@ pub trait Effects {
     fn order_set(&mut self, list: ListId);
     /// The coroutine of the task whose future this is; nothing for a gather's.
     fn instance_of(&self, future: FutureId) -> Option<InstanceId>;
+    /// What an object says of itself.
+    fn inquire(&self, object: ObjectId, inquiry: Inquiry) -> Value;
+    /// `task.cancelling()`; nothing for what is no task.
+    fn cancelling(&self, future: FutureId) -> Option<u32>;
+    /// Why a task group takes no more tasks, if it does not.
+    fn group_refusal(&self, group: u32) -> Option<&'static str>;
+    /// Makes a task one of a group's.
+    fn add_to_group(&mut self, group: u32, task: FutureId);
+    /// `timeout.expired()`
+    fn expired(&self, timeout: u32) -> bool;
     /// An operation is about to be executed that is more than fetching the next one; for a machine that is searched.
     fn touch_op(&mut self, _: &Op) {}
     /// It touches this.
@@ -153,10 +165,7 @@ const DEEPEST_CALL: u32 = 1000;
 /// What most steps are is executed right here; the rest, and everything that can raise, is in `Run::execute`.
 #[inline(always)]
 pub fn resume<R: Effects>(program: &Program, rt: &mut R, frame: FrameId, input: Result<Value, Error>) -> Next {
-    let memory = rt.memory();
-    memory.steps_left = memory.steps_left.saturating_sub(std::mem::take(&mut memory.charged));
-    let mut steps_left = memory.steps_left;
-    let state = &mut memory.frames[frame.0 as usize];
+    let state = &mut rt.memory().frames[frame.0 as usize];
     let Frame { instance, body, consts, locals, mut pc, begun, .. } = *state;
     state.begun = true;
     let body = &program.bodies[body as usize];
@@ -192,10 +201,9 @@ pub fn resume<R: Effects>(program: &Program, rt: &mut R, frame: FrameId, input: 
         }
         // Until an operation raises.
         raised = loop {
-            if steps_left == 0 {
+            if !rt.memory().take_step() {
                 break 'frame Next::OutOfSteps;
             }
-            steps_left -= 1;
             match body.ops[pc as usize] {
                 Op::Print(Text::Const(slot)) => {
                     let text = constant_text(consts, slot);
@@ -214,11 +222,9 @@ pub fn resume<R: Effects>(program: &Program, rt: &mut R, frame: FrameId, input: 
                 }
                 ref op => {
                     let flow = run!().execute(op);
-                    let charged = std::mem::take(&mut rt.memory().charged);
-                    if charged > steps_left {
+                    if !rt.memory().has_steps_left() {
                         break 'frame Next::OutOfSteps;
                     }
-                    steps_left -= charged;
                     match flow {
                         Ok(Flow::On) => pc += 1,
                         Ok(Flow::To(to)) => pc = to,
@@ -229,9 +235,7 @@ pub fn resume<R: Effects>(program: &Program, rt: &mut R, frame: FrameId, input: 
             }
         };
     };
-    let memory = rt.memory();
-    memory.steps_left = steps_left;
-    memory.frames[frame.0 as usize].pc = pc;
+    rt.memory().frames[frame.0 as usize].pc = pc;
     next
 }
 
@@ -265,6 +269,13 @@ fn nanos(consts: &[Value], slot: Slot) -> Nanos {
     }
 }
 
+fn object_in(consts: &[Value], slot: Slot) -> ObjectId {
+    match consts[slot.0 as usize] {
+        Value::Int(object) => ObjectId(object as u32),
+        other => unreachable!("an object is told by its number, not {other:?}"),
+    }
+}
+
 /// Where an operation leads.
 enum Flow {
     /// To the next one.
@@ -291,7 +302,13 @@ impl<R: Effects> Run<'_, R> {
     /// Takes what the frame is resumed with to the operation that waited for it.
     fn bind_input(&mut self, op: &Op, value: Value) {
         match *op {
-            Op::Await { into: Some(local), .. } => self.bind(local, value),
+            Op::Await { into: Some(local), .. }
+            | Op::Use { into: Some(local), .. }
+            | Op::WaitFor { into: Some(local), .. }
+            | Op::Shield { into: Some(local), .. }
+            | Op::Uncancel { into: Some(local), .. }
+            | Op::EnterTimeout { into: local, .. }
+            | Op::EnterGroup { into: local } => self.bind(local, value),
             Op::Wait { done, pending, .. } => {
                 let Value::List(ListId(id)) = value else { unreachable!("a wait gives lists") };
                 if let Some(local) = done {
@@ -334,7 +351,27 @@ impl<R: Effects> Run<'_, R> {
                 return Err(error);
             }
             Op::Return(value) => return Ok(Flow::Out(Next::Returned(self.eval(value)?))),
-            Op::Spawn { what, into } => {
+            Op::Spawn { what, group: Some(group), into } => {
+                let Value::TaskGroup(group) = self.eval(group)? else {
+                    return Err(self.error(ErrorType::ATTRIBUTE_ERROR, "this has no attribute 'create_task'"));
+                };
+                let started = match self.eval(what)? {
+                    Value::List(list) => {
+                        let started = self.rt.memory().new_list();
+                        for at in 0..self.rt.memory_ref().list(list).len() {
+                            let one = self.rt.memory_ref().list(list)[at];
+                            let task = self.start_in(group, one)?;
+                            self.rt.memory().list_mut(started).push(Value::Handle(task));
+                        }
+                        Value::List(started)
+                    }
+                    one => Value::Handle(self.start_in(group, one)?),
+                };
+                if let Some(local) = into {
+                    self.bind(local, started);
+                }
+            }
+            Op::Spawn { what, into, .. } => {
                 let started = match self.eval(what)? {
                     Value::List(list) => Value::List(self.start_all(list)?.0),
                     one => Value::Handle(self.start(one)?),
@@ -415,6 +452,25 @@ impl<R: Effects> Run<'_, R> {
                 }
                 self.rt.record(What::Caught { task: self.rt.current(), error, clause: ty });
             }
+            Op::JumpUnlessSplit { rest, ty, matched, to } => {
+                let Value::Error(error) = self.local(rest) else { return Ok(Flow::To(to)) };
+                let types = &self.program.error_types;
+                let (caught, left) = self.rt.memory().split_error(types, error, ty);
+                let Some(caught) = caught else { return Ok(Flow::To(to)) };
+                self.rt.record(What::Caught { task: self.rt.current(), error: caught, clause: ty });
+                self.bind(matched, Value::Error(caught));
+                self.bind(rest, left.map_or(Value::None, Value::Error));
+            }
+            Op::EndStar { error, rest, raised } => {
+                let (Value::Error(error), Value::List(raised)) = (self.local(error), self.local(raised)) else {
+                    unreachable!("a guard keeps errors")
+                };
+                let rest = if let Value::Error(rest) = self.local(rest) { Some(rest) } else { None };
+                let types = &self.program.error_types;
+                if let Some(error) = self.rt.memory().end_of_star(types, error, raised, rest) {
+                    return Err(error);
+                }
+            }
             Op::Iterate { from, over, cursor } => {
                 let first = from.map_or(Ok(Value::Int(0)), |from| self.eval(from))?;
                 let over = match (from, first, self.eval(over)?) {
@@ -440,8 +496,58 @@ impl<R: Effects> Run<'_, R> {
                 self.rt.memory().list_mut(list).extend(coroutines);
                 self.bind(local, Value::List(list));
             }
+            Op::Use { operation, object, value, .. } => {
+                let value = value.map_or(Ok(Value::None), |value| self.eval(value))?;
+                let object = object_in(self.consts, object);
+                return self.library(match operation {
+                    Operation::SetResult => Library::Settle(self.program.bare_future(object), Ok(value)),
+                    _ => Library::Use { operation, object, value },
+                });
+            }
+            Op::SetException { object, ty, message } => {
+                let message = message.map(|text| self.text(text)).transpose()?;
+                let future = self.program.bare_future(object_in(self.consts, object));
+                return self.library(Library::Settle(future, Err(Error { ty, message })));
+            }
+            Op::WaitFor { what, timeout, .. } => {
+                let what = self.eval(what)?;
+                let future = self.start(what)?;
+                return self.library(Library::WaitFor { future, timeout: nanos(self.consts, timeout) });
+            }
+            Op::Shield { what, .. } => {
+                let what = self.eval(what)?;
+                let future = self.start(what)?;
+                return self.library(Library::Shield(future));
+            }
+            Op::Uncancel { what, .. } => {
+                let Value::Handle(future) = self.eval(what)? else {
+                    return Err(self.error(ErrorType::ATTRIBUTE_ERROR, "this has no attribute 'uncancel'"));
+                };
+                return self.library(Library::Uncancel(future));
+            }
+            Op::EnterTimeout { length, .. } => {
+                return self.library(Library::EnterTimeout(length.map(|length| nanos(self.consts, length))));
+            }
+            Op::EnterGroup { .. } => return self.library(Library::EnterGroup),
+            Op::Reschedule { what, length } => {
+                let Value::Timeout(timeout) = self.eval(what)? else {
+                    return Err(self.error(ErrorType::ATTRIBUTE_ERROR, "this has no attribute 'reschedule'"));
+                };
+                return self.library(Library::Reschedule(timeout, length.map(|length| nanos(self.consts, length))));
+            }
+            Op::Leave { manager, error, .. } => {
+                let error = error.map(|local| match self.local(local) {
+                    Value::Error(error) => error,
+                    other => unreachable!("a guard keeps errors, not {other:?}"),
+                });
+                return self.library(Library::Leave(self.local(manager), error));
+            }
         }
         Ok(Flow::On)
+    }
+
+    fn library(&mut self, call: Library) -> Result<Flow, Error> {
+        Ok(Flow::Out(Next::Library(call)))
     }
 
     /// Lets strike what the scenario has in store for this point.
@@ -534,6 +640,19 @@ impl<R: Effects> Run<'_, R> {
             }
             _ => Err(self.error(ErrorType::TYPE_ERROR, "a coroutine was expected")),
         }
+    }
+
+    /// Makes a task of a coroutine, for a task group.
+    fn start_in(&mut self, group: u32, value: Value) -> Result<FutureId, Error> {
+        if let Some(why) = self.rt.group_refusal(group) {
+            return Err(self.error(ErrorType::RUNTIME_ERROR, why));
+        }
+        if let Value::Handle(_) = value {
+            return Err(self.error(ErrorType::TYPE_ERROR, "a coroutine was expected"));
+        }
+        let task = self.start(value)?;
+        self.rt.add_to_group(group, task);
+        Ok(task)
     }
 
     /// A new list with a task for each coroutine of `list`, and how many tasks that made; the same coroutine object
@@ -713,6 +832,7 @@ impl<R: Effects> Run<'_, R> {
                 let of = self.eval(of)?;
                 self.attribute(of, attribute)?
             }
+            Expr::Inquire(object, inquiry) => self.rt.inquire(object, inquiry),
             Expr::Not(of) => Value::Bool(!self.truth(of)?),
             Expr::And(a, b) => {
                 let left = self.eval(a)?;
@@ -825,6 +945,17 @@ impl<R: Effects> Run<'_, R> {
             (Attribute::Exception, Value::Handle(future), _) => {
                 self.takes(future);
                 return self.rt.exception(future).map_err(|error| self.raised(error));
+            }
+            (Attribute::Cancelling, Value::Handle(future), _) => {
+                if let Some(count) = self.rt.cancelling(future) {
+                    return Ok(Value::Int(i64::from(count)));
+                }
+            }
+            (Attribute::Expired, Value::Timeout(timeout), _) => return Ok(Value::Bool(self.rt.expired(timeout))),
+            (Attribute::Exceptions, Value::Error(error), _) => {
+                if let Some(parts) = self.rt.memory_ref().error_parts(error) {
+                    return Ok(Value::List(parts));
+                }
             }
             (Attribute::Type, Value::Error(error), _) => {
                 let name = self.program.error_types.name(error.ty);

@@ -6,6 +6,7 @@
 
 use crate::id::{FutureId, InstanceId, ListId};
 
+use super::groups::Group;
 use super::{Instance, Program, Texts, Value};
 
 /// A coroutine that is being run.
@@ -41,14 +42,15 @@ pub struct Memory {
     pub(super) started: Vec<bool>,
     /// The newest task of each instance.
     pub(super) newest: Vec<Option<FutureId>>,
+    /// The exception groups, in the order of their texts.
+    pub(super) error_groups: Vec<Group>,
     /// Texts that are not the program's.
     pub(super) texts: Texts,
     pub(super) scratch: Scratch,
     /// How many times each injected failure may still fire.
     pub(super) fires_left: Vec<u32>,
-    pub(super) steps_left: u64,
-    /// Steps to be taken off what is left.
-    pub(super) charged: u64,
+    /// Below zero if more was asked for than was left.
+    pub(super) steps_left: i64,
 }
 
 /// Strings that are used again and again and mean nothing in between, so they are no part of what is compared or hashed.
@@ -115,7 +117,7 @@ impl Memory {
         self.locals.clear();
         self.lists.used = 0;
         self.lists.free.clear();
-        self.charged = 0;
+        self.error_groups.clear();
         self.shared.clear();
         self.shared.extend(program.shared.iter().map(|&(_, initial)| Value::Int(initial)));
         self.started.clear();
@@ -125,11 +127,10 @@ impl Memory {
         self.texts.restart_above(&program.texts);
         self.fires_left.clear();
         self.fires_left.extend(program.failures.iter().map(|failure| failure.up_to));
-        self.steps_left = program.limits.steps;
+        self.steps_left = i64::try_from(program.limits.steps).unwrap_or(i64::MAX);
     }
 
     /// A frame at the start of `instance`, run on behalf of `caller` if it is run in place.
-    #[inline]
     pub fn open(&mut self, program: &Program, instance: InstanceId, caller: Option<FrameId>) -> FrameId {
         let Instance { body, consts, .. } = *program.instance(instance);
         let locals = self.locals.len() as u32;
@@ -201,10 +202,15 @@ impl Memory {
     }
 
     /// Counts work that a single operation does as steps: lists have to be paid for, or a program within its limit
-    /// could ask for more memory than there is. False once that is more than is left.
+    /// could ask for more memory than there is. False once that is more than was left.
     pub fn charge(&mut self, steps: u64) -> bool {
-        self.charged += steps;
-        self.charged <= self.steps_left
+        self.steps_left = self.steps_left.saturating_sub_unsigned(steps);
+        self.has_steps_left()
+    }
+
+    /// Whether no more was asked for than was left.
+    pub(super) fn has_steps_left(&self) -> bool {
+        self.steps_left >= 0
     }
 
     /// Counts the making of a list with so many items.
@@ -233,10 +239,10 @@ impl Memory {
     }
 
     /// Takes one of the steps that the program may execute; false if there is none left.
+    #[inline]
     pub fn take_step(&mut self) -> bool {
-        let left = self.steps_left.checked_sub(1);
-        self.steps_left = left.unwrap_or(0);
-        left.is_some()
+        self.steps_left -= 1;
+        self.has_steps_left()
     }
 
     /// An item of a list that has nothing but handles.

@@ -10,7 +10,10 @@
 mod code;
 mod expr;
 mod frame;
+mod groups;
+mod library;
 mod memory;
+mod object;
 mod pattern;
 mod profile;
 #[cfg(test)]
@@ -24,14 +27,16 @@ pub use code::{
 };
 pub use expr::{Attribute, Comparison, Expr, ExprId};
 pub use frame::{Effects, FutureState, Next, resume};
+pub use library::Library;
 pub use memory::{FrameId, Memory};
+pub use object::{Inquiry, Make, Object, Operation};
 pub use pattern::Pattern;
-pub use profile::{GatherDone, Messages, Profile};
+pub use profile::{GatherDone, Messages, Profile, Semaphores, TaskGroups, WaitFor};
 pub use show::{Lookup, display, push_printable, quote, repr};
 pub use text::{Padding, Piece, Side, Texts};
 pub use value::{Error, ErrorType, ErrorTypes, Value};
 
-use crate::id::{InstanceId, TextId};
+use crate::id::{FutureId, InstanceId, ObjectId, TextId};
 use crate::time::Nanos;
 
 /// A whole scenario under one strategy, ready to run on any machine.
@@ -62,6 +67,10 @@ pub struct Program {
     pub keys: Vec<String>,
     /// The shared variables and what they start as.
     pub shared: Vec<(String, i64)>,
+    /// What tasks synchronise by: an [`ObjectId`] counts from its start.
+    pub objects: Vec<Object>,
+    /// Whether it does something that has no twin on tokio.
+    pub is_asyncio_only: bool,
     /// What happens at points, grouped by point; see [`Program::actions_at`].
     pub actions: Vec<Action>,
     /// For each point of each instance, its part of `actions`: [`Instance::points`] plus the point's number.
@@ -131,6 +140,42 @@ impl InstanceId {
 }
 
 impl Program {
+    /// A program of which only names are known, because what it does is Rust code: of its tasks, main's first, and of
+    /// the places at which it panics.
+    pub fn of_names(tasks: &[String], panics: &[String], cuts: Vec<Cuts>, limits: Limits) -> Program {
+        let mut texts = Texts::default();
+        let body = |name: &String| Body { name: name.clone(), ..Body::default() };
+        let instance = |(at, name): (u32, &String)| Instance { name: texts.push(name), body: at, consts: 0, points: 0 };
+        Program {
+            strategy: None,
+            profile: Profile::NEWEST,
+            bodies: tasks.iter().map(body).collect(),
+            instances: (0..).zip(tasks).map(instance).collect(),
+            texts,
+            consts: Vec::new(),
+            exprs: Vec::new(),
+            templates: Vec::new(),
+            error_types: ErrorTypes::new(panics.iter().cloned()),
+            keys: Vec::new(),
+            shared: Vec::new(),
+            objects: Vec::new(),
+            is_asyncio_only: false,
+            actions: Vec::new(),
+            action_ranges: Vec::new(),
+            outside_cancels: Vec::new(),
+            failures: Vec::new(),
+            cuts,
+            schedule: Schedule::default(),
+            limits,
+            parameters: Vec::new(),
+        }
+    }
+
+    /// Whether what it does is Rust code, of which only names are known.
+    pub fn is_rust(&self) -> bool {
+        self.bodies.first().is_some_and(|main| main.ops.is_empty())
+    }
+
     /// The instance with this id.
     pub fn instance(&self, id: InstanceId) -> &Instance {
         &self.instances[id.index()]
@@ -144,6 +189,18 @@ impl Program {
     /// The constant in `slot` of an instance.
     pub fn constant(&self, id: InstanceId, slot: Slot) -> Value {
         self.consts[(self.instances[id.index()].consts + slot.0) as usize]
+    }
+
+    /// The declared futures, in creation order: main's future is number 0, and these follow.
+    pub fn bare_futures(&self) -> impl Iterator<Item = ObjectId> {
+        let all = (0..).map(ObjectId).zip(&self.objects);
+        all.filter(|(_, object)| object.make == Make::Future).map(|(id, _)| id)
+    }
+
+    /// The future that an object is.
+    pub fn bare_future(&self, object: ObjectId) -> FutureId {
+        let before = self.objects[..object.index()].iter().filter(|other| other.make == Make::Future);
+        FutureId(1 + before.count() as u32)
     }
 
     /// What an instance is called.

@@ -4,7 +4,7 @@
 
 use crate::id::{InstanceId, TextId};
 
-use super::{Body, ErrorTypes, Instance, Limits, Profile, Program, Schedule, Texts};
+use super::{Body, ErrorTypes, Instance, Limits, Op, Profile, Program, Schedule, Texts};
 
 /// Main and one instance for each name, each with the point `commit`. [`text`] finds the texts that are added.
 pub(crate) fn program(names: &[&str]) -> Program {
@@ -16,7 +16,7 @@ pub(crate) fn program(names: &[&str]) -> Program {
     Program {
         strategy: Some("gather".to_owned()),
         profile: Profile::NEWEST,
-        bodies: vec![Body { points: vec!["commit".to_owned()], ..Body::default() }],
+        bodies: vec![Body { points: vec!["commit".to_owned()], ops: vec![Op::Point(0)], ..Body::default() }],
         instances,
         texts,
         consts: Vec::new(),
@@ -25,6 +25,8 @@ pub(crate) fn program(names: &[&str]) -> Program {
         error_types: ErrorTypes::new(["PaymentError".to_owned()]),
         keys: Vec::new(),
         shared: Vec::new(),
+        objects: Vec::new(),
+        is_asyncio_only: false,
         actions: Vec::new(),
         action_ranges: Vec::new(),
         outside_cancels: Vec::new(),

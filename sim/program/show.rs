@@ -79,6 +79,8 @@ fn repr_within<L: Lookup>(program: &Program, lookup: &L, value: Value, levels: u
             }
             out.push(']');
         }
+        Value::Timeout(_) => out.push_str("timeout"),
+        Value::TaskGroup(_) => out.push_str("task group"),
         Value::Error(error) => {
             out.push_str(program.error_types.name(error.ty));
             out.push('(');

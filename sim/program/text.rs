@@ -102,6 +102,9 @@ pub enum Side {
 impl Padding {
     /// Appends `text` to `out`, padded; `number` tells which side is the default.
     pub fn apply(self, text: &str, number: bool, out: &mut String) {
+        if self.width == 0 {
+            return out.push_str(text);
+        }
         let missing = (self.width as usize).saturating_sub(text.chars().count());
         let side = self.side.unwrap_or(if number { Side::Right } else { Side::Left });
         let before = match side {

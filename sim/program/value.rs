@@ -25,6 +25,10 @@ pub enum Value {
     Call(InstanceId),
     /// A list, shared by everything that holds it.
     List(ListId),
+    /// A timeout that was entered.
+    Timeout(u32),
+    /// A task group that was entered.
+    TaskGroup(u32),
     /// An error that was caught, or that is an entry of a gather's results.
     Error(Error),
 }
@@ -85,6 +89,11 @@ builtin_errors! {
     UNBOUND_LOCAL_ERROR = 17 "UnboundLocalError": EXCEPTION;
     VALUE_ERROR = 18 "ValueError": EXCEPTION;
     OVERFLOW_ERROR = 19 "OverflowError": ARITHMETIC_ERROR;
+    QUEUE_EMPTY = 20 "QueueEmpty": EXCEPTION;
+    QUEUE_FULL = 21 "QueueFull": EXCEPTION;
+    ASYNCIO_TIMEOUT_ERROR = 22 "TimeoutError": EXCEPTION;
+    EXCEPTION_GROUP = 23 "ExceptionGroup": EXCEPTION;
+    BASE_EXCEPTION_GROUP = 24 "BaseExceptionGroup": BASE_EXCEPTION;
 }
 
 /// The classes that a program knows: Python's own, then the ones that its scenario declares.
@@ -128,8 +137,15 @@ impl ErrorTypes {
         BUILTIN.get(at).map_or_else(|| self.declared[at - BUILTIN.len()].as_str(), |(name, _)| name)
     }
 
-    /// Whether `except parent` catches a `ty`.
+    /// Whether `except parent` catches a `ty`. Up to 3.10 asyncio has a `TimeoutError` of its own, which is no `OSError`;
+    /// a scenario that speaks of a `TimeoutError` means both.
     pub fn is_a(&self, mut ty: ErrorType, parent: ErrorType) -> bool {
+        if ty == ErrorType::EXCEPTION_GROUP && parent == ErrorType::BASE_EXCEPTION_GROUP {
+            return true;
+        }
+        if ty == ErrorType::ASYNCIO_TIMEOUT_ERROR && parent == ErrorType::TIMEOUT_ERROR {
+            return true;
+        }
         loop {
             if ty == parent {
                 return true;

@@ -61,18 +61,18 @@ pub(super) fn name(program: &Program, run: &Named, entry: usize, answer: u64) ->
 
 /// The opening that a cut goes through.
 fn at(openings: &Openings, entry: usize, cut: Cut) -> Option<&Opening> {
-    let from = openings.list.partition_point(|opening| opening.cut.handle < cut.handle);
-    let mut here = openings.list[from..].iter().take_while(|opening| opening.cut.handle == cut.handle);
+    let mut here = openings.list.iter();
     here.find(|opening| (opening.entry, opening.cut) == (entry, cut))
 }
 
-/// At which await of its code a victim is, `own` being the coroutine that it was made of; nothing before its start.
+/// At which await of its code a victim is, `own` being the coroutine that it was made of; nothing before its start, and
+/// nothing for Rust code, where how often it was polled is what is known in every run.
 fn site(program: &Program, own: InstanceId, opening: &Opening) -> String {
-    if opening.visit == 0 {
+    if opening.visit == 0 || program.is_rust() {
         return String::new();
     }
     let body = program.body(opening.instance);
-    let number = body.ops.iter().take(opening.site as usize + 1).filter(|op| op.is_await()).count();
+    let number = body.ops.iter().take(opening.site as usize + 1).filter(|op| op.awaits().is_some()).count();
     if opening.instance == own { format!("await {number}") } else { format!("await {number} of {}", body.name) }
 }
 

@@ -202,7 +202,9 @@ fn wish(named: &Named, Deviation { kind, chosen, .. }: &Deviation) -> Option<Wis
     match kind {
         Kind::SleepLength => duration::parse(chosen).ok().map(|length| Wish::Length(length.0)),
         Kind::Failure => (chosen == FIRES).then_some(Wish::Fires),
-        Kind::TimerOrder | Kind::ReadyOrder | Kind::TaskSetOrder => {
+        Kind::Chosen if chosen == FIRES => Some(Wish::Fires),
+        Kind::Chosen => chosen.parse().ok().map(Wish::Length),
+        Kind::TimerOrder | Kind::ReadyOrder | Kind::TaskSetOrder | Kind::PollOrder => {
             if let Some(&future) = named.futures.get(chosen) {
                 return Some(Wish::Future(future, 1));
             }

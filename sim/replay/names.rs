@@ -140,16 +140,18 @@ impl<'p> Naming<'p> {
     fn question(&mut self, choice: &Choice, picked: Picked, time: String) -> Deviation {
         let subject = match choice.kind {
             Kind::TimerOrder | Kind::ReadyOrder | Kind::Cut => "event loop".to_owned(),
-            Kind::TaskSetOrder | Kind::SleepLength | Kind::Failure => self.names.task(choice.subject),
+            Kind::PollOrder => "tokio".to_owned(),
+            Kind::TaskSetOrder | Kind::SleepLength | Kind::Failure | Kind::Chosen => self.names.task(choice.subject),
         };
         let site = match choice.kind {
             Kind::Failure => self.point(choice.subject, choice.site),
-            Kind::SleepLength => String::new(),
-            Kind::TimerOrder | Kind::ReadyOrder | Kind::TaskSetOrder | Kind::Cut => time,
+            Kind::SleepLength | Kind::Chosen => String::new(),
+            Kind::TimerOrder | Kind::ReadyOrder | Kind::TaskSetOrder | Kind::PollOrder | Kind::Cut => time,
         };
         let chosen = match picked {
             Picked::Future(future, 1) => self.future(future),
             Picked::Future(future, nth) => format!("{} ({nth})", self.future(future)),
+            Picked::Length(Nanos(number)) if choice.kind == Kind::Chosen => number.to_string(),
             Picked::Length(length) => length.to_string(),
             Picked::Fires(true) => FIRES.to_owned(),
             Picked::Fires(false) | Picked::Cut => String::new(),
@@ -177,6 +179,8 @@ impl<'p> Naming<'p> {
         match self.names.whose(future) {
             Some(Whose::Task(task)) => self.names.task(task),
             Some(Whose::Gather { ordinal, by, .. }) => format!("gather {ordinal} of {}", self.names.task(by)),
+            Some(Whose::Shield { ordinal, by, .. }) => format!("shield {ordinal} of {}", self.names.task(by)),
+            Some(Whose::Declared(object)) => self.program.objects[object.index()].name.clone(),
             None => format!("future {}", future.0),
         }
     }

@@ -10,10 +10,10 @@ use crate::program::Program;
 use crate::time::{Nanos, Time};
 use crate::trace::{Moment, Phase, Requester, Trace, Wake, What};
 
-use super::names::{Names, clipped, counted, listed, ordinal, quoted};
+use super::names::{Doing, Names, clipped, counted, listed, ordinal, quoted};
 use super::parting::is_counted;
-use super::sites::Site;
-use super::trace::{is_untold, requester};
+use super::sites::{Site, own_frame};
+use super::trace::{is_untold, requester, sentence};
 
 /// A row: what happens at one moment, in the lanes of whoever has a part in it.
 #[derive(Clone, Debug)]
@@ -99,6 +99,7 @@ const LONGEST_TEXT: usize = 100;
 /// The rows in the making.
 pub(super) struct Fold<'a> {
     program: &'a Program,
+    trace: &'a Trace,
     names: Names<'a>,
     /// Whose the lanes are, in the order of the tasks.
     lanes: &'a [TaskId],
@@ -116,7 +117,7 @@ impl<'a> Fold<'a> {
     pub(super) fn new(program: &'a Program, trace: &'a Trace, lanes: &'a [TaskId]) -> Fold<'a> {
         let names = Names::new(program, trace);
         let alive = vec![false; lanes.len()];
-        Fold { program, names, lanes, alive, rows: Vec::new(), events: 0, last: None, cut: None }
+        Fold { program, trace, names, lanes, alive, rows: Vec::new(), events: 0, last: None, cut: None }
     }
 
     /// The rows.
@@ -284,8 +285,22 @@ impl Fold<'_> {
             }
             What::Resumed { task, by: Wake::Yield } => plain(task, "goes on"),
             What::Resumed { task, by: Wake::Timer } => plain(task, "wakes"),
+            What::Resumed { task, by: Wake::Task(by) } => {
+                act(task, Tone::Plain, format!("woken by {}", names.task(by)))
+            }
             What::Resumed { task, by: Wake::Future(future) } => {
                 act(task, Tone::Plain, format!("resumed: {} is done", names.future(future)))
+            }
+            What::Resumed { task, by: Wake::Object(object) } => {
+                act(task, Tone::Plain, format!("resumed: {} wakes it", names.object(object)))
+            }
+            What::Resumed { task, by: Wake::Library } => plain(task, "resumed"),
+            What::Blocked { task, .. } | What::WaitingFor { task, .. } | What::LeavingGroup { task, .. } => {
+                act(task, Tone::Plain, sentence(names, what))
+            }
+            What::Used { task, .. } | What::TimeoutSet { task, .. } => act(task, Tone::Plain, sentence(names, what)),
+            What::Shielded { future, by, inner } => {
+                act(by, Tone::Plain, format!("makes {} of {}", names.future(future), names.future(inner)))
             }
             What::WaitReturned { task, timed_out: true, pending, .. } => {
                 act(task, Tone::Plain, format!("resumed: timeout, {pending} pending"))
@@ -301,6 +316,7 @@ impl Fold<'_> {
                 let by = if self.ends_in_its_last_cell(what) { "CancelledError ends it" } else { "ends as cancelled" };
                 act(task, Tone::Trouble, by.to_owned())
             }
+            What::Suspended { task } => self.suspended(task),
             What::Dropped { task } => act(task, Tone::Trouble, "never ends: the loop is closed".to_owned()),
             // What run() gathers after main has ended is its own affair.
             What::Gathered { by, .. } if !self.is_alive(by) => None,
@@ -314,6 +330,13 @@ impl Fold<'_> {
             What::Chose(choice) => self.unusual(choice),
             _ => self.trouble(what),
         }
+    }
+
+    /// Where a real future waits, if that was seen.
+    fn suspended(&self, task: TaskId) -> Option<Act> {
+        let Some(Doing::Suspended(_, polls)) = self.names.doing(task) else { return None };
+        let place = own_frame(self.names.chain(task, polls)?)?.place();
+        Some(Act { whose: task, text: format!("waits at {place}"), tone: Tone::Plain, actor: None })
     }
 
     /// What has to do with cancelling and with errors that nobody raised.
@@ -350,7 +373,7 @@ impl Fold<'_> {
                 Some(Act { whose: task, text: format!("struck at point {point}"), tone: Tone::Trouble, actor: None })
             }
             What::Cut { task, phase, instance, site } => {
-                let site = Site::new(instance, site, names.instance_of_task(task));
+                let site = Site::new(instance, site, names.instance_of_task(task)).seen(self.trace, task);
                 let when = if phase == Phase::NotStarted { String::new() } else { site.told_within(self.program) };
                 let text = format!("✂ cut {}{when}", short_phase(phase));
                 Some(Act { whose: task, text, tone: Tone::Unusual, actor: None })
@@ -374,6 +397,8 @@ impl Fold<'_> {
             }
             Requester::Outside => (format!("cancelled by the scenario{message}"), None),
             Requester::Shutdown => ("cancelled by run()".to_owned(), None),
+            Requester::Timeout => ("cancelled by its timeout".to_owned(), None),
+            Requester::TaskGroup => ("cancelled by the task group".to_owned(), None),
             // The cut itself says so.
             Requester::Harness if matches!(self.last, Some(What::Cut { task: cut, .. }) if cut == task) => return None,
             Requester::Harness => {
@@ -407,7 +432,8 @@ impl Fold<'_> {
             Kind::Cut => return None,
             Kind::TimerOrder => format!("comes early: {place} of {bound} due now"),
             Kind::TaskSetOrder => format!("comes early: {place} of a set of {bound}"),
-            Kind::ReadyOrder => format!("comes early: {place} of {bound} ready"),
+            Kind::ReadyOrder | Kind::PollOrder => format!("comes early: {place} of {bound} ready"),
+            Kind::Chosen => format!("the test chooses {answer}"),
             Kind::SleepLength => format!("takes {} longer", Nanos(answer)),
             Kind::Failure => "an injected failure fires".to_owned(),
         };
@@ -423,5 +449,7 @@ fn short_phase(phase: Phase) -> &'static str {
         Phase::Woken => "when woken, not yet run: ",
         Phase::Cleanup => "in its cleanup: ",
         Phase::Again => "before it is told: ",
+        Phase::OwnPoll => "within its own poll: ",
+        Phase::ResultNotTaken => "done, its result not taken: ",
     }
 }

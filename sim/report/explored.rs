@@ -8,12 +8,14 @@ use std::ops::Range;
 use serde::Serialize;
 
 use crate::id::InstanceId;
-use crate::program::Program;
-use crate::trace::Phase;
+use crate::program::{Pattern, Program};
+use crate::trace::{Phase, Trace};
+use crate::verdict::MustFind;
 
 use super::json::push_line;
 use super::names::{counted, grouped, printable};
 use super::paint::{Paint, Style};
+use super::parting::mismatch;
 use super::sites::Site;
 
 /// What was done and seen. [`Covered::default`] is an exploration without a single run.
@@ -21,7 +23,7 @@ use super::sites::Site;
 pub struct Covered {
     /// All runs, whatever they were for.
     pub runs: u64,
-    /// How many different failures there are.
+    /// How many different failures there are; what had to be found is none.
     pub failures: u64,
     /// How many runs had one of them.
     pub failing: u64,
@@ -45,6 +47,32 @@ pub struct Covered {
     pub interrupted: bool,
     /// How fast it was, if that is to be told.
     pub runs_per_second: Option<f64>,
+    /// What had to be found, if anything had.
+    pub sought: Option<Sought>,
+    /// A run that was not the same when it was made again.
+    pub unstable: Option<Differing>,
+}
+
+/// What had to be found, and when it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sought {
+    /// What, and within how many runs.
+    pub what: MustFind,
+    /// In how many runs it was found, if it was.
+    pub found_in: Option<u64>,
+    /// Whether all runs were made that decide it; a shard cannot tell.
+    pub is_whole: bool,
+}
+
+/// Two runs that should be one and the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Differing {
+    /// How many runs it took to see it.
+    pub run: u64,
+    /// What happened first.
+    pub first: Trace,
+    /// What happened when it was made again.
+    pub again: Trace,
 }
 
 /// So many places that were never reached are named.
@@ -58,7 +86,7 @@ pub fn explored(program: &Program, covered: &Covered, color: bool) -> String {
     let outcomes = counted(covered.distinct_outcomes, "outcome", "outcomes");
     let style = if covered.failures == 0 { Style::Good } else { Style::Bad };
     let mut failures = counted(covered.failures, "failure", "failures");
-    if covered.failing > 0 {
+    if covered.failures > 0 {
         failures.push_str(&format!(", in {}", counted(covered.failing, "run", "runs")));
     }
     let failures = paint.text(&failures, style);
@@ -91,6 +119,17 @@ pub fn explored(program: &Program, covered: &Covered, color: bool) -> String {
         }
         out.push('\n');
     }
+    if let Some(sought) = &covered.sought {
+        let style = if sought.is_missed() { Style::Bad } else { Style::Good };
+        out.push_str(&paint.text(&sought.told(), style));
+        out.push('\n');
+    }
+    if let Some(Differing { run, first, again }) = &covered.unstable {
+        let differs = format!("Run {} is another one when it is made again.", grouped(*run));
+        out.push_str(&paint.text(&differs, Style::Bad));
+        out.push_str(" That says nothing about the scenario: it is a bug of Atropos.\n");
+        out.push_str(&mismatch(program, first, again));
+    }
     out
 }
 
@@ -111,6 +150,8 @@ pub fn json_explored(program: &Program, covered: &Covered) -> String {
         unfinished: covered.unfinished,
         interrupted: covered.interrupted,
         runs_per_second: covered.runs_per_second,
+        must_find: covered.sought.as_ref().map(Sought::json),
+        unstable: covered.unstable.as_ref().map(|differing| differing.run),
     };
     let mut out = String::new();
     push_line(&line, &mut out);
@@ -118,7 +159,7 @@ pub fn json_explored(program: &Program, covered: &Covered) -> String {
 }
 
 #[derive(Serialize)]
-struct Line {
+struct Line<'a> {
     event: &'static str,
     runs: u64,
     failures: u64,
@@ -133,6 +174,41 @@ struct Line {
     unfinished: u64,
     interrupted: bool,
     runs_per_second: Option<f64>,
+    must_find: Option<MustBeFound<'a>>,
+    unstable: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct MustBeFound<'a> {
+    oracle: &'static str,
+    task: Option<&'a str>,
+    within: u64,
+    found_in: Option<u64>,
+}
+
+impl Sought {
+    /// Whether it had to be found in these runs, and was not.
+    pub fn is_missed(&self) -> bool {
+        self.is_whole && self.found_in.is_none_or(|runs| self.what.within < runs)
+    }
+
+    fn told(&self) -> String {
+        let MustFind { what, task, within } = &self.what;
+        let whose = task.as_ref().map(|task| format!(" of `{}`", printable(task.text()))).unwrap_or_default();
+        let within = counted(*within, "run", "runs");
+        match self.found_in {
+            Some(runs) if self.is_missed() => {
+                format!("{what}{whose} has to be found within {within}, but was found in {} only", grouped(runs))
+            }
+            Some(runs) => format!("{what}{whose} has to be found within {within}, and was found in {}", grouped(runs)),
+            None => format!("{what}{whose} has to be found within {within}, but was not found"),
+        }
+    }
+
+    fn json(&self) -> MustBeFound<'_> {
+        let MustFind { what, task, within } = &self.what;
+        MustBeFound { oracle: what, task: task.as_ref().map(Pattern::text), within: *within, found_in: self.found_in }
+    }
 }
 
 impl Covered {
@@ -141,6 +217,7 @@ impl Covered {
         let mut kinds = Vec::new();
         if self.faults_possible > 0 {
             let (one, more) = match (program.cuts.is_empty(), program.failures.is_empty()) {
+                _ if program.is_rust() => ("single cut or change of order", "single cuts and changes of order"),
                 (false, true) => ("single cancellation", "single cancellations"),
                 (true, false) => ("single failure", "single failures"),
                 _ => ("single fault", "single faults"),
@@ -155,6 +232,9 @@ impl Covered {
         }
         if let Some(Range { start, end }) = self.seeds {
             kinds.push(format!("seeds {start}..{end}"));
+        }
+        if program.cuts.is_empty() && program.failures.is_empty() && self.runs > 0 {
+            kinds.push("nothing injected".to_owned());
         }
         if kinds.is_empty() { String::new() } else { format!(": {}", kinds.join(", ")) }
     }

@@ -36,10 +36,12 @@ pub struct Story<'a> {
     pub wrong: Wrong<'a>,
     /// From when to when the cut may come and the run fails all the same; for a run with one cut.
     pub window: Option<(Time, Time)>,
-    /// How many runs it took to find it.
-    pub runs: u64,
-    /// The sampler that found it, and its seed.
+    /// How many runs it took to find it; nothing if nobody searched.
+    pub runs: Option<u64>,
+    /// The sampler that found it, and its seed, if one did.
     pub sampler: Option<(&'a str, u64)>,
+    /// Whether it had to be found.
+    pub is_sought: bool,
     /// The scenario in small, as TOML, if it is another one than the file's.
     pub shrunk: Option<&'a str>,
     /// What a reader types to see it again.
@@ -61,17 +63,8 @@ const LONGEST_SENTENCE: usize = 500;
 /// The story of a failure, in ANSI colours or without. Its last line is the command.
 pub fn failure(story: &Story<'_>, color: bool) -> String {
     let paint = Paint::new(color);
-    let sentence = format!("{}: {}", story.identity.what, clipped(&story.sentence(), LONGEST_SENTENCE));
-    let found = counted(story.runs, "run", "runs");
-    let by = story.sampler.map(|(sampler, seed)| format!(" by {sampler}, seed {seed}")).unwrap_or_default();
-    let takes = format!("It takes: {}. Found in {found}{by}.", told(&story.points()));
     let mut out = String::new();
-    for (text, style) in [(sentence, Style::Bad), (takes, Style::Plain)] {
-        for line in wrap(&text, WIDEST) {
-            out.push_str(&paint.text(&line, style));
-            out.push('\n');
-        }
-    }
+    story.tell_head(paint, &mut out);
     out.push('\n');
     if let Some(shrunk) = story.shrunk {
         out.push_str("The same in small:\n\n");
@@ -93,6 +86,20 @@ pub fn failure(story: &Story<'_>, color: bool) -> String {
     out
 }
 
+/// A failure without its lanes: one of several, the most telling of which is told whole.
+pub fn brief(story: &Story<'_>, color: bool) -> String {
+    let paint = Paint::new(color);
+    let mut out = String::new();
+    story.tell_head(paint, &mut out);
+    out.push_str(&format!("  {}\n", paint.text(&printable(story.command), Style::Strong)));
+    out
+}
+
+/// The story of a failure in two lines, to be kept: what went wrong, and what it takes.
+pub fn in_short(story: &Story<'_>) -> String {
+    story.in_two_lines().map(|line| line + "\n").concat()
+}
+
 /// A line of JSON about a failure: `failure` in `json.md`.
 pub fn json_failure(story: &Story<'_>) -> String {
     let Identity { what, subject, error } = story.identity;
@@ -108,6 +115,7 @@ pub fn json_failure(story: &Story<'_>) -> String {
         runs: story.runs,
         sampler: story.sampler.map(|(sampler, _)| sampler),
         seed: story.sampler.map(|(_, seed)| seed),
+        is_sought: story.is_sought,
         agree: parting.map(|parting| parting.agree),
         shrunk: story.shrunk,
         fingerprint: story.trace.fingerprint().to_string(),
@@ -127,9 +135,10 @@ struct Line<'a> {
     sentence: String,
     points: Vec<String>,
     window_ns: Option<[u64; 2]>,
-    runs: u64,
+    runs: Option<u64>,
     sampler: Option<&'a str>,
     seed: Option<u64>,
+    is_sought: bool,
     agree: Option<usize>,
     shrunk: Option<&'a str>,
     fingerprint: String,
@@ -137,6 +146,28 @@ struct Line<'a> {
 }
 
 impl Story<'_> {
+    /// What went wrong, and what it takes.
+    fn in_two_lines(&self) -> [String; 2] {
+        let sentence = format!("{}: {}", self.identity.what, clipped(&self.sentence(), LONGEST_SENTENCE));
+        [sentence, format!("It takes: {}.", told(&self.points()))]
+    }
+
+    /// The same, and in how many runs it was found.
+    fn tell_head(&self, paint: Paint, out: &mut String) {
+        let [sentence, mut takes] = self.in_two_lines();
+        if let Some(runs) = self.runs {
+            let by = self.sampler.map(|(sampler, seed)| format!(" by {sampler}, seed {seed}")).unwrap_or_default();
+            takes.push_str(&format!(" Found in {}{by}.", counted(runs, "run", "runs")));
+        }
+        let style = if self.is_sought { Style::Good } else { Style::Bad };
+        for (text, style) in [(sentence, style), (takes, Style::Plain)] {
+            for line in wrap(&text, WIDEST) {
+                out.push_str(&paint.text(&line, style));
+                out.push('\n');
+            }
+        }
+    }
+
     fn sentence(&self) -> String {
         match self.wrong {
             Wrong::Finding(finding) => sentence::finding(self.program, self.trace, finding),

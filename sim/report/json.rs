@@ -116,6 +116,14 @@ enum Event<'a> {
     ShutdownBegan { left: u32 },
     UnhandledInShutdown { error: Error<'a> },
     Dropped,
+    Suspended,
+    Declared,
+    Shielded { by: String, inner: Named },
+    WaitingFor { on: Named, until_ns: Option<u64> },
+    LeavingGroup { left: u32 },
+    TimeoutSet { until_ns: Option<u64> },
+    Blocked { object: String, operation: &'static str },
+    Used { object: String, operation: &'static str, count: u32 },
     Chose { kind: &'static str, bound: u64, answer: u64, chosen: Option<String> },
 }
 
@@ -124,6 +132,11 @@ enum Event<'a> {
 enum After {
     Yield,
     Timer,
+    Woken {
+        by: String,
+    },
+    Object(String),
+    Library,
     #[serde(untagged)]
     Future(Named),
 }
@@ -134,6 +147,9 @@ enum By {
     Task(String),
     Outside,
     Shutdown,
+    Timeout,
+    #[serde(rename = "task-group")]
+    TaskGroup,
     Harness,
 }
 
@@ -212,6 +228,20 @@ fn event<'a>(names: &Names<'a>, what: What) -> Event<'a> {
         What::ShutdownBegan { left } => Event::ShutdownBegan { left },
         What::UnhandledInShutdown { error, .. } => Event::UnhandledInShutdown { error: self::error(names, error) },
         What::Dropped { .. } => Event::Dropped,
+        What::Suspended { .. } => Event::Suspended,
+        What::Declared { .. } => Event::Declared,
+        What::Shielded { by, inner, .. } => Event::Shielded { by: names.maker(by), inner: names.future(inner) },
+        What::WaitingFor { future, until, .. } => {
+            Event::WaitingFor { on: names.future(future), until_ns: until.map(|until| until.0) }
+        }
+        What::LeavingGroup { left, .. } => Event::LeavingGroup { left },
+        What::TimeoutSet { until, .. } => Event::TimeoutSet { until_ns: until.map(|until| until.0) },
+        What::Blocked { operation, object, .. } => {
+            Event::Blocked { object: names.object(object), operation: operation.method() }
+        }
+        What::Used { operation, object, count, .. } => {
+            Event::Used { object: names.object(object), operation: operation.method(), count }
+        }
         What::Chose(Choice { kind, bound, answer, chosen, .. }) => {
             let chosen = chosen.map(|future| names.future(future).to_string());
             Event::Chose { kind: kind.label(), bound, answer, chosen }
@@ -224,6 +254,9 @@ fn after(names: &Names<'_>, by: Wake) -> After {
         Wake::Yield => After::Yield,
         Wake::Timer => After::Timer,
         Wake::Future(future) => After::Future(names.future(future)),
+        Wake::Task(task) => After::Woken { by: names.task(task) },
+        Wake::Library => After::Library,
+        Wake::Object(object) => After::Object(names.object(object)),
     }
 }
 
@@ -232,6 +265,8 @@ fn requester(names: &Names<'_>, by: Requester) -> By {
         Requester::Task(task) => By::Task(names.task(task)),
         Requester::Outside => By::Outside,
         Requester::Shutdown => By::Shutdown,
+        Requester::Timeout => By::Timeout,
+        Requester::TaskGroup => By::TaskGroup,
         Requester::Harness => By::Harness,
     }
 }

@@ -3,8 +3,11 @@
 //! - [`trace`]: in which order everything happened, to be read by a person and to be kept as a snapshot;
 //! - [`json`]: the same for a program, one object a line;
 //! - [`transcript`]: what the program itself printed;
-//! - [`failure`]: what exploring found, told in one screen, with its [`lanes`] and its [`parting`] from a passing run;
+//! - [`failure`]: what exploring found, told in one screen, with its [`lanes`] and its [`parting`] from a passing run; or
+//!   [`brief`], in a few lines;
 //! - [`explored`]: what exploring covered; [`exhausted`]: whether it covered everything;
+//!   [`rerun`]: what became of failures that were saved;
+//! - [`comparison`] and [`compared`]: what came of comparing runs with real interpreters;
 //! - [`table`]: strategies side by side;
 //! - [`verdict`]: which expectations were not met, and what to do next;
 //! - [`diagnostics`]: what is wrong with a file.
@@ -16,6 +19,7 @@
 
 mod cells;
 mod columns;
+mod compared;
 mod diagnostic;
 mod draw;
 mod exhausted;
@@ -27,6 +31,7 @@ mod names;
 mod paint;
 mod parting;
 mod points;
+mod saved;
 mod sentence;
 mod sites;
 mod table;
@@ -34,13 +39,16 @@ mod trace;
 mod transcript;
 mod verdict;
 
+pub use compared::{Alike, Compared, Comparison, compared, comparison, json_compared, json_comparison};
 pub use diagnostic::diagnostics;
 pub use exhausted::{Exhausted, exhausted, json_exhausted};
-pub use explored::{Covered, explored, json_explored};
-pub use failure::{Story, Wrong, failure, json_failure};
+pub use explored::{Covered, Differing, Sought, explored, json_explored};
+pub use failure::{Story, Wrong, brief, failure, in_short, json_failure};
 pub use json::{Origin, json};
 pub use lanes::{Focus, lanes};
+pub use names::pasted;
 pub use parting::{Parting, Told, mismatch, parting};
+pub use saved::{Rerun, Strayed, json_rerun, json_saved, rerun, reruns, saved, strayed};
 pub use table::{Row, markdown, table};
 pub use trace::trace;
 pub use transcript::transcript;

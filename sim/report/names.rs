@@ -7,8 +7,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
-use crate::program::{Error, ErrorType, Lookup, Program, Value, push_printable, quote, repr};
+use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
+use crate::program::{Error, ErrorType, Lookup, Make, Operation, Program, Value, push_printable, quote, repr};
 use crate::trace::{self, Subject, Trace, What, Whose};
 
 /// The names that the events so far have introduced.
@@ -18,6 +18,8 @@ pub(super) struct Names<'a> {
     who: trace::Names<'a>,
     /// By the task's number. Nothing once it has ended, or the loop was closed under it.
     doing: Vec<Option<Doing>>,
+    /// By the task's number: how often it was suspended, if it is a real future.
+    suspensions: Vec<u32>,
 }
 
 /// What a task does after its last event.
@@ -31,6 +33,10 @@ pub(super) enum Doing {
     Awaiting(FutureId),
     /// Waits for some of this many futures.
     Waiting(u32),
+    /// It is a real future, and was polled so often without being done.
+    Suspended(TaskId, u32),
+    /// Waits to use an object.
+    Blocked(Operation, ObjectId),
 }
 
 /// A task by its name, or a gather by its number.
@@ -39,20 +45,29 @@ pub(super) enum Doing {
 pub(super) enum Named {
     Task(String),
     Gather(u32),
+    Shield(u32),
+    Future(String),
 }
 
 impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Named::Task(name) => f.write_str(name),
+            Named::Task(name) | Named::Future(name) => f.write_str(name),
             Named::Gather(number) => write!(f, "gather {number}"),
+            Named::Shield(number) => write!(f, "shield {number}"),
         }
     }
 }
 
 impl<'a> Names<'a> {
     pub(super) fn new(program: &'a Program, trace: &'a Trace) -> Names<'a> {
-        Names { program, trace, who: trace::Names::new(program), doing: vec![Some(Doing::Starting)] }
+        Names {
+            program,
+            trace,
+            who: trace::Names::new(program),
+            doing: vec![Some(Doing::Starting)],
+            suspensions: Vec::new(),
+        }
     }
 
     /// Takes one more event in.
@@ -67,12 +82,28 @@ impl<'a> Names<'a> {
             | What::CancelDelivered { task, .. } => self.set(task, Some(Doing::Running)),
             What::Awaited { task, future } => self.set(task, Some(Doing::Awaiting(future))),
             What::Waited { task, count, .. } => self.set(task, Some(Doing::Waiting(count))),
+            What::Suspended { task } => self.suspend(task),
+            What::LeavingGroup { task, left } => self.set(task, Some(Doing::Waiting(left))),
+            What::WaitingFor { task, future, .. } => self.set(task, Some(Doing::Awaiting(future))),
+            What::Blocked { task, operation, object } => self.set(task, Some(Doing::Blocked(operation, object))),
             What::Finished { task, .. }
             | What::Failed { task, .. }
             | What::Cancelled { task, .. }
             | What::Dropped { task } => self.set(task, None),
             _ => {}
         }
+    }
+
+    fn suspend(&mut self, task: TaskId) {
+        let known = self.suspensions.len().max(task.index() + 1);
+        self.suspensions.resize(known, 0);
+        self.suspensions[task.index()] += 1;
+        self.set(task, Some(Doing::Suspended(task, self.suspensions[task.index()])));
+    }
+
+    /// Where a real future was suspended that had been polled so often, if that was seen.
+    pub(super) fn chain(&self, task: TaskId, polls: u32) -> Option<&'a [trace::Frame]> {
+        self.trace.sites.at(task, polls)
     }
 
     fn set(&mut self, task: TaskId, doing: Option<Doing>) {
@@ -85,6 +116,11 @@ impl<'a> Names<'a> {
     pub(super) fn unfinished(&self) -> impl Iterator<Item = (TaskId, Doing)> {
         let all = self.doing.iter().enumerate();
         all.filter_map(|(at, doing)| Some((TaskId(at as u32), (*doing)?)))
+    }
+
+    /// What a task is doing.
+    pub(super) fn doing(&self, task: TaskId) -> Option<Doing> {
+        self.doing.get(task.index()).copied().flatten()
     }
 
     /// A task's name; the second task of one instance is `name#2`.
@@ -123,6 +159,8 @@ impl<'a> Names<'a> {
         match self.who.whose(future) {
             Some(Whose::Task(task)) => Named::Task(self.task(task)),
             Some(Whose::Gather { number, .. }) => Named::Gather(number),
+            Some(Whose::Shield { number, .. }) => Named::Shield(number),
+            Some(Whose::Declared(object)) => Named::Future(self.object(object)),
             None => Named::Task(format!("future {}", future.0)),
         }
     }
@@ -135,10 +173,12 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// The task whose future this is, or who made the gather; nothing for a future that is not known.
+    /// The task whose future this is, or who made the gather or the shield; nothing for a future that is not known or
+    /// nobody's.
     pub(super) fn owner(&self, future: FutureId) -> Option<TaskId> {
         match self.who.whose(future)? {
-            Whose::Task(task) | Whose::Gather { by: task, .. } => Some(task),
+            Whose::Task(task) | Whose::Gather { by: task, .. } | Whose::Shield { by: task, .. } => Some(task),
+            Whose::Declared(_) => None,
         }
     }
 
@@ -154,6 +194,16 @@ impl<'a> Names<'a> {
     /// A point's name.
     pub(super) fn point(&self, instance: InstanceId, point: u16) -> &'a str {
         &self.program.body(instance).points[usize::from(point)]
+    }
+
+    /// An object's name.
+    pub(super) fn object(&self, object: ObjectId) -> String {
+        printable(&self.program.objects[object.index()].name)
+    }
+
+    /// What an object is.
+    pub(super) fn make(&self, object: ObjectId) -> Make {
+        self.program.objects[object.index()].make
     }
 
     /// A text as it is.
@@ -174,8 +224,12 @@ impl<'a> Names<'a> {
         printable(&out)
     }
 
-    /// An error as Python's `repr` shows it.
+    /// An error as Python's `repr` shows it; of Rust code, where it panicked and with which words.
     pub(super) fn error(&self, error: Error) -> String {
+        if self.program.is_rust() {
+            let message = error.message.map(|message| format!(": {}", printable(self.text(message))));
+            return printable(self.class(error.ty)) + &message.unwrap_or_default();
+        }
         self.value(Value::Error(error))
     }
 
@@ -215,6 +269,13 @@ pub(super) fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     text.chars().for_each(|c| push_printable(c, &mut out));
     out
+}
+
+/// A word as a shell wants it.
+pub fn pasted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
+    let quoted = || format!("'{}'", word.replace('\'', r"'\''"));
+    if word.chars().all(is_plain) { word.to_owned() } else { quoted() }
 }
 
 /// `1 task`, `2 tasks`.

@@ -21,9 +21,10 @@ pub(super) fn points(program: &Program, trace: &Trace, window: Option<(Time, Tim
         names.see(moment.what);
         match moment.what {
             What::Cut { task, phase, instance, site } => {
-                let site = Site::new(instance, site, names.instance_of_task(task));
+                let site = Site::new(instance, site, names.instance_of_task(task)).seen(trace, task);
                 let (who, when) = (names.marked(task), site.when(program, phase));
-                points.push(format!("cancel {who} {}, {when}", time(moment.time, window)));
+                let verb = if program.is_rust() { "drop" } else { "cancel" };
+                points.push(format!("{verb} {who} {}, {when}", time(moment.time, window)));
             }
             What::Chose(choice) if choice.answer != 0 && choice.kind != Kind::Cut => {
                 is_plain &= choice.kind == Kind::Failure;
@@ -74,6 +75,8 @@ fn point(names: &Names<'_>, choice: Choice, time: Time, rest: &[Moment]) -> Stri
             let length = until.map_or(Nanos(answer), |until| Nanos(until.0 - time.0));
             format!("sleep of {who} at {time} lasts {length} instead of {}", Nanos(length.0 - answer))
         }
+        Kind::PollOrder => format!("{who} is polled before {} at {time}", others("ready")),
+        Kind::Chosen => format!("the test chooses {answer} of {bound} in {who} at {time}"),
         Kind::Cut => format!("a cut: number {answer} of {}", bound - 1),
         Kind::Failure => {
             let point = rest.iter().find_map(|moment| match moment.what {

@@ -17,7 +17,7 @@ pub(super) fn finding(program: &Program, trace: &Trace, finding: &Finding) -> St
     let mut names = Names::new(program, trace);
     let moments: Vec<Moment> = trace.iter().collect();
     moments.iter().for_each(|moment| names.see(moment.what));
-    let run = Run { program, names, moments };
+    let run = Run { program, trace, names, moments };
     let task = finding.task.map_or(TaskId::MAIN, |(task, _)| task);
     let who = run.names.marked(task);
     let class = finding.error.map(|error| program.error_types.name(error));
@@ -41,6 +41,7 @@ pub(super) fn finding(program: &Program, trace: &Trace, finding: &Finding) -> St
             let limit = grouped(program.limits.steps);
             format!("after {} the run never settles: it reaches its limit of {limit} steps.", run.last_fault())
         }
+        Oracle::Panicked => run.panic(task),
         Oracle::MainFailed => {
             format!("main failed{}, which nothing in the file accounts for.", run.error(TaskId::MAIN))
         }
@@ -59,6 +60,8 @@ fn deadlock(names: &Names<'_>, trace: &Trace) -> String {
     let name = |owner: &Owner| match owner {
         Owner::Task(task) => names.marked(*task),
         Owner::Gather(number) => format!("gather {number}"),
+        Owner::Shield(number) => format!("shield {number}"),
+        Owner::Declared(object) => names.object(*object),
     };
     let circle: Vec<String> = trace.cycle().iter().map(name).collect();
     if let [first, rest @ ..] = circle.as_slice() {
@@ -75,6 +78,7 @@ const MOST_WAITS: usize = 6;
 /// A run and its names at the end.
 struct Run<'a> {
     program: &'a Program,
+    trace: &'a Trace,
     names: Names<'a>,
     moments: Vec<Moment>,
 }
@@ -90,7 +94,7 @@ impl Run<'_> {
         let cut = before.map(|moment| moment.what).find(|what| matches!(what, What::Cut { .. }));
         match (by, cut) {
             (Requester::Harness, Some(What::Cut { task, phase, instance, site })) if task == whom => {
-                let site = Site::new(instance, site, self.names.instance_of_task(task));
+                let site = Site::new(instance, site, self.names.instance_of_task(task)).seen(self.trace, task);
                 format!(" {}", site.when_it_was(self.program, phase))
             }
             (Requester::Harness, Some(What::Cut { task, .. })) => {
@@ -151,6 +155,19 @@ impl Run<'_> {
             _ => None,
         });
         error.map(|error| format!(" with {}", self.names.error(error))).unwrap_or_default()
+    }
+
+    /// Where and with which words a task panicked.
+    fn panic(&self, whose: TaskId) -> String {
+        let who = self.names.marked(whose);
+        let error = self.moments.iter().find_map(|moment| match moment.what {
+            What::Failed { task, error } if task == whose => Some(error),
+            _ => None,
+        });
+        match error.or(self.trace.error()) {
+            Some(error) => format!("{who} panicked at {}", self.names.error(error)),
+            None => format!("{who} panicked."),
+        }
     }
 
     /// Who keeps an instant from passing.

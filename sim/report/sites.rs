@@ -5,20 +5,23 @@
 //! Knows nothing of runs: a site is a place of the program.
 
 use crate::id::InstanceId;
+use crate::id::TaskId;
 use crate::program::{Expr, ExprId, Op, Program, Slot, Value};
 use crate::time::Nanos;
-use crate::trace::Phase;
+use crate::trace::{Frame, Phase, Trace};
 
 use super::names::{ordinal, printable};
 
 /// An await of a coroutine, or the place before its first line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Site {
+pub(super) struct Site<'a> {
     instance: InstanceId,
-    /// The number of an operation there.
+    /// The number of an operation there; in Rust code, how often the future had been polled.
     op: u32,
     /// Whether it is code that another coroutine awaits in place.
     is_called: bool,
+    /// The chain of awaits, where Rust code was seen to be suspended.
+    chain: Option<&'a [Frame]>,
 }
 
 /// Lists in expressions beyond this many levels are not looked into.
@@ -27,14 +30,22 @@ const DEEPEST: u32 = 4;
 /// Of a longer list, the first items are told.
 const MOST_ITEMS: u32 = 4;
 
-impl Site {
+impl<'a> Site<'a> {
     /// The site at an operation of `instance`, reached by a task that was made of `own`.
-    pub(super) fn new(instance: InstanceId, op: u32, own: Option<InstanceId>) -> Site {
-        Site { instance, op, is_called: own.is_some_and(|own| own != instance) }
+    pub(super) fn new(instance: InstanceId, op: u32, own: Option<InstanceId>) -> Site<'a> {
+        Site { instance, op, is_called: own.is_some_and(|own| own != instance), chain: None }
+    }
+
+    /// The same with what is known of where a task was in this run.
+    pub(super) fn seen(self, trace: &'a Trace, task: TaskId) -> Site<'a> {
+        Site { chain: trace.sites.at(task, self.op), ..self }
     }
 
     /// `its 2nd await`, or `the 2nd await of helper`.
     fn place(self, program: &Program) -> String {
+        if program.is_rust() {
+            return self.place_in_rust();
+        }
         let whose = if self.is_called { "the" } else { "its" };
         let of =
             if self.is_called { format!(" of `{}`", printable(program.name(self.instance))) } else { String::new() };
@@ -48,8 +59,21 @@ impl Site {
         }
     }
 
+    /// `src/upload.rs:57:20 in upload`; if that was not seen, `the place of its 3rd poll`.
+    fn place_in_rust(self) -> String {
+        match self.chain.and_then(own_frame) {
+            Some(frame) => format!("{} in {}", printable(&frame.place()), printable(&frame.function)),
+            None => format!("the place of its {} poll", ordinal(self.op as usize)),
+        }
+    }
+
     /// `sleep 1s`; nothing where nothing is awaited.
     fn what(self, program: &Program) -> Option<String> {
+        if program.is_rust() {
+            let chain = self.chain?;
+            let own = chain.iter().rposition(|frame| frame.is_own)?;
+            return chain.get(own + 1).map(|frame| printable(frame.function.trim_end_matches("::poll")));
+        }
         let op = program.body(self.instance).ops.get(self.op as usize)?;
         Some(match *op {
             Op::Sleep { min, max } => {
@@ -58,6 +82,14 @@ impl Site {
             }
             Op::Await { what, .. } => format!("await {}", expression(program, self.instance, what, DEEPEST)),
             Op::Wait { what, .. } => format!("wait {}", expression(program, self.instance, what, DEEPEST)),
+            Op::WaitFor { what, timeout, .. } => {
+                let timeout = length(program, self.instance, timeout);
+                format!("wait_for {} up to {timeout}", expression(program, self.instance, what, DEEPEST))
+            }
+            Op::Use { operation, object, .. } if operation.waits() => {
+                format!("{}.{}()", object_name(program, self.instance, object), operation.method())
+            }
+            Op::Leave { group: Some(_), .. } => "the end of a task group".to_owned(),
             _ => return None,
         })
     }
@@ -78,11 +110,14 @@ impl Site {
     pub(super) fn when(self, program: &Program, phase: Phase) -> String {
         let told = self.told(program);
         match phase {
+            Phase::NotStarted if program.is_rust() => "before its first poll".to_owned(),
             Phase::NotStarted => "before its first line runs".to_owned(),
             Phase::Waiting => format!("while it waits at {told}"),
             Phase::Woken => format!("woken but not yet run, at {told}"),
             Phase::Cleanup => format!("during its cleanup, at {told}"),
             Phase::Again => format!("once more before it is told, at {told}"),
+            Phase::OwnPoll => format!("within its own poll, at {told}"),
+            Phase::ResultNotTaken => "when it is done and nobody has taken its result".to_owned(),
         }
     }
 
@@ -90,13 +125,21 @@ impl Site {
     pub(super) fn when_it_was(self, program: &Program, phase: Phase) -> String {
         let told = self.told_within(program);
         match phase {
+            Phase::NotStarted if program.is_rust() => "before its first poll".to_owned(),
             Phase::NotStarted => "before its first line ran".to_owned(),
             Phase::Waiting => format!("while it waited at {told}"),
             Phase::Woken => format!("when it had been woken from {told} and had not yet run"),
             Phase::Cleanup => format!("during its cleanup, at {told}"),
             Phase::Again => format!("once more before it was told, at {told}"),
+            Phase::OwnPoll => format!("within its own poll, at {told}"),
+            Phase::ResultNotTaken => "when it was done and nobody had taken its result".to_owned(),
         }
     }
+}
+
+/// The innermost await in the package's own code; of a chain without any, the innermost one.
+pub(super) fn own_frame(chain: &[Frame]) -> Option<&Frame> {
+    chain.iter().rev().find(|frame| frame.is_own).or(chain.last())
 }
 
 fn length(program: &Program, instance: InstanceId, slot: Slot) -> String {
@@ -104,6 +147,13 @@ fn length(program: &Program, instance: InstanceId, slot: Slot) -> String {
         Value::Int(0) => "0".to_owned(),
         Value::Int(nanos) => Nanos(nanos as u64).to_string(),
         other => unreachable!("a length is an integer, not {other:?}"),
+    }
+}
+
+fn object_name(program: &Program, instance: InstanceId, slot: Slot) -> String {
+    match program.constant(instance, slot) {
+        Value::Int(object) => printable(&program.objects[object as usize].name),
+        other => unreachable!("an object is a number, not {other:?}"),
     }
 }
 

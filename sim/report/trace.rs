@@ -7,12 +7,13 @@
 
 use crate::choice::{Choice, Kind};
 use crate::id::TextId;
-use crate::program::Program;
+use crate::program::{Make, Operation, Program};
 use crate::time::{Nanos, Time};
 use crate::trace::{Counting, Outcome, Phase, Requester, Trace, Wake, What};
 
 use super::columns::{Side, align};
 use super::names::{Doing, Names, counted, quoted};
+use super::sites::own_frame;
 
 /// The trace as text: the events, how the run ended, and the tally.
 pub fn trace(program: &Program, trace: &Trace) -> String {
@@ -58,11 +59,15 @@ pub(super) fn tell(names: &Names<'_>, what: What) -> Option<(String, String)> {
 pub(super) fn is_untold(what: What) -> bool {
     matches!(
         what,
-        What::Chose(Choice { answer: 0, .. }) | What::Children { .. } | What::Taken { .. } | What::Cleanup { .. }
+        What::Chose(Choice { answer: 0, .. })
+            | What::Children { .. }
+            | What::Taken { .. }
+            | What::Declared { .. }
+            | What::Cleanup { .. }
     )
 }
 
-fn sentence(names: &Names<'_>, what: What) -> String {
+pub(super) fn sentence(names: &Names<'_>, what: What) -> String {
     match what {
         What::Created { task, by, .. } if task == by => "created by run()".to_owned(),
         What::Created { by, .. } => format!("created by {}", names.task(by)),
@@ -82,12 +87,18 @@ fn sentence(names: &Names<'_>, what: What) -> String {
         What::Called { instance, .. } => format!("awaits {} in place", names.instance(instance)),
         What::CallReturned { value, .. } => format!("the coroutine returns {}", names.value(value)),
         What::Resumed { by: Wake::Yield, .. } => "resumed: it had yielded".to_owned(),
+        What::Resumed { by: Wake::Task(by), .. } => format!("resumed: woken by {}", names.task(by)),
         What::Resumed { by: Wake::Timer, .. } => "resumed: its sleep is over".to_owned(),
         What::Resumed { by: Wake::Future(future), .. } => format!("resumed: {} is done", names.future(future)),
+        What::Resumed { by: Wake::Library, .. } => "resumed".to_owned(),
+        What::Resumed { by: Wake::Object(object), .. } => format!("resumed: {} wakes it", names.object(object)),
         What::CancelRequested { by, message, .. } | What::GatherCancelRequested { by, message, .. } => {
             format!("cancel() by {}: accepted{}", requester(names, by), with_message(names, message))
         }
         What::CancelRefused { by, since, .. } => {
+            format!("cancel() by {}: refused, {}", requester(names, by), done_since(since))
+        }
+        What::GatherCancelRefused { future, by, since } if names.children(future).is_none() => {
             format!("cancel() by {}: refused, {}", requester(names, by), done_since(since))
         }
         What::GatherCancelRefused { by, since, .. } => {
@@ -108,7 +119,22 @@ fn sentence(names: &Names<'_>, what: What) -> String {
         What::Gathered { by, children, .. } => {
             format!("created by {}: {}", names.maker(by), counted_children(children))
         }
+        What::GatherFinished { future } if names.children(future).is_none() => "is done: it has a result".to_owned(),
         What::GatherFinished { .. } => "is done: it has every result".to_owned(),
+        What::Shielded { by, inner, .. } => {
+            format!("created by {}: it shields {}", names.maker(by), names.future(inner))
+        }
+        What::WaitingFor { future, until: Some(until), .. } => {
+            format!("awaits wait_for() on {}, until {until} at the latest", names.future(future))
+        }
+        What::WaitingFor { future, until: None, .. } => {
+            format!("wait_for() has cancelled {} and waits for it", names.future(future))
+        }
+        What::LeavingGroup { left, .. } => {
+            format!("leaves the task group: waits for {}", counted(left, "task", "tasks"))
+        }
+        What::TimeoutSet { until: Some(until), .. } => format!("timeout set to {until}"),
+        What::TimeoutSet { until: None, .. } => "timeout set to never".to_owned(),
         What::WaitReturned { done, pending, timed_out, .. } => {
             let why = if timed_out { "timed out" } else { "returned" };
             format!("resumed: wait() {why} with {done} done, {pending} pending")
@@ -118,9 +144,35 @@ fn sentence(names: &Names<'_>, what: What) -> String {
             format!("cancels the {} that {verb} left", counted(left, "task", "tasks"))
         }
         What::UnhandledInShutdown { error, .. } => format!("run() reports its unhandled {}", names.error(error)),
+        What::Blocked { operation, object, .. } => format!("waits: {}.{}()", names.object(object), operation.method()),
+        What::Used { operation, object, count, .. } => {
+            let state = object_state(names.make(object), operation, count);
+            format!("{}.{}(): {state}", names.object(object), operation.method())
+        }
         What::Dropped { .. } => "never ends: the loop is closed".to_owned(),
+        What::Suspended { .. } => "waits".to_owned(),
         What::Chose(choice) => chosen(names, choice),
-        What::Children { .. } | What::Taken { .. } | What::Cleanup { .. } => unreachable!("{what:?} is not told"),
+        What::Children { .. } | What::Taken { .. } | What::Declared { .. } | What::Cleanup { .. } => {
+            unreachable!("{what:?} is not told")
+        }
+    }
+}
+
+/// What an object says after it was used.
+fn object_state(make: Make, operation: Operation, count: u32) -> String {
+    match (make, operation) {
+        (Make::Event, _) => if count > 0 { "it is set" } else { "it is clear" }.to_owned(),
+        (Make::Semaphore(_), _) => format!("{} free", counted(count, "permit", "permits")),
+        (Make::Queue(_), Operation::TaskDone | Operation::Join) => {
+            format!("{} not done", counted(count, "item", "items"))
+        }
+        (Make::Queue(_), _) => format!("{} in it", counted(count, "item", "items")),
+        (Make::Condition, Operation::Notify | Operation::NotifyAll) => {
+            format!("{} not notified", counted(count, "waiter", "waiters"))
+        }
+        (Make::Lock | Make::Condition | Make::Future, _) => {
+            if count > 0 { "it is locked" } else { "it is free" }.to_owned()
+        }
     }
 }
 
@@ -136,6 +188,8 @@ pub(super) fn when(phase: Phase) -> &'static str {
         Phase::Woken => "when it has been woken and has not yet run",
         Phase::Cleanup => "when it has been cancelled before and goes on",
         Phase::Again => "when it has been cancelled and not yet been told",
+        Phase::OwnPoll => "within its own poll",
+        Phase::ResultNotTaken => "when it is done and its result is not taken",
     }
 }
 
@@ -153,6 +207,8 @@ pub(super) fn requester(names: &Names<'_>, by: Requester) -> String {
         Requester::Task(task) => names.task(task),
         Requester::Outside => "the scenario".to_owned(),
         Requester::Shutdown => "run()".to_owned(),
+        Requester::Timeout => "its timeout".to_owned(),
+        Requester::TaskGroup => "the task group".to_owned(),
         Requester::Harness => "Atropos".to_owned(),
     }
 }
@@ -164,7 +220,10 @@ fn chosen(names: &Names<'_>, Choice { kind, bound, answer, chosen, .. }: Choice)
         Kind::TimerOrder => format!("next of {bound} timers of one instant: number {}{who}", answer + 1),
         Kind::TaskSetOrder => format!("next of a set of {bound}: number {}{who}", answer + 1),
         Kind::SleepLength => format!("sleep length: {} above the shortest", Nanos(answer)),
-        Kind::ReadyOrder => format!("next of {bound} that are ready: number {}{who}", answer + 1),
+        Kind::ReadyOrder | Kind::PollOrder => {
+            format!("next of {bound} that are ready: number {}{who}", answer + 1)
+        }
+        Kind::Chosen => format!("the test chooses {answer} of {bound}"),
         Kind::Cut => format!("a cut: number {answer} of {}", bound - 1),
         Kind::Failure => "an injected failure fires".to_owned(),
     }
@@ -196,7 +255,12 @@ pub(super) fn now(names: &Names<'_>, doing: Doing) -> String {
     match doing {
         Doing::Starting => "has not started".to_owned(),
         Doing::Running => "waits for nobody".to_owned(),
+        Doing::Suspended(task, polls) => match names.chain(task, polls).and_then(own_frame) {
+            Some(frame) => format!("waits at {}", frame.place()),
+            None => "waits".to_owned(),
+        },
         Doing::Awaiting(future) => format!("waits for {}", names.future(future)),
+        Doing::Blocked(operation, object) => format!("waits for {}.{}()", names.object(object), operation.method()),
         Doing::Waiting(count) => format!("waits for {}", counted(count, "future", "futures")),
     }
 }

@@ -3,8 +3,8 @@
 //! Knows nothing of tasks.
 
 use crate::choice::Question;
-use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
-use crate::program::{Effects, Error, FutureState, Memory, Next, Program, Value, display, resume};
+use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
+use crate::program::{Effects, Error, FutureState, Inquiry, Memory, Next, Program, Value, display, resume};
 use crate::time::Time;
 use crate::trace::What;
 
@@ -87,5 +87,20 @@ impl Effects for Alone {
     fn order_set(&mut self, _: ListId) {}
     fn instance_of(&self, _: FutureId) -> Option<InstanceId> {
         Some(InstanceId::MAIN)
+    }
+    fn cancelling(&self, _: FutureId) -> Option<u32> {
+        unreachable!("alone")
+    }
+    fn expired(&self, _: u32) -> bool {
+        unreachable!("alone")
+    }
+    fn group_refusal(&self, _: u32) -> Option<&'static str> {
+        unreachable!("alone")
+    }
+    fn add_to_group(&mut self, _: u32, _: FutureId) {
+        unreachable!("alone")
+    }
+    fn inquire(&self, _: ObjectId, _: Inquiry) -> Value {
+        unreachable!("alone")
     }
 }

@@ -3,8 +3,9 @@
 //! Knows nothing of TOML, nor of how a body's names are resolved or its blocks flattened.
 
 use crate::diagnostic::Diagnostic;
+use crate::experiment::Runtime;
 use crate::id::{InstanceId, TextId};
-use crate::program::{Body, Instance, Profile, Program, Slot, Value};
+use crate::program::{Body, Instance, Object, Operation, Profile, Program, Slot, Value};
 use crate::time::duration;
 
 use super::Scenario;
@@ -13,7 +14,7 @@ use super::constants::Constants;
 use super::faults;
 use super::file::Task;
 use super::flatten::{TooLarge, flatten};
-use super::reader::Span;
+use super::reader::{Span, listed, unknown};
 use super::resolve::{Fill, Resolved, Surroundings, Tables, resolve};
 use super::strategy_text::StrategyText;
 use super::template::{Piece, Template};
@@ -39,7 +40,7 @@ pub(super) fn assemble(
     }
     let keys = keys(&scenario.tasks);
     let mut tables = Tables::default();
-    let bodies = resolve_all(scenario, &main, &cast, &keys, &mut tables, &mut errors);
+    let bodies = resolve_all(scenario, profile, &main, &cast, &keys, &mut tables, &mut errors);
     let mut strikes = faults::Resolver::new(&cast, &bodies, &scenario.error_types, &mut tables.texts, &mut errors);
     for fault in &scenario.faults {
         strikes.fault(fault);
@@ -49,6 +50,7 @@ pub(super) fn assemble(
     scenario.expectations.check(&cast, &mut errors);
     find_circle(&cast, &bodies, &mut errors);
     check_size(&cast, &bodies, &mut errors);
+    check_runtimes(scenario, &main, &bodies, &mut errors);
     if !errors.is_empty() {
         return Err(errors);
     }
@@ -64,6 +66,8 @@ pub(super) fn assemble(
         error_types: scenario.error_types.clone(),
         keys: keys.clone(),
         shared: scenario.shared.clone(),
+        objects: scenario.objects.clone(),
+        is_asyncio_only: !scenario.objects.is_empty() || bodies.iter().any(|body| body.asyncio_only.is_some()),
         actions: Vec::new(),
         action_ranges: Vec::new(),
         outside_cancels: Vec::new(),
@@ -108,6 +112,7 @@ fn keys(tasks: &[Task]) -> Vec<String> {
 
 fn resolve_all<'a>(
     scenario: &'a Scenario,
+    profile: Profile,
     main: &'a Main<'a>,
     cast: &'a Cast<'a>,
     keys: &'a [String],
@@ -119,13 +124,15 @@ fn resolve_all<'a>(
         instances: &cast.ids,
         cast: Some(cast),
         shared: &scenario.shared,
+        objects: &scenario.objects,
+        profile,
         keys,
         error_types: &scenario.error_types,
         coros: None,
     };
     let coros = Some(cast.names.len() - 1);
     let around_main = match main.strategy {
-        Some(_) => Surroundings { instances: &NOBODY, cast: None, shared: &[], coros, ..around },
+        Some(_) => Surroundings { instances: &NOBODY, cast: None, shared: &[], objects: &[], coros, ..around },
         None => Surroundings { coros, ..around },
     };
     let mut in_main = Vec::new();
@@ -195,6 +202,23 @@ fn check_size(cast: &Cast, bodies: &[Resolved], errors: &mut Vec<Diagnostic>) {
     }
 }
 
+/// What only asyncio has cannot run on anything else.
+fn check_runtimes(scenario: &Scenario, main: &Main, bodies: &[Resolved], errors: &mut Vec<Diagnostic>) {
+    let Some(runtime) = scenario.runtimes.iter().find(|runtime| **runtime != Runtime::Asyncio) else { return };
+    if !scenario.objects.is_empty() && bodies.iter().all(|body| body.asyncio_only.is_none()) {
+        let message =
+            format!("expected a file that {} can run, but found objects that only asyncio has", runtime.name());
+        errors.push(Diagnostic::whole(message).help("leave them out of [objects]"));
+    }
+    for (at, body) in bodies.iter().enumerate() {
+        let Some(span) = &body.asyncio_only else { continue };
+        let message = format!("expected steps that {} has, but found one that only asyncio has", runtime.name());
+        let error = Diagnostic::at(span.clone(), message, "only on asyncio");
+        let error = error.help(format!("leave \"{}\" out of `runtimes`", runtime.name()));
+        errors.push(if at == 0 { main.blame(error) } else { error });
+    }
+}
+
 /// Writes the instances of a body with their constants and what strikes them.
 fn write_instances(
     cast: &Cast,
@@ -217,6 +241,13 @@ fn write_instances(
                 (Fill::Text(template), None) => Value::Text(program.texts.push(&constants.fold(template)?)),
                 (Fill::Least(template), None) => Value::Int(length(constants, template, cast, id)?.0),
                 (Fill::Most(template), None) => Value::Int(length(constants, template, cast, id)?.1),
+                (Fill::Object(template, operation), None) => Value::Int(object(
+                    constants,
+                    template,
+                    *operation,
+                    &program.objects,
+                    cast.names[id.index()].as_str(),
+                )?),
             };
             program.consts.push(value);
         }
@@ -252,6 +283,39 @@ fn length(constants: Constants, template: &Template, cast: &Cast, id: InstanceId
         Err(problem) => {
             let help = format!("for `{}` this text is \"{text}\"", cast.names[id.index()]);
             Err(Diagnostic::at(source.span.clone(), problem.message, problem.label).help(help))
+        }
+    }
+}
+
+/// The number of the object that a step names.
+fn object(
+    constants: Constants,
+    template: &Template,
+    operation: Operation,
+    objects: &[Object],
+    instance: &str,
+) -> Result<i64, Diagnostic> {
+    let name = constants.fold(template)?;
+    let source = &template.source;
+    let in_instance = |error: Diagnostic| match name == source.text {
+        true => error,
+        false => error.help(format!("for `{instance}` this text is \"{name}\"")),
+    };
+    let method = operation.method();
+    match objects.iter().position(|object| object.name == name) {
+        Some(at) if objects[at].make.operations().contains(&operation) => Ok(at as i64),
+        Some(at) => {
+            let class = objects[at].make.class();
+            let message = format!("expected an object with `{method}`, but found the {class} `{name}`");
+            let error = Diagnostic::at(source.span.clone(), message, format!("a {class}"));
+            let can = objects[at].make.operations().iter().map(|operation| operation.method());
+            Err(in_instance(error.help(format!("it has {}", listed(can)))))
+        }
+        None => {
+            let fitting = objects.iter().filter(|object| object.make.operations().contains(&operation));
+            let error = unknown(source.span.clone(), "object", &name, fitting.map(|object| object.name.as_str()));
+            let declare = "an object is declared under [objects]: NAME = \"Lock()\"".to_owned();
+            Err(in_instance(if objects.is_empty() { Diagnostic { help: vec![declare], ..error } } else { error }))
         }
     }
 }

@@ -180,6 +180,12 @@ impl<'a> Cast<'a> {
         Some(&self.names[start as usize..end as usize])
     }
 
+    /// Each `[[task]]` as it is written, with the names of its instances.
+    pub(super) fn written(&self) -> impl Iterator<Item = (&str, &[String])> {
+        let groups = self.groups[1..].iter().map(|group| &self.names[group.start as usize..group.end as usize]);
+        self.tasks.iter().map(|task| task.name.source.text.as_str()).zip(groups)
+    }
+
     /// Every name that [`Cast::find`] knows; of a crowd only the first.
     pub(super) fn known(&self) -> impl Iterator<Item = &str> {
         let written = self.tasks.iter().map(|task| task.name.source.text.as_str());

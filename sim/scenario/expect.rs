@@ -34,6 +34,8 @@ pub(super) struct Expectations {
     strategies: Vec<(String, Expectation)>,
     /// The names of tasks in all of them, as the file writes them.
     tasks: Vec<Name>,
+    /// Those of them that are to be found.
+    sought: Vec<Name>,
 }
 
 impl Expectations {
@@ -70,6 +72,19 @@ impl Expectations {
                 errors.push(unknown(name.span(), "task", name.get_ref(), known));
             }
         }
+        for name in &self.sought {
+            let pattern = pattern(name.get_ref());
+            // A failure is the same failure whichever instance it happens to.
+            let part = cast.written().find(|(_, names)| {
+                let fitting = names.iter().filter(|name| pattern.matches(name)).count();
+                0 < fitting && fitting < names.len()
+            });
+            if let Some((task, _)) = part {
+                let message = format!("expected all instances of a task, but found only some of `{task}`");
+                let help = format!("a failure is told of all of them together: task = \"{task}\"");
+                errors.push(Diagnostic::at(name.span(), message, "not all of them").help(help));
+            }
+        }
     }
 }
 
@@ -98,7 +113,7 @@ fn overridden(general: &Expectation, own: &Expectation) -> Expectation {
 /// Reads `[expect]` of a file that lists `strategies`.
 pub(super) fn read(reader: &mut Reader, table: &Table, strategies: &[String], types: &ErrorTypes) -> Expectations {
     let mut all = Expectations::default();
-    all.asyncio = read_one(reader, table, types, &mut all.tasks);
+    all.asyncio = read_one(reader, table, types, &mut all.tasks, &mut all.sought);
     for (key, value) in table.in_order() {
         let name = key.get_ref().as_ref();
         if Expectation::KEYS.contains(&name) {
@@ -114,7 +129,7 @@ pub(super) fn read(reader: &mut Reader, table: &Table, strategies: &[String], ty
         }
         let Some(inner) = reader.table(value) else { continue };
         reader.only_keys(&inner, &Expectation::KEYS);
-        let own = read_one(reader, &inner, types, &mut all.tasks);
+        let own = read_one(reader, &inner, types, &mut all.tasks, &mut all.sought);
         match name {
             "tokio" => all.tokio = own,
             _ => all.strategies.push((name.to_owned(), own)),
@@ -123,7 +138,13 @@ pub(super) fn read(reader: &mut Reader, table: &Table, strategies: &[String], ty
     all
 }
 
-fn read_one(reader: &mut Reader, table: &Table, types: &ErrorTypes, tasks: &mut Vec<Name>) -> Expectation {
+fn read_one(
+    reader: &mut Reader,
+    table: &Table,
+    types: &ErrorTypes,
+    tasks: &mut Vec<Name>,
+    sought: &mut Vec<Name>,
+) -> Expectation {
     let mut count = |key: &str| {
         let value = table.get(key)?;
         reader.integer(value, 0, i64::from(u32::MAX)).map(|count| count as u32)
@@ -146,7 +167,7 @@ fn read_one(reader: &mut Reader, table: &Table, types: &ErrorTypes, tasks: &mut 
         );
     }
     let outcome = outcome.or(raises.map(|_| Ending::Failed));
-    let mut events = Events { reader, types, tasks };
+    let mut events = Events { reader, types, tasks, sought };
     Expectation {
         finished,
         failed,
@@ -195,6 +216,7 @@ struct Events<'r, 's> {
     reader: &'r mut Reader<'s>,
     types: &'r ErrorTypes,
     tasks: &'r mut Vec<Name>,
+    sought: &'r mut Vec<Name>,
 }
 
 impl Events<'_, '_> {
@@ -275,7 +297,11 @@ impl Events<'_, '_> {
         let within = self.reader.required(&table, "within", "say in how many runs: within = 100");
         let within = within.and_then(|value| self.reader.integer(value, 1, i64::from(u32::MAX)));
         let task = match table.get("task") {
-            Some(value) => Some(self.task(value)?),
+            Some(value) => {
+                let task = self.task(value)?;
+                self.sought.extend(self.tasks.last().cloned());
+                Some(task)
+            }
             None => None,
         };
         Some(MustFind { what: what?, task, within: within? as u64 })

@@ -13,6 +13,7 @@ use super::constants::Constant;
 use super::expect::{self, Expectations};
 use super::faults;
 use super::inject::{self, Injection};
+use super::objects;
 use super::reader::{Quoted, Reader, Span, Table, Value, describe, unknown};
 use super::resolve::ATTRIBUTES;
 use super::steps::{Name, Step, read_steps};
@@ -31,6 +32,7 @@ const KEYS: &[&str] = &[
     "seeds",
     "exceptions",
     "shared",
+    "objects",
     "schedule",
     "limits",
     "expect",
@@ -91,6 +93,7 @@ fn read_tables(reader: &mut Reader, table: &Table, known: Vec<StrategyText>) -> 
     let (strategies, listed) = read_strategy_names(reader, table, &known);
     let error_types = read_exceptions(reader, table);
     let shared = read_shared(reader, table);
+    let objects = objects::read(reader, table);
     let parameters = read_parameters(reader, table, &known, &listed);
     let schedule = read_schedule(reader, table);
     let limits = read_limits(reader, table);
@@ -133,6 +136,7 @@ fn read_tables(reader: &mut Reader, table: &Table, known: Vec<StrategyText>) -> 
         seeds,
         error_types,
         shared,
+        objects,
         schedule,
         limits,
         expectations,

@@ -7,26 +7,59 @@
 //!
 //! Knows nothing of names, texts or TOML.
 
-use crate::program::{Body, ErrorType, Expr, ExprId, Guard, Local, Op, Place, Stage, Value};
+use crate::program::{Body, ErrorType, Expr, ExprId, Guard, Local, Op, Place, Slot, Stage, Value};
 
 /// A tree of resolved steps.
 #[derive(Clone, Debug)]
 pub(super) enum Node {
     Op(Op),
+    /// Several where one stood.
+    Block(Vec<Node>),
     Return(ExprId),
     Break,
     Continue,
     Reraise,
-    If { condition: ExprId, then: Vec<Node>, otherwise: Vec<Node> },
-    While { condition: ExprId, body: Vec<Node> },
-    For { from: Option<ExprId>, over: ExprId, item: Local, body: Vec<Node> },
+    If {
+        condition: ExprId,
+        then: Vec<Node>,
+        otherwise: Vec<Node>,
+    },
+    While {
+        condition: ExprId,
+        body: Vec<Node>,
+    },
+    For {
+        from: Option<ExprId>,
+        over: ExprId,
+        item: Local,
+        body: Vec<Node>,
+    },
     Try(Box<TryNode>),
+    Managed(Box<Managed>),
+}
+
+/// A block inside something that is entered and left: a timeout, a task group.
+#[derive(Clone, Debug)]
+pub(super) struct Managed {
+    pub(super) enter: Enter,
+    /// The name that the scenario gives it.
+    pub(super) name: Option<Local>,
+    pub(super) body: Vec<Node>,
+}
+
+/// What is entered.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Enter {
+    Timeout(Option<Slot>),
+    TaskGroup,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct TryNode {
     pub(super) body: Vec<Node>,
     pub(super) clauses: Vec<ClauseNode>,
+    /// Whether the clauses are `except*`.
+    pub(super) is_star: bool,
     pub(super) otherwise: Vec<Node>,
     pub(super) finally: Option<Vec<Node>>,
 }
@@ -58,6 +91,7 @@ pub(super) fn flatten(nodes: &[Node], locals: Vec<String>, exprs: &mut Vec<Expr>
         scope: Scope { handler: None, handling: None },
         exits: Vec::new(),
         finallies: 0,
+        groups: 0,
         nesting: 0,
     };
     flat.block(nodes)?;
@@ -100,6 +134,8 @@ enum Exit<'n> {
     /// Python unbinds the name of an `except` clause at its end.
     Unbind(Local),
     Finally(Finally<'n>),
+    /// What was entered has to be left, under what surrounds it; if it is a task group, which one of the body.
+    Manager(Local, Option<u32>, Scope),
     /// The code of a `finally` itself, which ends by being left.
     Cleanup(u32),
 }
@@ -133,6 +169,8 @@ struct Flat<'n, 'e> {
     exits: Vec<Exit<'n>>,
     /// How many `finally` the body has so far.
     finallies: u32,
+    /// How many task groups.
+    groups: u32,
     /// How deep the blocks are nested that are being written, copies of `finally` included: hidden locals are shared
     /// by what is never alive together.
     nesting: u32,
@@ -227,6 +265,7 @@ impl<'n> Flat<'n, '_> {
         }
         match node {
             Node::Op(op) => self.emit(*op),
+            Node::Block(nodes) => self.block(nodes),
             Node::Return(value) => self.leave_by_return(*value),
             Node::Break => self.leave_loop(|_, done| done),
             Node::Continue => self.leave_loop(|next, _| next),
@@ -262,6 +301,7 @@ impl<'n> Flat<'n, '_> {
                 self.repeat(next, done, body)
             }
             Node::Try(block) => self.try_block(block),
+            Node::Managed(managed) => self.managed(managed),
         }
     }
 
@@ -296,7 +336,12 @@ impl<'n> Flat<'n, '_> {
         self.leave_try(finally.is_some(), end)?;
         if let Some(handler) = except {
             let error = self.place_handler(handler);
-            self.clauses(&block.clauses, error, finally.is_some(), end)?;
+            if block.is_star {
+                self.star_clauses(&block.clauses, error)?;
+                self.leave_try(finally.is_some(), end)?;
+            } else {
+                self.clauses(&block.clauses, error, finally.is_some(), end)?;
+            }
         }
         if let Some((finally, handler)) = finally {
             self.exits.pop();
@@ -309,15 +354,54 @@ impl<'n> Flat<'n, '_> {
         Ok(())
     }
 
+    fn managed(&mut self, managed: &'n Managed) -> Done {
+        let outside = self.scope;
+        let end = self.label();
+        let manager = self.hidden("manager")?;
+        let group = match managed.enter {
+            Enter::TaskGroup => {
+                self.emit(Op::EnterGroup { into: manager })?;
+                self.groups += 1;
+                Some(self.groups - 1)
+            }
+            Enter::Timeout(length) => {
+                self.emit(Op::EnterTimeout { length, into: manager })?;
+                None
+            }
+        };
+        if let Some(name) = managed.name {
+            self.set(name, Expr::Local(manager))?;
+        }
+        self.exits.push(Exit::Manager(manager, group, outside));
+        let handler = self.enter("manager error")?;
+        self.block(&managed.body)?;
+        self.pass(self.exits.len() - 1)?;
+        self.scope = outside;
+        self.emit(Op::Jump(end))?;
+        self.exits.pop();
+        let error = self.place_handler(handler);
+        self.emit(Op::Leave { manager, error: Some(error), group })?;
+        // It has been made another error there, or goes on as it is.
+        self.emit(Op::Reraise(error))?;
+        self.place(end);
+        Ok(())
+    }
+
     /// From here on errors go to a new label, kept in a new local.
     fn enter(&mut self, what: &str) -> Result<HandlerId, TooLarge> {
-        let (target, error) = (self.label(), self.hidden(what)?);
+        let error = self.hidden(what)?;
+        Ok(self.enter_into(error))
+    }
+
+    /// The same, kept in a local that is there.
+    fn enter_into(&mut self, error: Local) -> HandlerId {
+        let target = self.label();
         let outer = self.scope.handler;
         let depth = outer.map_or(0, |HandlerId(id)| self.handlers[id].depth + 1);
         self.handlers.push(Handler { target, error, outer, depth, runs: Vec::new() });
         let id = HandlerId(self.handlers.len() - 1);
         self.scope.handler = Some(id);
-        Ok(id)
+        id
     }
 
     /// The ordinary way out of a `try`, by way of its `finally` if it has one.
@@ -360,11 +444,46 @@ impl<'n> Flat<'n, '_> {
         self.emit(Op::Reraise(error))
     }
 
+    /// The clauses of `except*`: each takes its part of the error, and what they raise is put together at the end.
+    fn star_clauses(&mut self, clauses: &'n [ClauseNode], error: Local) -> Done {
+        let inside = self.scope;
+        let (rest, raised) = (self.hidden("rest")?, self.hidden("raised")?);
+        let (matched, inner) = (self.hidden("matched")?, self.hidden("clause error")?);
+        self.set(rest, Expr::Local(error))?;
+        let none = ExprId(self.exprs.len() as u32);
+        self.set(raised, Expr::List { first: none, count: 0 })?;
+        for clause in clauses {
+            let (next, over) = (self.label(), self.label());
+            self.emit(Op::JumpUnlessSplit { rest, ty: clause.ty, matched, to: next })?;
+            let handler = self.enter_into(inner);
+            self.scope.handling = Some(matched);
+            if let Some(name) = clause.name {
+                self.set(name, Expr::Local(matched))?;
+            }
+            self.block(&clause.body)?;
+            self.scope = inside;
+            self.emit(Op::Jump(over))?;
+            let error = self.place_handler(handler);
+            let (list, item) = (self.expr(Expr::Local(raised)), self.expr(Expr::Local(error)));
+            self.emit(Op::Append { list, item })?;
+            self.place(over);
+            if let Some(name) = clause.name {
+                self.set(name, Expr::Literal(Value::Unbound))?;
+            }
+            self.place(next);
+        }
+        self.emit(Op::EndStar { error, rest, raised })
+    }
+
     /// Writes out what has to be passed to leave the blocks above `height`, innermost first.
     fn pass(&mut self, height: usize) -> Done {
         let (exits, scope) = (self.exits.clone(), self.scope);
         while self.exits.len() > height {
             match self.exits.pop() {
+                Some(Exit::Manager(manager, group, outside)) => {
+                    self.scope = outside;
+                    self.emit(Op::Leave { manager, error: None, group })?;
+                }
                 Some(Exit::Finally(finally)) => self.finally(finally)?,
                 Some(Exit::Cleanup(finally)) => self.emit(Op::Cleanup { finally, stage: Stage::Ended })?,
                 Some(Exit::Unbind(name)) => self.set(name, Expr::Literal(Value::Unbound))?,
@@ -376,7 +495,7 @@ impl<'n> Flat<'n, '_> {
     }
 
     fn leave_by_return(&mut self, value: ExprId) -> Done {
-        if !self.exits.iter().any(|exit| matches!(exit, Exit::Finally(_) | Exit::Cleanup(_))) {
+        if !self.exits.iter().any(|exit| matches!(exit, Exit::Finally(_) | Exit::Cleanup(_) | Exit::Manager(..))) {
             return self.emit(Op::Return(value));
         }
         // What is returned is known before the `finally` runs, and may not be changed by it.
@@ -414,7 +533,9 @@ impl<'n> Flat<'n, '_> {
 /// Where an operation may jump to: a label, until it is replaced by a place.
 fn jump_of(op: &mut Op) -> Option<&mut Label> {
     match op {
-        Op::Jump(to) | Op::JumpUnless { to, .. } | Op::JumpUnlessCaught { to, .. } => Some(to),
+        Op::Jump(to) | Op::JumpUnless { to, .. } | Op::JumpUnlessCaught { to, .. } | Op::JumpUnlessSplit { to, .. } => {
+            Some(to)
+        }
         Op::NextItem { done, .. } => Some(done),
         _ => None,
     }

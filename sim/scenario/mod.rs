@@ -12,10 +12,12 @@ mod cast;
 mod constants;
 mod expect;
 mod expression;
+mod failures;
 mod faults;
 mod file;
 mod flatten;
 mod inject;
+mod objects;
 mod python;
 mod reader;
 mod resolve;
@@ -23,6 +25,7 @@ mod steps;
 mod strategy_text;
 mod template;
 
+pub use failures::{SavedFailure, add_failure, read_failures};
 pub use strategy_text::{Parameter, StrategyText};
 
 use toml::Spanned;
@@ -30,7 +33,7 @@ use toml::de::DeTable;
 
 use crate::diagnostic::Diagnostic;
 use crate::experiment::Runtime;
-use crate::program::{ErrorTypes, Profile, Program, Schedule};
+use crate::program::{ErrorTypes, Object, Profile, Program, Schedule};
 use crate::verdict::Expectation;
 
 use constants::Constant;
@@ -86,6 +89,7 @@ pub struct Scenario {
     seeds: Vec<u64>,
     error_types: ErrorTypes,
     shared: Vec<(String, i64)>,
+    objects: Vec<Object>,
     schedule: Schedule,
     limits: Bounds,
     expectations: Expectations,

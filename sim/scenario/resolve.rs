@@ -10,17 +10,18 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 
 use crate::diagnostic::Diagnostic;
-use crate::id::{InstanceId, TextId};
+use crate::id::{FutureId, InstanceId, ObjectId, TextId};
 use crate::program::{
-    self, Attribute, ErrorType, ErrorTypes, Expr, ExprId, Local, Op, Place, Slot, Text, Texts, Value,
+    self, Attribute, Comparison, ErrorType, ErrorTypes, Expr, ExprId, Local, Make, Object, Op, Operation, Place,
+    Profile, Slot, Text, Texts, Value, WaitFor,
 };
 
 use super::cast::Cast;
 use super::constants::is_constant;
 use super::expression::{Expression, Iterable, Kind, Operator};
-use super::flatten::{ClauseNode, Node, TryNode};
+use super::flatten::{ClauseNode, Enter, Managed, Node, TryNode};
 use super::reader::{Quoted, Span, unknown};
-use super::steps::{Name, Operand, Step, Subject, Try, Verb};
+use super::steps::{Name, Operand, Step, Subject, Try, Verb, Wait};
 use super::template::{Piece, Template};
 
 /// The attributes that do not depend on the file.
@@ -29,6 +30,9 @@ pub(super) const ATTRIBUTES: &[(&str, Attribute)] = &[
     ("cancelled", Attribute::Cancelled),
     ("result", Attribute::Result),
     ("exception", Attribute::Exception),
+    ("cancelling", Attribute::Cancelling),
+    ("expired", Attribute::Expired),
+    ("exceptions", Attribute::Exceptions),
     ("name", Attribute::Name),
     ("type", Attribute::Type),
 ];
@@ -41,6 +45,8 @@ pub(super) struct Surroundings<'a> {
     /// Who they are, where they are seen.
     pub(super) cast: Option<&'a Cast<'a>>,
     pub(super) shared: &'a [(String, i64)],
+    pub(super) objects: &'a [Object],
+    pub(super) profile: Profile,
     pub(super) keys: &'a [String],
     pub(super) error_types: &'a ErrorTypes,
     /// How long `coros` is, where there is one: in main.
@@ -61,6 +67,8 @@ pub(super) enum Fill<'a> {
     Text(&'a Template),
     Least(&'a Template),
     Most(&'a Template),
+    /// The object of this name, which has to know this operation.
+    Object(&'a Template, Operation),
 }
 
 /// A body whose names are resolved.
@@ -75,6 +83,8 @@ pub(super) struct Resolved<'a> {
     pub(super) awaited: Vec<(InstanceId, Span)>,
     /// The coroutines of which it makes tasks by name.
     pub(super) started: Vec<InstanceId>,
+    /// The first place at which it does what only asyncio has.
+    pub(super) asyncio_only: Option<Span>,
     /// Whether it uses `coros`.
     pub(super) uses_coros: bool,
 }
@@ -99,6 +109,7 @@ pub(super) fn resolve<'a>(
         path: Vec::new(),
         loops: 0,
         clauses: 0,
+        star: None,
         unsure: 0,
         calling: false,
     };
@@ -112,6 +123,9 @@ pub(super) fn resolve<'a>(
 }
 
 const COROS: &str = "coros";
+
+/// A local that no scenario can name.
+const WAITED_FOR: &str = "(waited for)";
 
 /// What other languages call Python's three.
 const LITERALS: &[(&str, &str)] =
@@ -155,6 +169,8 @@ struct Resolver<'a, 't> {
     path: Path,
     loops: u32,
     clauses: u32,
+    /// How many loops there were around the `except*` clause that is being read: nothing leaves one by a jump.
+    star: Option<u32>,
     /// How many blocks around this step may be left out.
     unsure: u32,
     /// Whether a task's name is a call of its coroutine, as in `spawn`.
@@ -257,6 +273,8 @@ impl<'a> Resolver<'a, '_> {
                 let message = "expected a `for` or a `while` around this step, but found none";
                 self.error(Diagnostic::at(step.span.clone(), message, "outside of every loop"))
             }
+            Verb::Break | Verb::Continue if self.star == Some(self.loops) => self.leaves_star(step),
+            Verb::Return(_) if self.star.is_some() => self.leaves_star(step),
             Verb::Break => Some(Node::Break),
             Verb::Continue => Some(Node::Continue),
             Verb::Reraise if self.clauses == 0 => {
@@ -298,8 +316,32 @@ impl<'a> Resolver<'a, '_> {
                 Some(Node::For { from, over: over?, item: item?, body })
             }
             Verb::Try(block) => Some(self.try_block(&step.span, block)),
+            Verb::With { object, body } => self.with(object, body),
+            Verb::Timeout { length, into, body } => {
+                self.needs_timeouts(&step.span, "asyncio.timeout");
+                let slot = match length {
+                    Some(length) => Some(self.length(length, Fill::Least)?),
+                    None => None,
+                };
+                let name = self.bind_optional(into);
+                let body = self.steps(body);
+                Some(Node::Managed(Box::new(Managed { enter: Enter::Timeout(slot), name, body })))
+            }
+            Verb::TaskGroup { name, body } => {
+                self.needs_timeouts(&step.span, "asyncio.TaskGroup");
+                let name = self.bind(name);
+                let body = self.steps(body);
+                Some(Node::Managed(Box::new(Managed { enter: Enter::TaskGroup, name, body })))
+            }
+            Verb::WaitFor { what, timeout, into } => self.wait_for(&step.span, what, timeout, into),
             _ => self.op(step).map(Node::Op),
         }
+    }
+
+    fn leaves_star<T>(&mut self, step: &Step) -> Option<T> {
+        let message = "expected an `except*` clause to end by itself or by an error, but found a jump out of it";
+        let help = "Python has no `return`, `break` or `continue` there";
+        self.error(Diagnostic::at(step.span.clone(), message, "leaves the clause").help(help))
     }
 
     fn repeated(&mut self, body: &'a [Step]) -> Vec<Node> {
@@ -324,6 +366,9 @@ impl<'a> Resolver<'a, '_> {
     }
 
     fn try_block(&mut self, span: &Span, block: &'a Try) -> Node {
+        if block.is_star {
+            self.needs_timeouts(span, "except*");
+        }
         let body = self.branch(span, 0, &block.body);
         self.unsure += 1;
         let mut clauses = Vec::new();
@@ -332,7 +377,10 @@ impl<'a> Resolver<'a, '_> {
             let before = self.bound.clone();
             let name = clause.name.as_ref().map(|name| self.bind(name));
             self.clauses += 1;
+            let star = if block.is_star { Some(self.loops) } else { self.star };
+            let outer = std::mem::replace(&mut self.star, star);
             let body = self.branch(span, at + 1, &clause.body);
+            self.star = outer;
             self.clauses -= 1;
             if let Some(Some(name)) = name {
                 self.bound[usize::from(name.0)] = before[usize::from(name.0)];
@@ -344,7 +392,85 @@ impl<'a> Resolver<'a, '_> {
         let otherwise = self.branch(span, 0, &block.otherwise);
         self.unsure -= 1;
         let finally = block.finally.as_ref().map(|steps| self.steps(steps));
-        Node::Try(Box::new(TryNode { body, clauses, otherwise, finally }))
+        Node::Try(Box::new(TryNode { body, clauses, is_star: block.is_star, otherwise, finally }))
+    }
+
+    /// Without a timeout it is an `await`; with one it is a coroutine of its own, but for where it is an `await` within a
+    /// `timeout`, unless that is 0.
+    fn wait_for(
+        &mut self,
+        span: &Span,
+        what: &'a Operand,
+        timeout: &'a Option<Template>,
+        into: &'a Option<Name>,
+    ) -> Option<Node> {
+        let what = self.operand(what, timeout.is_some());
+        let into = self.bind_optional(into);
+        self.asyncio_only(span);
+        let Some(timeout) = timeout else { return Some(Node::Op(Op::Await { what: what?, into })) };
+        let timeout = self.length(timeout, Fill::Least)?;
+        if self.around.profile.wait_for != WaitFor::InPlace {
+            return Some(Node::Op(Op::WaitFor { what: what?, timeout, into }));
+        }
+        // What it waits for is known before the timeout begins.
+        if self.local(WAITED_FOR).is_none() {
+            self.add_local(WAITED_FOR, span);
+        }
+        let kept = self.local(WAITED_FOR)?;
+        let known = Node::Op(Op::Set { place: Place::Local(kept), value: what? });
+        let what = self.node(Expr::Local(kept));
+        let alone = Node::Op(Op::WaitFor { what, timeout, into });
+        let zero = self.node(Expr::Literal(Value::Int(0)));
+        let length = self.node(Expr::Const(timeout));
+        let condition = self.node(Expr::Compare(Comparison::Greater, length, zero));
+        let body = vec![Node::Op(Op::Await { what, into })];
+        let within = Managed { enter: Enter::Timeout(Some(timeout)), name: None, body };
+        let either = Node::If { condition, then: vec![Node::Managed(Box::new(within))], otherwise: vec![alone] };
+        Some(Node::Block(vec![known, either]))
+    }
+
+    /// Reports what the profile does not have.
+    fn needs_timeouts(&mut self, span: &Span, what: &str) {
+        self.asyncio_only(span);
+        let profile = self.around.profile;
+        if !profile.has_timeouts {
+            let message = format!("Python {} has no {what}", profile.name);
+            let newer: Vec<&str> =
+                Profile::ALL.iter().filter(|profile| profile.has_timeouts).map(|profile| profile.name).collect();
+            let help = format!("there is one from Python {} on: `python = \"{}\"`", newer[0], newer[0]);
+            self.errors.push(Diagnostic::at(span.clone(), message, format!("not in {}", profile.name)).help(help));
+        }
+    }
+
+    /// `async with`: acquired, and released on every way out.
+    fn with(&mut self, object: &'a Template, body: &'a [Step]) -> Option<Node> {
+        let acquire = self.use_object(object, Operation::Acquire, None, None);
+        let body = self.steps(body);
+        let release = self.use_object(object, Operation::Release, None, None);
+        let finally = Some(vec![Node::Op(release?)]);
+        let held = TryNode { body, clauses: Vec::new(), is_star: false, otherwise: Vec::new(), finally };
+        Some(Node::Block(vec![Node::Op(acquire?), Node::Try(Box::new(held))]))
+    }
+
+    /// Notes that tokio has no twin of what stands here.
+    fn asyncio_only(&mut self, span: &Span) {
+        self.out.asyncio_only.get_or_insert_with(|| span.clone());
+    }
+
+    fn use_object(
+        &mut self,
+        object: &'a Template,
+        operation: Operation,
+        value: Option<ExprId>,
+        into: Option<Local>,
+    ) -> Option<Op> {
+        if !self.is_constant_text(object) {
+            let message =
+                "expected the name of an object that is known before the run, but found a placeholder that is not";
+            return self.error(Diagnostic::at(object.source.span.clone(), message, "known only during the run"));
+        }
+        self.asyncio_only(&object.source.span);
+        Some(Op::Use { operation, object: self.slot(Fill::Object(object, operation)), value, into })
     }
 
     fn error_type(&mut self, name: &Name) -> Option<ErrorType> {
@@ -379,12 +505,16 @@ impl<'a> Resolver<'a, '_> {
                 let message = self.text(message);
                 Op::Raise { ty: ty?, message: Some(message?) }
             }
-            Verb::Spawn { what, into } => {
+            Verb::Spawn { what, group, into } => {
+                let group = match group {
+                    Some(group) => Some(self.expression(group)?),
+                    None => None,
+                };
                 self.calling = true;
                 let what = self.operand(what, true);
                 self.calling = false;
                 let into = self.bind_handle(into);
-                Op::Spawn { what: what?, into }
+                Op::Spawn { what: what?, group, into }
             }
             Verb::Await { what, into } => {
                 let what = self.operand(what, false);
@@ -407,6 +537,11 @@ impl<'a> Resolver<'a, '_> {
                 let into = self.bind_handle(into);
                 Op::Gather { what: what?, return_exceptions: *return_exceptions, into }
             }
+            Verb::Wait(wait) if self.waits_for_object(wait) => {
+                let object = wait.object.as_ref()?;
+                let into = self.bind_optional(&wait.into);
+                self.use_object(object, Operation::Wait, None, into)?
+            }
             Verb::Wait(wait) => {
                 let what = self.tasks(&wait.what);
                 let timeout = match &wait.timeout {
@@ -415,6 +550,46 @@ impl<'a> Resolver<'a, '_> {
                 };
                 let (done, pending) = (self.bind_optional(&wait.done), self.bind_optional(&wait.pending));
                 Op::Wait { what: what?, timeout, return_when: wait.return_when, done, pending }
+            }
+            Verb::Shield { what, into } => {
+                self.asyncio_only(&step.span);
+                let what = self.operand(what, true);
+                let into = self.bind_handle(into);
+                Op::Shield { what: what?, into }
+            }
+            Verb::Uncancel { what, into } => {
+                self.needs_timeouts(&step.span, "Task.uncancel");
+                let what = self.operand(what, false);
+                let into = self.bind_optional(into);
+                Op::Uncancel { what: what?, into }
+            }
+            Verb::Reschedule { timeout, length } => {
+                self.needs_timeouts(&step.span, "asyncio.timeout");
+                let what = self.expression(timeout);
+                let length = match length {
+                    Some(length) => Some(self.length(length, Fill::Least)?),
+                    None => None,
+                };
+                Op::Reschedule { what: what?, length }
+            }
+            Verb::SetException { object, ty, message } => {
+                let ty = match ty {
+                    Some(ty) => self.error_type(ty),
+                    None => Some(ErrorType::EXCEPTION),
+                };
+                let message = self.text(message);
+                let Some(Op::Use { object, .. }) = self.use_object(object, Operation::SetException, None, None) else {
+                    return None;
+                };
+                Op::SetException { object, ty: ty?, message: Some(message?) }
+            }
+            Verb::Use { operation, object, value, into } => {
+                let value = match value {
+                    Some(value) => Some(self.expression(value)?),
+                    None => None,
+                };
+                let into = self.bind_optional(into);
+                self.use_object(object, *operation, value, into)?
             }
             Verb::Set { name, value } => {
                 let value = self.expression(value);
@@ -497,7 +672,10 @@ impl<'a> Resolver<'a, '_> {
     /// A task's name goes before an expression, so that names may have spaces in them.
     fn subject(&mut self, subject: &'a Subject, starts: bool) -> Option<ExprId> {
         let text = subject.text.text.as_str();
+        let is_local = self.local(text).is_some();
+        let declared = if is_local { None } else { self.declared_future(text) };
         let expr = match (self.around.instances.get(text), &subject.expression) {
+            _ if declared.is_some() => declared.map(|expr| self.node(expr)),
             (Some(&instance), _) if self.calling || self.local(text).is_none() => Some(self.node(self.named(instance))),
             (_, Ok(Expression { kind: Kind::Name(name), span, .. })) => {
                 self.name(name, span, Wanted::Task).map(|expr| self.node(expr))
@@ -636,6 +814,17 @@ impl<'a> Resolver<'a, '_> {
                 self.check_index(of, at);
                 Expr::Index(list?, index?)
             }
+            Kind::Attribute(of, name) if self.object_named(of).is_some() => {
+                let (object, make) = self.object_named(of)?;
+                let known = make.inquiries();
+                match known.iter().find(|(known, _)| known == name.get_ref()) {
+                    Some((_, inquiry)) => Expr::Inquire(object, *inquiry),
+                    None => {
+                        let known = known.iter().map(|(known, _)| *known);
+                        return self.error(unknown(name.span(), "attribute", name.get_ref(), known));
+                    }
+                }
+            }
             Kind::Attribute(of, name) => {
                 let of = self.expression(of);
                 let attribute = self.attribute(name);
@@ -657,6 +846,30 @@ impl<'a> Resolver<'a, '_> {
         Some(self.node(expr))
     }
 
+    /// The handle of a declared future.
+    fn declared_future(&mut self, name: &str) -> Option<Expr> {
+        let at = self.around.objects.iter().position(|object| object.name == name && object.make == Make::Future)?;
+        let before = self.around.objects[..at].iter().filter(|other| other.make == Make::Future).count() as u32;
+        Some(Expr::Literal(Value::Handle(FutureId(1 + before))))
+    }
+
+    /// The object that an expression is, which stands behind everything else that has its name.
+    fn object_named(&self, of: &Expression) -> Option<(ObjectId, Make)> {
+        let Kind::Name(name) = &of.kind else { return None };
+        let at = self.around.objects.iter().position(|object| object.name == *name && object.make != Make::Future)?;
+        let is_something_else = self.local(name).is_some() || self.constants.contains(name) || self.is_shared(name);
+        (!is_something_else).then(|| (ObjectId(at as u32), self.around.objects[at].make))
+    }
+
+    /// Whether a `wait` is that of an event or a condition, and not `asyncio.wait`.
+    fn waits_for_object(&self, wait: &Wait) -> bool {
+        let Some(object) = &wait.object else { return false };
+        let is_name =
+            self.around.objects.iter().any(|other| other.name == object.source.text && other.make != Make::Future);
+        let has_placeholder = object.pieces.iter().any(|piece| matches!(piece, Piece::Value(..)));
+        has_placeholder || is_name && self.local(&object.source.text).is_none()
+    }
+
     /// A constant index into `coros` can be checked here and now.
     fn check_index(&mut self, of: &Expression, at: &Expression) {
         let (Kind::Name(name), Kind::Int(index), Some(count)) = (&of.kind, &at.kind, self.around.coros) else { return };
@@ -670,6 +883,9 @@ impl<'a> Resolver<'a, '_> {
 
     fn attribute(&mut self, name: &Spanned<String>) -> Option<Attribute> {
         let known = ATTRIBUTES.iter().find(|(known, _)| known == name.get_ref()).map(|(_, attribute)| *attribute);
+        if let Some(Attribute::Cancelling) = known {
+            self.needs_timeouts(&name.span(), "Task.cancelling");
+        }
         let keys = self.around.keys;
         let key = || keys.iter().position(|key| key == name.get_ref()).map(|at| Attribute::Key(at as u16));
         match known.or_else(key) {
@@ -707,6 +923,9 @@ impl<'a> Resolver<'a, '_> {
         if let Some(at) = self.around.shared.iter().position(|(shared, _)| shared == name) {
             return Some(Expr::Shared(at as u16));
         }
+        if let Some(future) = self.declared_future(name) {
+            return Some(future);
+        }
         match name {
             COROS => self.coros(span),
             "current" => Some(Expr::Current),
@@ -737,6 +956,14 @@ impl<'a> Resolver<'a, '_> {
         let coros = self.around.coros.map(|_| COROS);
         let known = locals.chain(shared).chain(coros).chain(["current"]).chain(tasks);
         let error = unknown(span.clone(), "name", name, known);
+        if let Some(object) = self.around.objects.iter().find(|object| object.name == name) {
+            let class = object.make.class();
+            let message = format!("expected a value, but found the {class} `{name}`");
+            let asked = object.make.inquiries().iter().map(|(asked, _)| format!("`{name}.{asked}`"));
+            let help =
+                format!("a step uses it by its name; an expression can ask {}", asked.collect::<Vec<_>>().join(", "));
+            return self.error(Diagnostic::at(span.clone(), message, format!("a {class}")).help(help));
+        }
         let literal = LITERALS.iter().find(|(other, _)| *other == name).map(|(_, literal)| format!("write {literal}"));
         let instances = self.help_for_instances(name).filter(|_| wanted == Wanted::Task);
         self.error(match (literal.or(instances), wanted) {

@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::diagnostic::Diagnostic;
-use crate::program::ReturnWhen;
+use crate::program::{Operation, ReturnWhen};
 
 use super::expression::{self, Expression, Iterable};
 use super::reader::{Quoted, Reader, Span, Table, Value, listed, unknown};
@@ -33,7 +33,7 @@ pub(super) enum Verb {
     Return(Option<Template>),
     Break,
     Continue,
-    Spawn { what: Operand, into: Option<Name> },
+    Spawn { what: Operand, group: Option<Expression>, into: Option<Name> },
     Await { what: Operand, into: Option<Name> },
     Cancel { what: Operand, message: Option<Template>, accepted: Option<Name> },
     CancelAll { message: Option<Template> },
@@ -48,6 +48,15 @@ pub(super) enum Verb {
     While { condition: Expression, body: Vec<Step> },
     For { item: Name, over: Iterable, body: Vec<Step> },
     Try(Box<Try>),
+    With { object: Template, body: Vec<Step> },
+    TaskGroup { name: Name, body: Vec<Step> },
+    Timeout { length: Option<Template>, into: Option<Name>, body: Vec<Step> },
+    Reschedule { timeout: Expression, length: Option<Template> },
+    WaitFor { what: Operand, timeout: Option<Template>, into: Option<Name> },
+    Shield { what: Operand, into: Option<Name> },
+    Uncancel { what: Operand, into: Option<Name> },
+    SetException { object: Template, ty: Option<Name>, message: Template },
+    Use { operation: Operation, object: Template, value: Option<Expression>, into: Option<Name> },
 }
 
 /// `await asyncio.wait(…)`
@@ -58,6 +67,9 @@ pub(super) struct Wait {
     pub(super) return_when: ReturnWhen,
     pub(super) done: Option<Name>,
     pub(super) pending: Option<Name>,
+    /// What it waits for if that is the name of an object, and where the result goes.
+    pub(super) object: Option<Template>,
+    pub(super) into: Option<Name>,
 }
 
 /// `try` with all that belongs to it.
@@ -65,6 +77,8 @@ pub(super) struct Wait {
 pub(super) struct Try {
     pub(super) body: Vec<Step>,
     pub(super) clauses: Vec<Clause>,
+    /// Whether the clauses are `except*`.
+    pub(super) is_star: bool,
     pub(super) otherwise: Vec<Step>,
     pub(super) finally: Option<Vec<Step>>,
 }
@@ -93,20 +107,7 @@ pub(super) struct Subject {
 
 /// What asyncio has and the language does not have yet: whoever looks for it should not be told of a typing error. The
 /// place for each is in the table below.
-const NOT_YET: &[&str] = &[
-    "as_completed",
-    "call_later",
-    "call_soon",
-    "condition",
-    "event",
-    "lock",
-    "queue",
-    "semaphore",
-    "shield",
-    "task_group",
-    "timeout",
-    "wait_for",
-];
+const NOT_YET: &[&str] = &["as_completed", "call_later", "call_soon"];
 
 /// Every verb, and the keys that may stand beside it.
 const VERBS: &[(&str, &[&str])] = &[
@@ -115,12 +116,12 @@ const VERBS: &[(&str, &[&str])] = &[
     ("point", &[]),
     ("raise", &["type"]),
     ("return", &[]),
-    ("spawn", &["as"]),
+    ("spawn", &["as", "in"]),
     ("await", &["as"]),
     ("cancel", &["message", "as"]),
     ("cancel_all", &["message"]),
     ("gather", &["as", "return_exceptions"]),
-    ("wait", &["timeout", "return_when", "done", "pending"]),
+    ("wait", &["timeout", "return_when", "done", "pending", "as"]),
     ("set", &["to"]),
     ("add", &["to"]),
     ("append", &["to"]),
@@ -129,12 +130,50 @@ const VERBS: &[(&str, &[&str])] = &[
     ("if", &["then", "else"]),
     ("while", &["do"]),
     ("for", &["in", "do"]),
-    ("try", &["except", "else", "finally"]),
+    ("try", &["except", "except*", "else", "finally"]),
+    ("with", &["do"]),
+    ("acquire", &["as"]),
+    ("release", &[]),
+    ("set_event", &[]),
+    ("clear_event", &[]),
+    ("notify", &["n"]),
+    ("notify_all", &[]),
+    ("put", &["into"]),
+    ("put_nowait", &["into"]),
+    ("get", &["as"]),
+    ("get_nowait", &["as"]),
+    ("task_done", &[]),
+    ("join", &[]),
+    ("set_result", &["to"]),
+    ("set_exception", &["message", "type"]),
+    ("wait_for", &["timeout", "as"]),
+    ("shield", &["as"]),
+    ("timeout", &["as", "do"]),
+    ("reschedule", &["in"]),
+    ("uncancel", &["as"]),
+    ("task_group", &["do"]),
 ];
 
 /// The steps that are a word.
 const WORDS: &[(&str, Verb)] =
     &[("break", Verb::Break), ("continue", Verb::Continue), ("raise", Verb::Reraise), ("return", Verb::Return(None))];
+
+/// The verbs that use an object, and the key under which they name it.
+const USES: &[(&str, &str, Operation)] = &[
+    ("acquire", "acquire", Operation::Acquire),
+    ("release", "release", Operation::Release),
+    ("set_event", "set_event", Operation::Set),
+    ("clear_event", "clear_event", Operation::Clear),
+    ("notify", "notify", Operation::Notify),
+    ("notify_all", "notify_all", Operation::NotifyAll),
+    ("put", "into", Operation::Put),
+    ("put_nowait", "into", Operation::PutNowait),
+    ("get", "get", Operation::Get),
+    ("get_nowait", "get_nowait", Operation::GetNowait),
+    ("task_done", "task_done", Operation::TaskDone),
+    ("join", "join", Operation::Join),
+    ("set_result", "set_result", Operation::SetResult),
+];
 
 const RETURN_WHEN: &[(&str, ReturnWhen)] = &[
     ("ALL_COMPLETED", ReturnWhen::AllCompleted),
@@ -147,7 +186,13 @@ impl Step {
     pub(super) fn blocks(&self) -> Vec<&[Step]> {
         match &self.verb {
             Verb::If { then, otherwise, .. } => vec![then, otherwise],
-            Verb::While { body, .. } | Verb::For { body, .. } => vec![body],
+            Verb::While { body, .. }
+            | Verb::For { body, .. }
+            | Verb::With { body, .. }
+            | Verb::Timeout { body, .. }
+            | Verb::TaskGroup { body, .. } => {
+                vec![body]
+            }
             Verb::Try(block) => {
                 let clauses = block.clauses.iter().map(|clause| clause.body.as_slice());
                 let last = [block.otherwise.as_slice(), block.finally.as_deref().unwrap_or_default()];
@@ -160,10 +205,17 @@ impl Step {
     /// The names that this step itself binds; those of `set` and `add` may be shared variables instead.
     pub(super) fn names(&self) -> Vec<&Name> {
         match &self.verb {
-            Verb::Spawn { into, .. } | Verb::Await { into, .. } | Verb::Gather { into, .. } => into.iter().collect(),
+            Verb::Spawn { into, .. }
+            | Verb::Await { into, .. }
+            | Verb::Gather { into, .. }
+            | Verb::WaitFor { into, .. }
+            | Verb::Shield { into, .. }
+            | Verb::Uncancel { into, .. }
+            | Verb::Timeout { into, .. }
+            | Verb::Use { into, .. } => into.iter().collect(),
             Verb::Cancel { accepted, .. } => accepted.iter().collect(),
-            Verb::Wait(wait) => wait.done.iter().chain(&wait.pending).collect(),
-            Verb::Set { name, .. } => vec![name],
+            Verb::Wait(wait) => wait.done.iter().chain(&wait.pending).chain(&wait.into).collect(),
+            Verb::Set { name, .. } | Verb::TaskGroup { name, .. } => vec![name],
             Verb::For { item, .. } => vec![item],
             Verb::Try(block) => block.clauses.iter().filter_map(|clause| clause.name.as_ref()).collect(),
             _ => Vec::new(),
@@ -212,8 +264,14 @@ fn read_step(reader: &mut Reader, value: &Value) -> Option<Step> {
 fn read_verb_name(reader: &mut Reader, table: &Table) -> Option<(&'static str, &'static [&'static str])> {
     let is_beside = |key: &str| VERBS.iter().any(|(_, beside)| beside.contains(&key));
     let keys = table.in_order();
+    let verb_of = |key: &str| VERBS.iter().find(|(verb, _)| *verb == key);
+    // `timeout` is a verb by itself, and a key beside `wait`.
+    let is_beside_another = |key: &str| {
+        let others = keys.iter().filter(|(other, _)| *other.get_ref() != key);
+        others.filter_map(|(other, _)| verb_of(other.get_ref())).any(|(_, beside)| beside.contains(&key))
+    };
     let mut verbs = keys.iter().filter_map(|(key, _)| {
-        let verb = VERBS.iter().find(|(verb, _)| verb == key.get_ref())?;
+        let verb = verb_of(key.get_ref()).filter(|(verb, _)| !is_beside_another(verb))?;
         Some((key.span(), verb))
     });
     let Some((span, &(verb, beside))) = verbs.next() else {
@@ -320,7 +378,11 @@ fn read_verb(reader: &mut Reader, verb: &'static str, table: &Table) -> Option<V
             Verb::Raise { ty: fields.optional("type", read_name)?, message }
         }
         "return" => Verb::Return(Some(fields.reader.template(value)?)),
-        "spawn" => Verb::Spawn { what: fields.operand()?, into: fields.name("as")? },
+        "spawn" => Verb::Spawn {
+            what: fields.operand()?,
+            group: fields.optional("in", |reader, value| reader.expression(value))?,
+            into: fields.name("as")?,
+        },
         "await" => Verb::Await { what: fields.operand()?, into: fields.name("as")? },
         "cancel" => {
             Verb::Cancel { what: fields.operand()?, message: fields.template("message")?, accepted: fields.name("as")? }
@@ -344,7 +406,28 @@ fn read_verb(reader: &mut Reader, verb: &'static str, table: &Table) -> Option<V
                 .unwrap_or(ReturnWhen::AllCompleted),
             done: fields.name("done")?,
             pending: fields.name("pending")?,
+            object: value.get_ref().is_str().then(|| fields.reader.template(value)).flatten(),
+            into: fields.name("as")?,
         })),
+        "wait_for" => Verb::WaitFor {
+            what: fields.operand()?,
+            timeout: fields.optional("timeout", |reader, value| reader.length(value))?,
+            into: fields.name("as")?,
+        },
+        "shield" => Verb::Shield { what: fields.operand()?, into: fields.name("as")? },
+        "uncancel" => Verb::Uncancel { what: fields.operand()?, into: fields.name("as")? },
+        "reschedule" => Verb::Reschedule {
+            timeout: fields.reader.expression(value)?,
+            length: fields.optional("in", |reader, value| reader.length(value))?,
+        },
+        "set_exception" => {
+            let message = fields.required("message")?;
+            Verb::SetException {
+                object: fields.reader.template(value)?,
+                message: fields.reader.template(message)?,
+                ty: fields.optional("type", read_name)?,
+            }
+        }
         "set" => Verb::Set { name: fields.reader.name(value)?, value: fields.expression("to")? },
         "add" => {
             let amount = fields.reader.expression(value)?;
@@ -354,8 +437,27 @@ fn read_verb(reader: &mut Reader, verb: &'static str, table: &Table) -> Option<V
         "append" => Verb::Append { item: fields.reader.expression(value)?, list: fields.expression("to")? },
         "remove" => Verb::Remove { item: fields.reader.expression(value)?, list: fields.expression("from")? },
         "assert" => Verb::Assert { condition: fields.reader.expression(value)?, message: fields.template("message")? },
-        _ => read_block(&mut fields, value)?,
+        _ => match USES.iter().find(|(known, ..)| *known == verb) {
+            Some(&(_, key, operation)) => read_use(&mut fields, value, key, operation)?,
+            None => read_block(&mut fields, value)?,
+        },
     })
+}
+
+/// A step that uses an object.
+fn read_use(fields: &mut Fields, value: &Value, key: &str, operation: Operation) -> Option<Verb> {
+    let object = fields.required(key)?;
+    let object = fields.reader.template(object);
+    let value = match operation {
+        Operation::Put | Operation::PutNowait => Some(fields.reader.expression(value)?),
+        Operation::SetResult => Some(fields.expression("to")?),
+        Operation::Notify => fields.optional("n", |reader, value| {
+            let count = reader.integer(value, 0, i64::from(u32::MAX))?;
+            Some(Expression::integer(count, value.span()))
+        })?,
+        _ => None,
+    };
+    Some(Verb::Use { operation, object: object?, value, into: fields.name("as")? })
 }
 
 /// The verbs that have steps inside them.
@@ -374,6 +476,20 @@ fn read_block(fields: &mut Fields, value: &Value) -> Option<Verb> {
             let (item, over) = (fields.reader.name(value), read_iterable(fields));
             let body = fields.steps("do");
             Some(Verb::For { item: item?, over: over?, body: body? })
+        }
+        "task_group" => {
+            let (name, body) = (fields.reader.name(value), fields.steps("do"));
+            Some(Verb::TaskGroup { name: name?, body: body? })
+        }
+        "timeout" => {
+            let is_none = value.get_ref().as_str() == Some("None");
+            let length = if is_none { Some(None) } else { fields.reader.length(value).map(Some) };
+            let (into, body) = (fields.name("as"), fields.steps("do"));
+            Some(Verb::Timeout { length: length?, into: into?, body: body? })
+        }
+        "with" => {
+            let (object, body) = (fields.reader.template(value), fields.steps("do"));
+            Some(Verb::With { object: object?, body: body? })
         }
         _ => read_try(fields),
     }
@@ -399,15 +515,21 @@ fn read_try(fields: &mut Fields) -> Option<Verb> {
     let body = fields.steps("try");
     let otherwise = fields.optional_steps("else");
     let finally = fields.optional("finally", read_steps);
-    let clauses = match fields.table.get("except") {
+    let star = fields.table.get("except*");
+    if let (Some(_), Some(_)) = (star, fields.table.get("except")) {
+        let message = "expected `except` or `except*` beside `try`, but found both";
+        fields.reader.errors.push(Diagnostic::at(fields.table.key_span("except*"), message, "one kind of clauses"));
+    }
+    let clauses = match star.or(fields.table.get("except")) {
         Some(value) => read_clauses(fields.reader, value),
         None => Some(Vec::new()),
     };
-    if fields.table.get("except").is_none() && fields.table.get("finally").is_none() {
+    if star.is_none() && fields.table.get("except").is_none() && fields.table.get("finally").is_none() {
         let message = "expected `except` or `finally` beside `try`, but found neither";
         fields.reader.errors.push(Diagnostic::at(fields.table.key_span("try"), message, "nothing is caught here"));
     }
-    Some(Verb::Try(Box::new(Try { body: body?, clauses: clauses?, otherwise: otherwise?, finally: finally? })))
+    let (body, clauses, otherwise, finally) = (body?, clauses?, otherwise?, finally?);
+    Some(Verb::Try(Box::new(Try { body, clauses, is_star: star.is_some(), otherwise, finally })))
 }
 
 /// The clauses of `except`, in the order of the file.

@@ -46,7 +46,7 @@ pub fn source(strategy: &str) -> Option<&'static str> {
 ///
 /// # Panics
 ///
-/// If the operating system has nothing left to make a runtime of.
+/// If the program is one that only asyncio can run, or if the operating system has nothing left to make a runtime of.
 pub fn run(program: Arc<Program>, choices: Box<dyn Choices>) -> Trace {
     let (body, run) = body(program, choices);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();

@@ -14,8 +14,8 @@ use tokio::time::Instant;
 
 use super::task::{Gather, Task};
 use crate::choice::{Choice, Choices, Kind, Options, Question};
-use crate::id::{FutureId, InstanceId, ListId, TaskId, TextId};
-use crate::program::{Effects, Error, ErrorType, FrameId, FutureState, Memory, Next, Program, Value, resume};
+use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
+use crate::program::{Effects, Error, ErrorType, FrameId, FutureState, Inquiry, Memory, Next, Program, Value, resume};
 use crate::time::{Nanos, Time};
 use crate::trace::{Outcome, Recorder, Requester, Trace, What};
 
@@ -416,6 +416,26 @@ impl Effects for Running<'_> {
 
     /// Nothing here is a set: lists stay in creation order.
     fn order_set(&mut self, _: ListId) {}
+
+    fn cancelling(&self, _: FutureId) -> Option<u32> {
+        unreachable!("what only asyncio has is refused before it runs")
+    }
+
+    fn expired(&self, _: u32) -> bool {
+        unreachable!("what only asyncio has is refused before it runs")
+    }
+
+    fn group_refusal(&self, _: u32) -> Option<&'static str> {
+        unreachable!("what only asyncio has is refused before it runs")
+    }
+
+    fn add_to_group(&mut self, _: u32, _: FutureId) {
+        unreachable!("what only asyncio has is refused before it runs")
+    }
+
+    fn inquire(&self, _: ObjectId, _: Inquiry) -> Value {
+        unreachable!("what only asyncio has is refused before it runs")
+    }
 
     fn instance_of(&self, future: FutureId) -> Option<InstanceId> {
         self.state.futures[future.index()].task.map(|(_, instance)| instance)

@@ -76,6 +76,7 @@ pub(super) async fn run_in_place(shared: &Rc<Shared>, task: TaskId, instance: In
             Next::Sleep { min, max } => sleep(shared, task, min, max).await,
             Next::Await(future) => join(shared, task, future).await,
             Next::Wait { over, timeout, return_when } => wait(shared, task, over, timeout, return_when).await,
+            Next::Library(_) => unreachable!("what only asyncio has is refused before it runs"),
             Next::Call(instance) => {
                 frame = shared.memory().open(&shared.program, instance, Some(frame));
                 shared.record(What::Called { task, instance });

@@ -1,12 +1,12 @@
 //! What the tasks and futures of a run are called: a fold over its events.
 //!
-//! Events name tasks and futures by number. Future numbers are given out in creation order, to tasks and gathers
-//! alike, so what a number stands for follows from the events up to there.
+//! Events name tasks and futures by number. Future numbers are given out in creation order, to tasks, gathers
+//! and shields alike, so what a number stands for follows from the events up to there.
 //!
 //! Knows nothing of what any of them does.
 
 use super::What;
-use crate::id::{FutureId, InstanceId, TaskId};
+use crate::id::{FutureId, InstanceId, ObjectId, TaskId};
 use crate::program::{Program, push_printable};
 
 /// The tasks and futures that the events so far have introduced.
@@ -20,6 +20,7 @@ pub struct Names<'p> {
     /// How many tasks each instance has had.
     counts: Vec<u32>,
     gathers: u32,
+    shields: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +30,8 @@ struct Task {
     ordinal: u32,
     /// How many gathers it has made.
     gathers: u32,
+    /// How many shields.
+    shields: u32,
 }
 
 /// Whose future it is.
@@ -47,6 +50,17 @@ pub enum Whose {
         /// For how many distinct children.
         children: u32,
     },
+    /// A shield's.
+    Shield {
+        /// The how manieth of the run, from 1.
+        number: u32,
+        /// The how manieth of its maker, from 1.
+        ordinal: u32,
+        /// Who made it.
+        by: TaskId,
+    },
+    /// Nobody's: the file declares it.
+    Declared(ObjectId),
 }
 
 impl<'p> Names<'p> {
@@ -54,8 +68,9 @@ impl<'p> Names<'p> {
     pub fn new(program: &'p Program) -> Names<'p> {
         let mut counts = vec![0; program.instances.len()];
         counts[InstanceId::MAIN.index()] = 1;
-        let main = Task { instance: InstanceId::MAIN, ordinal: 1, gathers: 0 };
-        Names { program, tasks: vec![main], futures: vec![Whose::Task(TaskId::MAIN)], counts, gathers: 0 }
+        let main = Task { instance: InstanceId::MAIN, ordinal: 1, gathers: 0, shields: 0 };
+        let futures = vec![Whose::Task(TaskId::MAIN)];
+        Names { program, tasks: vec![main], futures, counts, gathers: 0, shields: 0 }
     }
 
     /// Takes one more event in.
@@ -64,7 +79,7 @@ impl<'p> Names<'p> {
             What::Created { task, instance, .. } if task != TaskId::MAIN => {
                 let count = &mut self.counts[instance.index()];
                 *count += 1;
-                self.tasks.push(Task { instance, ordinal: *count, gathers: 0 });
+                self.tasks.push(Task { instance, ordinal: *count, gathers: 0, shields: 0 });
                 self.futures.push(Whose::Task(task));
             }
             What::Gathered { future, children, by } => {
@@ -76,6 +91,16 @@ impl<'p> Names<'p> {
                 });
                 self.futures.push(Whose::Gather { number: self.gathers, ordinal, by, children });
             }
+            What::Shielded { future, by, .. } => {
+                debug_assert_eq!(future.index(), self.futures.len(), "futures are numbered in creation order");
+                self.shields += 1;
+                let ordinal = self.tasks.get_mut(by.index()).map_or(0, |maker| {
+                    maker.shields += 1;
+                    maker.shields
+                });
+                self.futures.push(Whose::Shield { number: self.shields, ordinal, by });
+            }
+            What::Declared { object, .. } => self.futures.push(Whose::Declared(object)),
             _ => {}
         }
     }

@@ -1,6 +1,6 @@
 //! Who is there, and who waits for whom: a fold over the events.
 //!
-//! Future numbers are given out in creation order, to tasks and gathers alike, so what a number stands for follows from
+//! Future numbers are given out in creation order, to tasks, gathers and shields alike, so what a number stands for follows from
 //! the events up to there. What a call of `wait` waits for no event tells.
 //!
 //! Knows nothing of why anybody waits, or of whether it is wrong.
@@ -8,15 +8,17 @@
 use std::ops::Range;
 
 use super::{Trace, What};
-use crate::id::{FutureId, InstanceId, TaskId};
+use crate::id::{FutureId, InstanceId, ObjectId, TaskId};
 
 /// The tasks and gathers of a run, as far as the events have told.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Waits {
     futures: Vec<Future>,
     tasks: Vec<Task>,
-    /// Gathers with some of their children each: gather by gather, in the order in which they were made.
+    /// Gathers with some of their children each, and shields with what they shield: one by one, in the order in which they were made.
     families: Vec<(FutureId, Range<u32>)>,
+    gathers: u32,
+    shields: u32,
 }
 
 /// Whose future it is.
@@ -26,6 +28,10 @@ pub enum Owner {
     Task(TaskId),
     /// A gather's: the how manieth of the run, from 1.
     Gather(u32),
+    /// A shield's: the how manieth of the run, from 1. What it shields is its only child.
+    Shield(u32),
+    /// Nobody's: the file declares it.
+    Declared(ObjectId),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,7 +50,7 @@ struct Task {
 impl Default for Waits {
     /// Main alone.
     fn default() -> Waits {
-        let mut new = Waits { futures: Vec::new(), tasks: Vec::new(), families: Vec::new() };
+        let mut new = Waits { futures: Vec::new(), tasks: Vec::new(), families: Vec::new(), gathers: 0, shields: 0 };
         new.reset();
         new
     }
@@ -56,6 +62,7 @@ impl Waits {
         self.futures.clear();
         self.tasks.clear();
         self.families.clear();
+        (self.gathers, self.shields) = (0, 0);
         self.add_task(InstanceId::MAIN);
     }
 
@@ -70,15 +77,29 @@ impl Waits {
         match what {
             What::Created { task, instance, .. } if task != TaskId::MAIN => self.add_task(instance),
             What::Gathered { .. } => {
-                let number = self.futures.len() - self.tasks.len() + 1;
-                self.futures.push(Future { owner: Owner::Gather(number as u32), is_done: false });
+                self.gathers += 1;
+                self.futures.push(Future { owner: Owner::Gather(self.gathers), is_done: false });
+            }
+            What::Declared { object, .. } => {
+                self.futures.push(Future { owner: Owner::Declared(object), is_done: false });
+            }
+            What::Shielded { future, inner, .. } => {
+                self.shields += 1;
+                self.futures.push(Future { owner: Owner::Shield(self.shields), is_done: false });
+                self.families.push((future, inner.0..inner.0 + 1));
             }
             What::Children { future, first, count } => self.families.push((future, first.0..first.0 + count)),
-            What::Awaited { task, future } => self.tasks[task.index()].awaits = Some(future),
+            What::Awaited { task, future } | What::WaitingFor { task, future, .. } => {
+                self.tasks[task.index()].awaits = Some(future)
+            }
             What::Resumed { task, .. } | What::CancelDelivered { task, .. } => self.tasks[task.index()].awaits = None,
             What::Finished { task, .. } | What::Failed { task, .. } | What::Cancelled { task, .. } => {
                 let Task { future, awaits, .. } = &mut self.tasks[task.index()];
                 *awaits = None;
+                self.futures[future.index()].is_done = true;
+            }
+            // Nothing runs behind these, so they are done at once.
+            What::GatherCancelRequested { future, .. } if !matches!(self.owner(future), Owner::Gather(_)) => {
                 self.futures[future.index()].is_done = true;
             }
             What::GatherFinished { future } | What::GatherFailed { future, .. } => {
@@ -170,7 +191,8 @@ impl Waits {
         let pending = |future: &FutureId| !self.is_done(*future);
         match self.owner(future) {
             Owner::Task(task) => self.awaited_by(task).into_iter().filter(pending).collect(),
-            Owner::Gather(_) => self.children(future).filter(pending).rev().collect(),
+            Owner::Declared(_) => Vec::new(),
+            Owner::Gather(_) | Owner::Shield(_) => self.children(future).filter(pending).rev().collect(),
         }
     }
 

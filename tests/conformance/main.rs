@@ -1,87 +1,62 @@
 //! Our event loop beside the real one: scenario files and random programs, on every CPython that is installed here.
 //!
-//! Every run is compared event by event, turns and virtual time included, with what `tests/cpython/judge.py` tells of
+//! Every run is compared event by event, turns and virtual time included, with what `sim/cpython/judge.py` tells of
 //! the same program as a real asyncio program. The program comes to it by an independent reading of the same TOML.
 //!
-//! - `ATROPOS_CONFORMANCE_PROGRAMS`: how many random programs; always the same ones, in the same order.
-//! - `ATROPOS_REQUIRE_PYTHON=1`: no interpreter is a failure, not a test that is skipped.
+//! How many random programs there are, `random.rs` says. With `ATROPOS_REQUIRE_PYTHON=1`, no interpreter is a failure, not
+//! a test that is skipped.
 
 mod printed;
 mod python;
-mod told;
+mod random;
 
-use std::cell::RefCell;
 use std::path::Path;
 
-use atropos::choice::Ordinary;
-use atropos::event_loop::EventLoop;
 use atropos::experiment::Runtime;
 use atropos::generate::{Sketch, scenarios};
-use atropos::harness::{find, strategies};
-use atropos::machine::Machine;
-use atropos::program::Profile;
+use atropos::harness::{Compared, Patience, Verifier, find, strategies};
 use atropos::report;
 use atropos::scenario::Scenario;
 use atropos::strategy;
-use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
-use serde_json::json;
 
-use python::{Script, interpreters, reader, variable};
-use told::Told;
+use python::{PATIENCE, interpreters, variable};
 
-/// What the random programs are drawn from.
-const SEED: u64 = 311;
+/// How many random programs there are, unless the environment says otherwise, as the gate does; each runs on every
+/// interpreter.
+const PROGRAMS: u32 = 200;
 
-/// The interpreters at work.
-struct Judges {
-    reader: Script,
-    judges: Vec<Script>,
+/// Nothing if there is no interpreter that could read scenarios; then it is said why.
+fn start() -> Option<Verifier> {
+    let interpreters = interpreters();
+    match Verifier::start(interpreters, &[], &Patience::of(PATIENCE)) {
+        Ok(verifier) => Some(verifier),
+        Err(problem) => {
+            assert!(interpreters.is_empty() || variable("ATROPOS_REQUIRE_PYTHON").is_none(), "{problem}");
+            println!("skipped: everything: {problem}");
+            None
+        }
+    }
 }
 
-impl Judges {
-    /// Nothing if there is no interpreter that could read scenarios; then it is said why.
-    fn start() -> Option<Judges> {
-        let reader = Script::start(reader()?, "scenario.py", &["--lines"]);
-        let judges = interpreters().iter().map(|python| Script::start(python, "judge.py", &[])).collect();
-        Some(Judges { reader, judges })
-    }
-
-    /// Runs a scenario under one of its mains, or under any strategy, on every interpreter and with its profile.
-    fn compare(&mut self, text: &str, strategy: Option<&str>) -> Result<(), String> {
-        let scenario = Scenario::parse(text, &strategies());
-        let scenario = scenario.map_err(|errors| report::diagnostics("the scenario", text, &errors, false))?;
-        let strategy_text = strategy.map(|name| strategy::find(name).expect("a known strategy").text);
-        self.reader.send(&json!({ "toml": text, "strategy": strategy_text }).to_string());
-        // Passed on as it is, because the order of its keys counts.
-        let request = self.reader.receive()?;
-        if let Some(why) = request.strip_prefix("{\"unreadable\": ") {
-            println!("skipped a scenario, because Python reads no TOML but 1.0: {why}");
+/// Runs a scenario under one of its mains, or under any strategy, on every interpreter and with its profile.
+fn compare(verifier: &mut Verifier, text: &str, strategy: Option<&str>) -> Result<(), String> {
+    let scenario = Scenario::parse(text, &strategies());
+    let scenario = scenario.map_err(|errors| report::diagnostics("the scenario", text, &errors, false))?;
+    let compared = match verifier.scenario(&scenario, text, strategy).map_err(|problem| format!("{problem}\n{text}"))? {
+        Ok(compared) => compared,
+        Err(why) => {
+            println!("skipped a scenario: {why}");
             return Ok(());
         }
-        for judge in &mut self.judges {
-            judge.send(&request);
+    };
+    for (python, compared) in compared {
+        match compared {
+            Compared::Equal(_) => {}
+            Compared::Different(difference) => return Err(format!("Python {}: {difference}\n{text}", python.version)),
+            Compared::NotApplicable(why) => println!("skipped Python {}: {why}", python.version),
         }
-        // Every answer is taken, whatever is wrong with one of them, so that the next program gets its own.
-        let answers: Vec<_> = self.judges.iter_mut().map(|judge| (judge.python(), judge.receive())).collect();
-        for (python, answer) in answers {
-            let compared = answer
-                .and_then(|answer| Told::theirs(&answer))
-                .and_then(|theirs| ours(&scenario, strategy, python.profile)?.compare(&theirs));
-            compared.map_err(|difference| format!("Python {}: {difference}\n{text}", python.version))?;
-        }
-        Ok(())
     }
-
-    fn versions(&self) -> String {
-        self.judges.iter().map(|judge| judge.python().version.as_str()).collect::<Vec<_>>().join(", ")
-    }
-}
-
-fn ours(scenario: &Scenario, strategy: Option<&str>, profile: Profile) -> Result<Told, String> {
-    let program = scenario.program(strategy, Some(profile)).map_err(|errors| format!("{errors:?}"))?;
-    let mut event_loop = EventLoop::new(&program);
-    event_loop.run(&mut Ordinary);
-    Ok(Told::ours(&program, &event_loop.trace()))
+    Ok(())
 }
 
 fn root() -> &'static Path {
@@ -91,7 +66,7 @@ fn root() -> &'static Path {
 /// Every file under each of its mains, as its own version and as all others.
 #[test]
 fn scenario_files_run_as_on_python() {
-    let Some(mut judges) = Judges::start() else { return };
+    let Some(mut judges) = start() else { return };
     let mut differences = Vec::new();
     let mut count = 0;
     for path in find(&[root().join("scenarios")]).unwrap() {
@@ -102,40 +77,33 @@ fn scenario_files_run_as_on_python() {
         }
         for main in scenario.mains() {
             count += 1;
-            let compared = judges.compare(&text, main);
+            let compared = compare(&mut judges, &text, main);
             differences.extend(compared.err().map(|it| format!("{}, {main:?}: {it}", path.display())));
         }
     }
-    println!("{count} runs on Python {}", judges.versions());
+    println!("{count} runs on Python {}", judges.versions().join(", "));
     assert!(differences.is_empty(), "{}", differences.join("\n\n"));
 }
 
 #[test]
 fn every_strategy_runs_as_on_python() {
-    let Some(mut judges) = Judges::start() else { return };
+    let Some(mut judges) = start() else { return };
     let text = std::fs::read_to_string(root().join("scenarios/first.toml")).unwrap();
     for strategy in strategy::all() {
-        judges.compare(&text, Some(strategy.name)).unwrap_or_else(|it| panic!("{}: {it}", strategy.name));
+        compare(&mut judges, &text, Some(strategy.name)).unwrap_or_else(|it| panic!("{}: {it}", strategy.name));
     }
 }
 
 /// What differs is shown as the scenario that it was shrunk to.
 #[test]
 fn random_programs_run_as_on_python() {
-    let Some(judges) = Judges::start() else { return };
-    let cases = variable("ATROPOS_CONFORMANCE_PROGRAMS").and_then(|count| count.parse().ok()).unwrap_or(300);
-    println!("{cases} programs of seed {SEED} on Python {}", judges.versions());
-    let mut runner = TestRunner::new(Config {
-        cases,
-        failure_persistence: None,
-        rng_seed: RngSeed::Fixed(SEED),
-        max_shrink_iters: 20_000,
-        ..Config::default()
-    });
-    let judges = RefCell::new(judges);
-    let conforms = |sketch: Sketch| judges.borrow_mut().compare(&sketch.to_string(), None).map_err(TestCaseError::fail);
-    match runner.run(&scenarios(), conforms) {
-        Ok(()) => {}
-        Err(TestError::Fail(reason, _) | TestError::Abort(reason)) => panic!("{reason}"),
-    }
+    let Some(judges) = start() else { return };
+    println!("on Python {}", judges.versions().join(", "));
+    random::check(
+        "random programs",
+        random::cases(PROGRAMS),
+        scenarios,
+        || start().expect("there was one"),
+        |judges, sketch: Sketch| compare(judges, &sketch.to_string(), None),
+    );
 }

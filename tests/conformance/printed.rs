@@ -2,13 +2,12 @@
 //!
 //! Knows nothing of events: a script is no program of the judge, and tells nothing but its own output.
 
-use std::cell::RefCell;
-
 use atropos::choice::Ordinary;
+use atropos::cpython::Script;
 use atropos::event_loop::EventLoop;
 use atropos::experiment::Runtime;
 use atropos::generate::{Sketch, scenarios};
-use atropos::harness::{find, strategies};
+use atropos::harness::{Patience, Session, find, strategies};
 use atropos::machine::Machine;
 use atropos::report;
 use atropos::scenario::Scenario;
@@ -19,23 +18,23 @@ use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any};
 use proptest::prop_oneof;
 use proptest::sample::select;
-use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
 use serde_json::{Value as Json, json};
 
-use crate::python::{Script, interpreters, variable};
-use crate::root;
+use crate::python::{PATIENCE, interpreters};
+use crate::{random, root};
 
-/// What the random programs and texts are drawn from.
-const SEED: u64 = 97;
+/// How many random programs there are, and how many of texts that look like code; each runs on every interpreter.
+const SCRIPTS: u32 = 500;
 
 /// One interpreter a version, each running scripts.
-struct Printers(Vec<Script>);
+struct Printers(Vec<Session>);
 
 impl Printers {
     /// Nothing if there is no interpreter; then it was said.
     fn start() -> Option<Printers> {
-        let scripts: Vec<Script> =
-            interpreters().iter().map(|python| Script::start(python, "printed.py", &[])).collect();
+        let start =
+            |python| Session::start(python, Script::Printed, &Patience::of(PATIENCE)).expect("it was just asked");
+        let scripts: Vec<Session> = interpreters().iter().map(start).collect();
         (!scripts.is_empty()).then_some(Printers(scripts))
     }
 
@@ -46,7 +45,7 @@ impl Printers {
         let scenario = scenario.map_err(|errors| report::diagnostics("the scenario", text, &errors, false))?;
         let mut has_ended = false;
         for printer in &mut self.0 {
-            let profile = printer.python().profile;
+            let profile = printer.interpreter().profile;
             if !everywhere && scenario.profile() != profile {
                 continue;
             }
@@ -62,10 +61,12 @@ impl Printers {
             has_ended = true;
             let script = scenario.python(strategy, Some(profile)).map_err(|errors| format!("{errors:?}"))?;
             printer.send(&json!({ "script": script }).to_string());
-            let answer: Json = serde_json::from_str(&printer.receive()?).map_err(|error| error.to_string())?;
+            let answer: Json =
+                serde_json::from_str(&printer.receive().map_err(|problem| format!("{problem}\n{script}"))?)
+                    .map_err(|error| error.to_string())?;
             let (ours, theirs) = (report::transcript(&program, &trace), answer["printed"].as_str().unwrap_or_default());
             if ours != theirs {
-                let version = &printer.python().version;
+                let version = &printer.interpreter().version;
                 let error = &answer["error"];
                 return Err(format!("{script}\nprints on Python {version}\n{theirs}\nnot\n{ours}\n{error}\n{text}"));
             }
@@ -101,36 +102,26 @@ fn scenario_files_print_the_same_as_python() {
 
 #[test]
 fn random_programs_print_the_same_as_python() {
-    let Some(printers) = Printers::start() else { return };
-    let cases = variable("ATROPOS_CONFORMANCE_PROGRAMS").and_then(|count| count.parse().ok()).unwrap_or(300);
-    check(cases, scenarios(), |sketch: &Sketch| sketch.to_string(), printers);
+    let write = |sketch: &Sketch| sketch.to_string();
+    check("scripts of random programs", scenarios, write);
 }
 
 /// Whatever stands in texts and names.
 #[test]
 fn hostile_texts_print_the_same_as_python() {
-    let Some(printers) = Printers::start() else { return };
-    let cases = variable("ATROPOS_CONFORMANCE_PROGRAMS").and_then(|count| count.parse().ok()).unwrap_or(300);
-    check(cases, (vec(words(), 8), vec(names(), 5)), |(words, names)| hostile(words, names), printers);
+    let drawn = || (vec(words(), 8), vec(names(), 5));
+    check("scripts with hostile texts", drawn, |(words, names)| hostile(words, names));
 }
 
-fn check<S: Strategy>(cases: u32, strategy: S, text: fn(&S::Value) -> String, printers: Printers) {
-    let config = Config {
-        cases,
-        failure_persistence: None,
-        rng_seed: RngSeed::Fixed(SEED),
-        max_shrink_iters: 5000,
-        ..Config::default()
-    };
-    let printers = RefCell::new(printers);
-    let conforms = |drawn: S::Value| {
-        let compared = printers.borrow_mut().compare(&text(&drawn), None, true);
-        compared.map(|_| ()).map_err(TestCaseError::fail)
-    };
-    match TestRunner::new(config).run(&strategy, conforms) {
-        Ok(()) => {}
-        Err(TestError::Fail(reason, _) | TestError::Abort(reason)) => panic!("{reason}"),
-    }
+fn check<S: Strategy>(what: &str, strategy: impl Fn() -> S + Sync, text: fn(&S::Value) -> String) {
+    let Some(_) = Printers::start() else { return };
+    random::check(
+        what,
+        random::cases(SCRIPTS),
+        strategy,
+        || Printers::start().expect("there were some"),
+        |printers, drawn| printers.compare(&text(&drawn), None, true).map(|_| ()),
+    );
 }
 
 /// Texts that would be something else if they were printed as they are.

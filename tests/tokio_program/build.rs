@@ -28,6 +28,8 @@ pub fn program() -> Build {
         error_types: ErrorTypes::new([]),
         keys: Vec::new(),
         shared: Vec::new(),
+        objects: Vec::new(),
+        is_asyncio_only: false,
         actions: Vec::new(),
         action_ranges: Vec::new(),
         outside_cancels: Vec::new(),
@@ -143,7 +145,7 @@ impl Code<'_> {
     pub fn spawn(&mut self, instances: &[u32]) {
         for &instance in instances {
             let what = self.expr(Expr::Call(InstanceId(instance)));
-            self.op(Op::Spawn { what, into: None });
+            self.op(Op::Spawn { group: None, what, into: None });
         }
     }
 

@@ -29,10 +29,13 @@ pub(super) enum Need {
     NameOf,
     /// The class of what may be no error.
     TypeName,
+    /// Finding an object by its name.
+    Objects,
+    /// Making a task that can be found by its name in a task group.
+    StartIn,
 }
 
 const NAMED: &str = r#"
-
 names = {}
 
 
@@ -43,7 +46,6 @@ def named(name, coro):
 "#;
 
 const START: &str = r#"
-
 by_name = {}
 
 
@@ -53,8 +55,15 @@ def start(name, coro):
     return task
 "#;
 
-const STARTED: &str = r#"
+const START_IN: &str = r#"
 
+def start_in(group, name, coro):
+    """The same in a task group."""
+    task = by_name[name] = group.create_task(coro, name=name)
+    return task
+"#;
+
+const STARTED: &str = r#"
 def started(coros):
     """A task for each coroutine; futures stay as they are."""
     tasks = {}
@@ -69,7 +78,6 @@ const CREATE_IT: &str = "asyncio.create_task(coro, name=names.get(coro))";
 const START_IT: &str = "start(names.get(coro), coro)";
 
 const CANCEL: &str = r#"
-
 def cancel(name, *message):
     """Cancels the newest task of that name, if there is one."""
     if name in by_name:
@@ -77,7 +85,6 @@ def cancel(name, *message):
 "#;
 
 const ELAPSED: &str = r#"
-
 began = None
 
 
@@ -87,14 +94,12 @@ def elapsed():
 "#;
 
 const NAME_OF: &str = r#"
-
 def name_of(task):
     """What a task is called, or will be."""
     return names[task] if asyncio.iscoroutine(task) else task.get_name()
 "#;
 
 const TYPE_NAME: &str = r#"
-
 def type_name(error):
     """The class of an error."""
     if not isinstance(error, BaseException):
@@ -103,7 +108,6 @@ def type_name(error):
 "#;
 
 const SHOWN: &str = r#"
-
 def shown(value, otherwise=lambda value: value):
     """A task by its name, also within a list, where Python would show an address."""
     if isinstance(value, asyncio.Task):
@@ -122,6 +126,8 @@ impl Need {
     pub(super) fn names(self) -> &'static [&'static str] {
         match self {
             Need::Random | Need::Names | Need::MainName | Need::MainByName => &[],
+            Need::StartIn => &["start_in"],
+            Need::Objects => &["objects"],
             Need::CoroutineNames => &["names", "named"],
             Need::ByName => &["by_name", "start"],
             Need::Started => &["started"],
@@ -137,7 +143,7 @@ impl Need {
     pub(super) fn needs(self) -> &'static [Need] {
         match self {
             Need::Started | Need::Shown | Need::NameOf => &[Need::Names, Need::CoroutineNames],
-            Need::Cancel | Need::MainByName => &[Need::ByName],
+            Need::Cancel | Need::MainByName | Need::StartIn => &[Need::ByName],
             _ => &[],
         }
     }
@@ -146,7 +152,8 @@ impl Need {
     pub(super) fn text(self, is_by_name: bool) -> String {
         let create = if is_by_name { START_IT } else { CREATE_IT };
         let text = match self {
-            Need::Random | Need::Names | Need::MainName | Need::MainByName => "",
+            Need::Random | Need::Names | Need::MainName | Need::MainByName | Need::Objects => "",
+            Need::StartIn => START_IN,
             Need::CoroutineNames => NAMED,
             Need::ByName => START,
             Need::Started => STARTED,

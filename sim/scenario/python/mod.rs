@@ -14,7 +14,10 @@ mod body;
 mod helpers;
 mod kinds;
 mod length;
+mod library;
+mod steps;
 mod strikes;
+mod tasks;
 mod value;
 mod words;
 
@@ -79,6 +82,7 @@ struct Script<'a> {
     shared: BTreeMap<String, String>,
     classes: BTreeMap<String, String>,
     tables: BTreeMap<String, String>,
+    objects: BTreeMap<String, String>,
 }
 
 /// The script of a scenario under a strategy, or with its own main; `program` is the same scenario's under the same.
@@ -128,8 +132,9 @@ impl<'a> Script<'a> {
         let classes = scenario.error_types.declared().iter().map(|name| named(name, name)).collect();
         let shared = scenario.shared.iter().map(|(name, _)| named(name, name)).collect();
         let tables = learnt.keys.iter().map(|key| named(key, &format!("{key}_of"))).collect();
+        let objects = scenario.objects.iter().map(|object| named(&object.name, &object.name)).collect();
         let mut script =
-            Script { scenario, main, cast, program, taken, functions: Vec::new(), shared, classes, tables };
+            Script { objects, scenario, main, cast, program, taken, functions: Vec::new(), shared, classes, tables };
         script.name_functions();
         script
     }
@@ -195,36 +200,25 @@ impl<'a> Script<'a> {
     fn print(&self, learnt: &mut Learnt) -> String {
         let functions: Vec<String> =
             (1..self.functions.len()).chain([0]).map(|body| Body::print(self, learnt, body)).collect();
-        let mut out = format!("{}\n\nimport asyncio\n", docstring(&self.scenario.about, ""));
-        if learnt.needs(Need::Random) {
-            out.push_str("import random\n");
-        }
+        let imports = if learnt.needs(Need::Random) { "import asyncio\nimport random" } else { "import asyncio" };
+        let mut out = docstring(&self.scenario.about, "") + "\n";
+        add(&mut out, imports);
         for name in self.scenario.error_types.declared() {
             let class = &self.classes[name];
             if class == name {
-                out.push_str(&format!("\n\nclass {class}(Exception):\n    pass\n"));
+                add(&mut out, &format!("class {class}(Exception):\n    pass"));
             } else {
                 // The class still says its own name, wherever an error is shown.
-                out.push_str(&format!("\n{class} = type({}, (Exception,), {{}})\n", literal(name)));
+                add(&mut out, &format!("{class} = type({}, (Exception,), {{}})", literal(name)));
             }
         }
-        if !self.scenario.shared.is_empty() {
-            out.push('\n');
-        }
-        for (name, value) in &self.scenario.shared {
-            out.push_str(&format!("{} = {value}\n", self.shared[name]));
-        }
-        for (key, table) in &self.tables {
-            out.push_str(&self.table(key, table));
-        }
-        for need in &learnt.needs {
-            out.push_str(&need.text(learnt.needs(Need::ByName)));
-        }
-        for function in functions {
-            out.push_str("\n\n");
-            out.push_str(&function);
-        }
-        out.push_str("\n\nasyncio.run(main())\n");
+        let shared: Vec<String> =
+            self.scenario.shared.iter().map(|(name, value)| format!("{} = {value}", self.shared[name])).collect();
+        add(&mut out, &shared.join("\n"));
+        self.tables.iter().for_each(|(key, table)| add(&mut out, &self.table(key, table)));
+        learnt.needs.iter().for_each(|need| add(&mut out, &need.text(learnt.needs(Need::ByName))));
+        functions.iter().for_each(|function| add(&mut out, function));
+        add(&mut out, "asyncio.run(main())");
         out
     }
 
@@ -238,9 +232,22 @@ impl<'a> Script<'a> {
                 entries.push(format!("{}: {value}", literal(&self.cast.names[id.index()])));
             }
         }
-        let line = format!("\n{table} = {{{}}}\n", entries.join(", "));
-        if line.len() <= WIDTH { line } else { format!("\n{table} = {{\n    {},\n}}\n", entries.join(",\n    ")) }
+        let line = format!("{table} = {{{}}}", entries.join(", "));
+        if line.len() <= WIDTH { line } else { format!("{table} = {{\n    {},\n}}", entries.join(",\n    ")) }
     }
+}
+
+/// Adds a part of a script: two empty lines around functions and classes, one elsewhere.
+fn add(out: &mut String, part: &str) {
+    let part = part.trim_matches('\n');
+    if part.is_empty() {
+        return;
+    }
+    let defines = |line: &str| ["async def ", "def ", "class "].iter().any(|word| line.starts_with(word));
+    let follows = out.lines().next_back().is_some_and(|line| line.starts_with(' '));
+    out.push_str(if follows || defines(part) { "\n\n" } else { "\n" });
+    out.push_str(part);
+    out.push('\n');
 }
 
 /// A constant as it is.

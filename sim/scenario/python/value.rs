@@ -82,6 +82,10 @@ impl Body<'_, '_> {
                 let receiver = if is_number { format!("({})", of.text) } else { of.at(Level::Primary) };
                 Printed { kinds: of.kinds.item(), ..Printed::new(format!("{receiver}[{}]", at.text), 0) }
             }
+            Kind::Attribute(of, name) if self.is_asked(of, name.get_ref()) => {
+                let object = self.object_named(of).unwrap_or_default();
+                Printed::new(format!("{object}.{}()", name.get_ref()), PLAIN)
+            }
             Kind::Attribute(of, name) => {
                 let is_number = matches!(of.kind, Kind::Int(_));
                 let mut of = self.expression(of, Use::Any);
@@ -119,10 +123,21 @@ impl Body<'_, '_> {
         Printed { text: format!("{} {sign} {}", a.at(left), b.at(right)), level, kinds }
     }
 
+    /// Whether it is a lock, a queue or the like that is asked.
+    fn is_asked(&self, of: &Expression, name: &str) -> bool {
+        let object = self.object_named(of).is_some().then_some(&of.kind);
+        let Some(Kind::Name(object)) = object else { return false };
+        let makes = self.script.scenario.objects.iter().filter(|other| other.name == *object);
+        makes.flat_map(|object| object.make.inquiries()).any(|(known, _)| *known == name)
+    }
+
     fn attribute(&mut self, of: &Printed, name: &str) -> Printed {
         let receiver = of.at(Level::Primary);
         match name {
-            "done" | "cancelled" => Printed::new(format!("{receiver}.{name}()"), PLAIN),
+            "exceptions" => {
+                Printed { kinds: Kinds::list(ERROR), ..Printed::new(format!("{receiver}.exceptions"), LIST) }
+            }
+            "done" | "cancelled" | "cancelling" | "expired" => Printed::new(format!("{receiver}.{name}()"), PLAIN),
             "exception" => Printed::new(format!("{receiver}.exception()"), ERROR),
             "result" => {
                 let kinds = self.awaited(of.kinds);
@@ -153,7 +168,8 @@ impl Body<'_, '_> {
 
     /// What awaiting something of these kinds may give.
     pub(super) fn awaited(&self, kinds: Kinds) -> Kinds {
-        let returned = self.learnt.returned;
+        // Whoever comes to the end of a function returns None.
+        let returned = self.learnt.returned.or(Kinds::of(PLAIN));
         if kinds.may_be(GATHER) {
             let items = returned.own | returned.items | ERROR;
             return returned.or(Kinds::list(items));
@@ -192,6 +208,9 @@ impl Body<'_, '_> {
             "current" => {
                 self.learnt.need(Need::MainName);
                 Printed::new("asyncio.current_task()", TASK)
+            }
+            _ if self.sees_the_file() && self.script.objects.contains_key(name) => {
+                Printed::new(self.script.objects[name].clone(), GATHER)
             }
             _ => match self.script.cast.ids.get(name).copied() {
                 Some(id) => self.named(id, at, false),
@@ -315,22 +334,25 @@ impl Body<'_, '_> {
             return literal(&text);
         }
         self.is_in_text = true;
-        let values: Vec<Option<(String, String)>> = pieces
-            .iter()
-            .map(|piece| match piece {
-                Piece::Text(_) => None,
-                Piece::Value(expression, padding) => {
-                    let is_padded = *padding != Padding::default();
-                    Some((self.shown(expression, is_padded), specification(*padding)))
-                }
-            })
-            .collect();
+        let values = self.placeholders(pieces);
         self.is_in_text = false;
         // Before 3.12 these may not stand within the braces of an f-string.
         let fits = |text: &str| !text.contains(['"', '\\', '#', '\n']);
         let fits_format = |format: &str| fits(format) && !format.contains(['{', '}']) && escaped(format, '"') == format;
         let is_plain = values.iter().flatten().all(|(value, format)| fits(value) && fits_format(format));
-        if is_plain { formatted(pieces, &values) } else { filled(pieces, &values) }
+        if is_plain { formatted(pieces, &values) } else { filled(pieces, &self.placeholders(pieces)) }
+    }
+
+    /// Of each piece that is one the value, and what stands behind its colon.
+    fn placeholders(&mut self, pieces: &[Piece]) -> Vec<Option<(String, String)>> {
+        let placeholder = |piece: &Piece| match piece {
+            Piece::Text(_) => None,
+            Piece::Value(expression, padding) => {
+                let is_padded = *padding != Padding::default();
+                Some((self.shown(expression, is_padded), specification(*padding)))
+            }
+        };
+        pieces.iter().map(placeholder).collect()
     }
 
     /// A value as it shows in a text.

@@ -71,6 +71,10 @@ impl Taken {
         Taken(TAKEN.iter().map(|&word| word.to_owned()).chain(more).collect())
     }
 
+    pub(super) fn contains(&self, name: &str) -> bool {
+        self.0.contains(name)
+    }
+
     /// Gives away `wanted`, or what is nearest to it and free.
     pub(super) fn take(&mut self, wanted: &str) -> String {
         let base = if is_identifier(wanted) { wanted.to_owned() } else { identifier(wanted) };

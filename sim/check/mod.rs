@@ -1,0 +1,252 @@
+//! Tests of real tokio code: three lines in a `cargo test`, and every await is cut and every order tried.
+//!
+//! [`check`] makes many runs of a test: the ordinary one, every single cut and change of order in it, and then runs from
+//! seeds. A failure is made small, made again with the place of each await recorded, and told with a command that replays
+//! it. [`Check`] is the same with other settings.
+//!
+//! ```
+//! use atropos::tokio::{sync::Semaphore, time::{Duration, sleep}};
+//! use std::sync::Arc;
+//!
+//! async fn upload(pool: &Semaphore) {
+//!     let permit = pool.acquire().await.unwrap();
+//!     sleep(Duration::from_millis(5)).await;
+//!     drop(permit);
+//! }
+//!
+//! atropos::check(|sim| async move {
+//!     let pool = Arc::new(Semaphore::new(2));
+//!     sim.cut(upload(&pool)).await;          // dropped at every await, in every phase, or not at all
+//!     sim.settle().await;                    // everything that can still run has run
+//!     assert_eq!(pool.available_permits(), 2);
+//! });
+//! ```
+//!
+//! Knows nothing of how runs are made, chosen, made small or told: it introduces those who do.
+
+mod experiment;
+mod replay;
+mod telling;
+
+use std::fmt;
+use std::num::NonZero;
+use std::panic::Location;
+use std::sync::Arc;
+
+pub use crate::executor::{Cut, Race, Settle, Sim};
+use crate::experiment::Experiment;
+use crate::explore::{Plan, Sampler};
+use crate::harness::Search;
+use crate::program::Limits;
+use crate::report;
+use experiment::Futures;
+
+/// Makes many runs of a test and fails if one of them does. The settings are those of [`Check::new`].
+///
+/// # Panics
+///
+/// If a run fails; the message is the story of that run.
+#[track_caller]
+pub fn check<T, F>(test: T)
+where
+    T: Fn(Sim) -> F + Send + Sync + 'static,
+    F: Future + 'static,
+    F::Output: Ending,
+{
+    Check::new().run(test);
+}
+
+/// How many runs are made of a test, and which.
+#[derive(Clone, Debug)]
+pub struct Check {
+    name: Option<String>,
+    runs: u64,
+    cuts: u32,
+    any_order: bool,
+    sampler: Sampler,
+    jobs: NonZero<usize>,
+    limits: Limits,
+}
+
+/// What a test may come to: nothing, or a `Result`, whose error is a failure.
+pub trait Ending {
+    /// What went wrong.
+    fn problem(self) -> Option<String>;
+}
+
+impl Ending for () {
+    fn problem(self) -> Option<String> {
+        None
+    }
+}
+
+impl<E: fmt::Debug> Ending for Result<(), E> {
+    fn problem(self) -> Option<String> {
+        self.err().map(|error| format!("{error:?}"))
+    }
+}
+
+/// What came of a check.
+#[derive(Debug)]
+pub struct Found {
+    /// How many runs were made.
+    pub runs: u64,
+    /// The failures, each as it is told, the first one first.
+    pub failures: Vec<Failed>,
+    /// What was covered, in a few lines.
+    pub covered: String,
+}
+
+/// A failure of a test.
+#[derive(Clone, Debug)]
+pub struct Failed {
+    /// What kind: `panicked`, `deadlock` and so on.
+    pub what: &'static str,
+    /// How many runs it took to find it.
+    pub runs: u64,
+    /// What replays it, after `ATROPOS_REPLAY=`.
+    pub token: String,
+    /// The whole story.
+    pub story: String,
+}
+
+impl Default for Check {
+    fn default() -> Check {
+        Check::new()
+    }
+}
+
+impl Check {
+    /// 4,000 runs, at most one cut in each, any order of tasks, on one thread.
+    pub fn new() -> Check {
+        Check {
+            name: None,
+            runs: 4_000,
+            cuts: 1,
+            any_order: true,
+            sampler: Sampler::Random,
+            jobs: NonZero::<usize>::MIN,
+            limits: Limits { steps: 100_000, turns_at_one_instant: 10_000 },
+        }
+    }
+
+    /// Of which test it is. Without a name it is that of the thread, which `cargo test` calls after the test.
+    pub fn name(self, name: impl Into<String>) -> Check {
+        Check { name: Some(name.into()), ..self }
+    }
+
+    /// How many runs are made: half of them for single cuts and changes of order, if there are so many, and the others
+    /// from seeds.
+    pub fn runs(self, runs: u64) -> Check {
+        Check { runs, ..self }
+    }
+
+    /// How many cuts there may be in one run.
+    pub fn cuts(self, cuts: u32) -> Check {
+        Check { cuts, ..self }
+    }
+
+    /// Leaves tasks in tokio's own order.
+    pub fn plain_order(self) -> Check {
+        Check { any_order: false, ..self }
+    }
+
+    /// How a seed becomes choices.
+    pub fn sampler(self, sampler: Sampler) -> Check {
+        Check { sampler, ..self }
+    }
+
+    /// On how many threads runs are made. What is found does not depend on it.
+    pub fn jobs(self, jobs: NonZero<usize>) -> Check {
+        Check { jobs, ..self }
+    }
+
+    /// After how many polls a run is given up. At one virtual instant it is a tenth of that.
+    pub fn polls(self, polls: u64) -> Check {
+        let turns_at_one_instant = u32::try_from(polls / 10).unwrap_or(u32::MAX);
+        Check { limits: Limits { steps: polls, turns_at_one_instant }, ..self }
+    }
+
+    /// Makes the runs, and fails if one of them does. With `ATROPOS_REPLAY` set to a token of this test, makes the run of
+    /// that token alone.
+    ///
+    /// # Panics
+    ///
+    /// If a run fails; the message is the story of that run.
+    #[track_caller]
+    pub fn run<T, F>(self, test: T)
+    where
+        T: Fn(Sim) -> F + Send + Sync + 'static,
+        F: Future + 'static,
+        F::Output: Ending,
+    {
+        let check = self.called_from(Location::caller());
+        let made = match replay::wanted(&check) {
+            Some(token) => check.futures(test).replay(&check, &token),
+            None => check.widened().find(test),
+        };
+        let Found { failures, covered, .. } = made;
+        if failures.is_empty() {
+            println!("{covered}");
+            return;
+        }
+        let stories: Vec<&str> = failures.iter().map(|failed| failed.story.as_str()).collect();
+        panic!("{}\n{covered}", stories.join("\n"));
+    }
+
+    /// Makes the runs, and gives back what was found instead of failing.
+    ///
+    /// ```
+    /// use atropos::check::Check;
+    ///
+    /// let found = Check::new().runs(100).find(|sim| async move {
+    ///     assert!(sim.choose(10) != 7, "seven");
+    /// });
+    /// assert_eq!(found.failures[0].what, "panicked");
+    /// ```
+    #[track_caller]
+    pub fn find<T, F>(self, test: T) -> Found
+    where
+        T: Fn(Sim) -> F + Send + Sync + 'static,
+        F: Future + 'static,
+        F::Output: Ending,
+    {
+        let check = self.called_from(Location::caller());
+        let mut search = Search::new(check.futures(test), None, &check.plan(), &mut |_| true);
+        let failures = search.told.iter().map(|told| search.experiment.failed(&check, told)).collect();
+        let covered = report::explored(&search.experiment.program(), &search.covered(None), false);
+        Found { runs: search.explored.runs, failures, covered }
+    }
+
+    /// The experiment.
+    fn futures<T, F>(&self, test: T) -> Futures
+    where
+        T: Fn(Sim) -> F + Send + Sync + 'static,
+        F: Future + 'static,
+        F::Output: Ending,
+    {
+        Futures::new(Arc::new(test), self)
+    }
+
+    fn plan(&self) -> Plan {
+        let faults = self.runs / 2;
+        Plan {
+            faults,
+            seeds: 0..self.runs.saturating_sub(faults),
+            sampler: self.sampler,
+            shard: (0, NonZero::<u64>::MIN),
+            jobs: self.jobs,
+        }
+    }
+
+    /// With a name in any case.
+    fn called_from(self, caller: &Location<'_>) -> Check {
+        let name = self.name.clone().or_else(replay::test_name).unwrap_or_else(|| caller.to_string());
+        Check { name: Some(name), ..self }
+    }
+
+    /// What it is called.
+    fn title(&self) -> &str {
+        self.name.as_deref().unwrap_or("a test")
+    }
+}

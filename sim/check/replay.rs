@@ -1,0 +1,68 @@
+//! What a test is told from outside: which run to replay, how many seeds, on how many threads. It is read here, and nowhere
+//! below.
+//!
+//! Knows nothing of how a run is made.
+
+use std::num::NonZero;
+
+use super::experiment::Futures;
+use super::{Check, Found};
+use crate::choice::{Given, Token};
+use crate::experiment::Experiment;
+use crate::harness::replayed;
+use crate::replay::place;
+
+#[expect(clippy::disallowed_methods, reason = "the environment is read at the door")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The name of the test that runs, which is that of its thread.
+#[expect(clippy::disallowed_methods, reason = "the name is for people, and no run sees it")]
+pub(super) fn test_name() -> Option<String> {
+    std::thread::current().name().filter(|name| *name != "main").map(str::to_owned)
+}
+
+/// The token that is to be replayed, if it is one of this test.
+pub(super) fn wanted(check: &Check) -> Option<Token> {
+    let word = variable("ATROPOS_REPLAY")?;
+    let token: Token = word.parse().unwrap_or_else(|bad| panic!("ATROPOS_REPLAY: {bad}"));
+    (token.scenario_hash == Token::hash(check.title())).then_some(token)
+}
+
+impl Check {
+    /// With what the environment says: `ATROPOS_SEEDS` seeds, on `ATROPOS_JOBS` threads.
+    pub(super) fn widened(self) -> Check {
+        let number = |name: &str| {
+            let value = variable(name)?;
+            let number: u64 =
+                value.parse().unwrap_or_else(|_| panic!("{name}: expected a number, but found {value:?}"));
+            Some(number)
+        };
+        let runs = number("ATROPOS_SEEDS").map_or(self.runs, |seeds| seeds.saturating_mul(2));
+        let jobs =
+            number("ATROPOS_JOBS").and_then(|jobs| NonZero::new(usize::try_from(jobs).ok()?)).unwrap_or(self.jobs);
+        Check { runs, jobs, ..self }
+    }
+}
+
+impl Futures {
+    /// Makes the run of a token.
+    pub(super) fn replay(&self, check: &Check, token: &Token) -> Found {
+        let mut run = self.begin();
+        let placed = place(&mut *run, &self.program(), &token.deviations);
+        let answers: Vec<u64> = placed.log.iter().map(|choice| choice.answer).collect();
+        run.run(&mut Given::new(&answers));
+        let mut covered = String::new();
+        for deviation in &placed.unplaced {
+            let what = [deviation.kind.label(), &deviation.subject, &deviation.chosen];
+            covered.push_str(&format!("No place was found for: {}\n", what.join(", ")));
+        }
+        let told = replayed(self, &mut *run, &placed.log);
+        let failures: Vec<_> = told.iter().map(|told| self.failed(check, told)).collect();
+        if failures.is_empty() {
+            covered.push_str("The run of this token does not fail any more.\n");
+        }
+        Found { runs: 1, failures, covered }
+    }
+}

@@ -1,0 +1,193 @@
+//! `TaskGroup`: tasks that its block waits for on the way out. The first one that fails has the others cancelled, and the
+//! block too if it still runs; what has failed is raised together, as an exception group.
+//!
+//! Knows nothing of what the tasks do.
+
+use super::library::Call;
+use super::object::Waiter;
+use super::task::{Progress, WaitsFor};
+use super::{Callback, EventLoop, future};
+use crate::choice::Choices;
+use crate::id::{FutureId, ListId, TaskId};
+use crate::program::{Error, TaskGroups, Value};
+use crate::trace::{Requester, What};
+
+/// A task group that was entered.
+#[derive(Clone, Copy, Debug, Hash)]
+pub(super) struct Group {
+    parent: TaskId,
+    is_exiting: bool,
+    is_aborting: bool,
+    has_cancelled_parent: bool,
+    /// Its tasks whose end it has not noted, in creation order.
+    tasks: ListId,
+    /// What has failed, in the order in which that was noted.
+    errors: ListId,
+    /// The parent, where it waits for the last task.
+    on_completed: Option<Waiter>,
+}
+
+/// A parent on its way out of its group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Leaving {
+    group: u32,
+    /// With what the block has ended.
+    error: Option<Error>,
+    /// The cancellation that is raised if nothing has failed.
+    propagate: Option<Error>,
+    /// Whether that is the newest thing that has been raised in the task: then raising it is no news.
+    is_newest: bool,
+}
+
+impl EventLoop<'_> {
+    pub(super) fn enter_group(&mut self, parent: TaskId) -> Value {
+        let (tasks, errors) = (self.memory.new_list(), self.memory.new_list());
+        self.groups.push(Group {
+            parent,
+            is_exiting: false,
+            is_aborting: false,
+            has_cancelled_parent: false,
+            tasks,
+            errors,
+            on_completed: None,
+        });
+        Value::TaskGroup(self.groups.len() as u32 - 1)
+    }
+
+    /// Why the group takes no more tasks, if it does not.
+    pub(super) fn group_refusal(&self, group: u32) -> Option<&'static str> {
+        let group = &self.groups[group as usize];
+        if group.is_exiting && self.memory.list(group.tasks).is_empty() {
+            Some("TaskGroup is finished")
+        } else {
+            group.is_aborting.then_some("TaskGroup is shutting down")
+        }
+    }
+
+    /// A task was made for the group.
+    pub(super) fn add_to_group(&mut self, group: u32, task: FutureId) {
+        let tasks = self.groups[group as usize].tasks;
+        self.memory.list_mut(tasks).push(Value::Handle(task));
+        self.add_done_callback(task, Callback::Group(group));
+    }
+
+    /// A task of the group is done.
+    pub(super) fn group_task_done<C: Choices + ?Sized>(&mut self, group: u32, task: FutureId, choices: &mut C) {
+        let Group { parent, is_aborting, has_cancelled_parent, tasks, errors, on_completed, .. } =
+            self.groups[group as usize];
+        self.memory.list_mut(tasks).retain(|&other| other != Value::Handle(task));
+        if let Some(waiter) = on_completed.filter(|_| self.memory.list(tasks).is_empty()) {
+            self.wake(waiter);
+        }
+        let future::Result::Failed(error) = self.futures[task].result else { return };
+        self.memory.list_mut(errors).push(Value::Error(error));
+        let parent = self.tasks[parent.index()].future;
+        if !is_aborting && !has_cancelled_parent && !self.futures[parent].is_done() {
+            self.abort_group(group, choices);
+            self.groups[group as usize].has_cancelled_parent = true;
+            // Nobody is there to be told that the recursion was too deep.
+            _ = self.cancel(parent, Requester::TaskGroup, None);
+        }
+    }
+
+    /// Cancels every task of the group that is not done. They are a set, so in any order.
+    fn abort_group<C: Choices + ?Sized>(&mut self, group: u32, choices: &mut C) {
+        let Group { parent, tasks, .. } = self.groups[group as usize];
+        self.groups[group as usize].is_aborting = true;
+        let victims = self.memory.new_list();
+        for at in 0..self.memory.list(tasks).len() {
+            let victim = self.memory.list(tasks)[at];
+            self.memory.list_mut(victims).push(victim);
+        }
+        self.order_set(victims, parent, choices);
+        for at in 0..self.memory.list(victims).len() {
+            let victim = self.memory.handle(victims, at);
+            if !self.futures[victim].is_done() {
+                _ = self.cancel(victim, Requester::TaskGroup, None);
+            }
+        }
+        self.memory.recycle(victims);
+    }
+
+    pub(super) fn leave_group<C: Choices + ?Sized>(
+        &mut self,
+        task: TaskId,
+        group: u32,
+        error: Option<Error>,
+        choices: &mut C,
+    ) -> Progress {
+        self.groups[group as usize].is_exiting = true;
+        let mut propagate = error.filter(|error| error.is_cancelled());
+        if self.program.profile.task_groups == TaskGroups::UncancelFirst && self.uncancel_parent(group) {
+            propagate = None;
+        }
+        if error.is_some() && !self.groups[group as usize].is_aborting {
+            self.abort_group(group, choices);
+        }
+        self.wait_for_group(task, Leaving { group, error, propagate, is_newest: true })
+    }
+
+    pub(super) fn go_on_leaving<C: Choices + ?Sized>(
+        &mut self,
+        task: TaskId,
+        mut leaving: Leaving,
+        input: Result<Value, Error>,
+        choices: &mut C,
+    ) -> Progress {
+        self.groups[leaving.group as usize].on_completed = None;
+        if let Err(error) = input {
+            leaving.is_newest = false;
+            if !self.groups[leaving.group as usize].is_aborting {
+                leaving.propagate = Some(error);
+                leaving.is_newest = true;
+                self.abort_group(leaving.group, choices);
+            }
+        }
+        self.wait_for_group(task, leaving)
+    }
+
+    /// Waits until every task is done, however often it is cancelled meanwhile.
+    fn wait_for_group(&mut self, task: TaskId, leaving: Leaving) -> Progress {
+        let left = self.memory.list(self.groups[leaving.group as usize].tasks).len() as u32;
+        if left == 0 {
+            return Some(self.end_of_group(task, leaving));
+        }
+        self.groups[leaving.group as usize].on_completed = Some(self.next_waiter(task));
+        self.recorder.record(What::LeavingGroup { task, left });
+        self.tasks[task.index()].call = Call::Group(leaving);
+        self.begin_own(task, WaitsFor::Library);
+        None
+    }
+
+    fn end_of_group(&mut self, task: TaskId, leaving: Leaving) -> Result<Value, Error> {
+        let Leaving { group, error, mut propagate, is_newest } = leaving;
+        let is_last = self.program.profile.task_groups == TaskGroups::UncancelLast;
+        if is_last && self.uncancel_parent(group) {
+            propagate = None;
+        }
+        let errors = self.groups[group as usize].errors;
+        if let Some(error) = propagate.filter(|_| self.memory.list(errors).is_empty()) {
+            return Err(if is_newest { error } else { self.raised(task, error) });
+        }
+        if let Some(error) = error.filter(|error| !error.is_cancelled()) {
+            self.memory.list_mut(errors).push(Value::Error(error));
+        }
+        if self.memory.list(errors).is_empty() {
+            return Ok(Value::None);
+        }
+        if is_last && self.tasks[task.index()].cancels > 0 {
+            // Cancelled from outside as well: that is raised where the parent waits next.
+            self.uncancel(task);
+            let future = self.tasks[task.index()].future;
+            _ = self.cancel(future, Requester::TaskGroup, None);
+        }
+        let error = self.memory.new_error_group(&self.program.error_types, "unhandled errors in a TaskGroup", errors);
+        Err(self.raised(task, error))
+    }
+
+    /// Takes the group's own request back, if there was one; whether no other is left.
+    fn uncancel_parent(&mut self, group: u32) -> bool {
+        let Group { parent, has_cancelled_parent, .. } = self.groups[group as usize];
+        has_cancelled_parent && self.uncancel(parent) == 0
+    }
+}

@@ -1,0 +1,234 @@
+//! Real futures under our choices: tokio's timers, channels and `select!` unmodified, and who is polled next, and who is
+//! dropped at which await, decided here.
+//!
+//! A run is one `block_on` of a paused, single-threaded tokio runtime. What it blocks on is a loop of ours that polls the
+//! woken tasks, each a task of tokio of its own; the ordinary run polls them in tokio's own order. Virtual time moves when
+//! nobody is woken, as tokio's paused clock does it, and a timer in the far future ends a run in which everybody waits for
+//! ever.
+//!
+//! A run cannot be left in the middle or copied, so as a [`Machine`] it takes one step, which is all of it. It tells no
+//! footprints: what a future touches is not known.
+//!
+//! Knows nothing of the step language, or of what a run means.
+
+mod cut;
+mod names;
+mod panics;
+mod queue;
+mod rounds;
+mod shared;
+mod sim;
+mod sites;
+mod task;
+pub mod twin;
+
+use std::backtrace::Backtrace;
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::body::Body;
+use crate::choice::{Choices, Cut as PlannedCut, Kind, Options, Question};
+use crate::id::TaskId;
+use crate::machine::{Footprint, Machine, Openings};
+use crate::program::{Error, Limits, Texts, Value};
+use crate::trace::{Fingerprint, Moment, Outcome, Recorder, Trace};
+
+pub use cut::{Cut, Race};
+pub use names::Registry;
+pub use sim::{Settle, Sim};
+
+use cut::Victims;
+use rounds::Rounds;
+use shared::{Asker, CHOICES, Entered, Shared};
+
+/// How runs are made.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// How many cuts there may be in a run, in how many moments of a life, and of how many futures; the last two are
+    /// [measured](Executor::measured).
+    pub cuts: Cuts,
+    /// Whether another order than tokio's is asked for.
+    pub any_order: bool,
+    /// When to give up.
+    pub limits: Limits,
+}
+
+/// What may be cut.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cuts {
+    /// How many in a run.
+    pub up_to: u32,
+    /// How many moments the longest life has.
+    pub moments: u64,
+    /// How many futures there are that may be cut.
+    pub victims: u32,
+}
+
+/// One run after the other of the same body.
+pub struct Executor<'a> {
+    make: &'a dyn Fn() -> Body,
+    names: Arc<Registry>,
+    setting: Setting,
+    with_sites: bool,
+    last: Option<Ended>,
+}
+
+/// A run that has ended.
+struct Ended {
+    recorder: Recorder,
+    texts: Texts,
+    outcome: Outcome,
+    places: Vec<(TaskId, u32, Backtrace)>,
+    victims: Victims,
+    strays: usize,
+}
+
+impl<'a> Executor<'a> {
+    /// Runs of what `make` makes, its tasks numbered in `names`.
+    pub fn new(make: &'a dyn Fn() -> Body, names: Arc<Registry>, setting: Setting) -> Executor<'a> {
+        Executor { make, names, setting, with_sites: false, last: None }
+    }
+
+    /// The same, and where tasks wait is recorded in each run, which takes much longer.
+    pub fn with_sites(self) -> Executor<'a> {
+        Executor { with_sites: true, ..self }
+    }
+
+    /// Forgets the last run, so that another one can be made.
+    pub fn reset(&mut self) {
+        self.last = None;
+    }
+
+    /// Makes a run and lists where it could have been cut: of more than `most` places, the first.
+    pub fn openings(&mut self, choices: &mut dyn Choices, most: usize) -> Openings {
+        let mut ended = self.make_run(choices, Victims::new(Some(most)));
+        let openings = ended.victims.openings.take().map(|(openings, _)| openings).unwrap_or_default();
+        let (victims, moments) = ended.victims.measured();
+        self.last = Some(ended);
+        Openings { handles: moments, tasks: vec![victims], ..openings }
+    }
+
+    /// The cuts that were planned in the last run and did not happen, because nobody was there to be cut.
+    pub fn missed_cuts(&self) -> Vec<PlannedCut> {
+        self.last.as_ref().map(|ended| ended.victims.missed().to_vec()).unwrap_or_default()
+    }
+
+    /// How many tasks of the last run were tokio's alone: spawned past [`twin`], so that nobody chose their order.
+    pub fn strays(&self) -> usize {
+        self.last.as_ref().map_or(0, |ended| ended.strays)
+    }
+
+    /// What happened in the last run.
+    pub fn moments(&self) -> impl Iterator<Item = Moment> {
+        self.last.iter().flat_map(|ended| ended.recorder.iter())
+    }
+
+    /// The texts of the last run.
+    pub fn texts(&self) -> Option<&Texts> {
+        self.last.as_ref().map(|ended| &ended.texts)
+    }
+
+    /// A hash of what happened in the last run, whatever was asked.
+    pub fn order(&self) -> u64 {
+        self.last.as_ref().map_or(0, |ended| ended.recorder.order())
+    }
+
+    fn ended(&self) -> &Ended {
+        self.last.as_ref().expect("a run was made")
+    }
+
+    fn make_run(&self, choices: &mut dyn Choices, victims: Victims) -> Ended {
+        panics::quietly(|| CHOICES.set(Asker(choices), || self.make_run_quietly(victims)))
+    }
+
+    fn make_run_quietly(&self, victims: Victims) -> Ended {
+        let runtime = runtime();
+        let guard = runtime.enter();
+        let shared = Rc::new(Shared::new(self.names.clone(), victims, self.with_sites));
+        let entered = Entered::new(shared.clone());
+        let mut outcome = run(&runtime, &shared, (self.make)(), &self.setting);
+        let strays = runtime.metrics().num_alive_tasks();
+        shared.close();
+        shared.drop_all();
+        if let Some(panic) = panics::take().last().filter(|_| matches!(outcome, Outcome::Finished(_))) {
+            outcome = Outcome::Failed(shared.error(panic));
+        }
+        drop(guard);
+        drop(runtime);
+        drop(entered);
+        let (recorder, texts, places) = shared.take_told();
+        let victims = shared.victims.take();
+        Ended { recorder, texts, outcome, places, victims, strays }
+    }
+}
+
+impl Machine for Executor<'_> {
+    fn step<C: Choices + ?Sized>(&mut self, mut choices: &mut C) -> Option<Footprint> {
+        if self.last.is_some() {
+            return None;
+        }
+        self.last = Some(self.make_run(&mut choices, Victims::new(None)));
+        Some(Footprint { task: None })
+    }
+
+    fn outcome(&self) -> Option<Outcome> {
+        self.last.as_ref().map(|ended| ended.outcome)
+    }
+
+    fn trace(&self) -> Trace {
+        let ended = self.ended();
+        let mut trace = ended.recorder.trace(ended.outcome, &ended.texts);
+        trace.sites = sites::resolve(&ended.places);
+        trace
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        let ended = self.ended();
+        ended.recorder.fingerprint(ended.outcome, &ended.texts)
+    }
+}
+
+impl fmt::Debug for Executor<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Executor").field("setting", &self.setting).finish_non_exhaustive()
+    }
+}
+
+fn runtime() -> Runtime {
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime without threads and sockets can be built")
+}
+
+/// Makes the root and polls everything until the run has ended.
+fn run(runtime: &Runtime, shared: &Rc<Shared>, body: Body, setting: &Setting) -> Outcome {
+    let root = shared.clone();
+    let main = async move {
+        body.into_future().await;
+        if root.end().is_none() {
+            root.finish(Ok(()));
+        }
+    };
+    task::spawn(shared, "main", main);
+    plan_cuts(shared, setting.cuts);
+    let mut rounds = Rounds::new(shared.clone(), setting);
+    runtime.block_on(std::future::poll_fn(|context| rounds.round(context)))
+}
+
+fn plan_cuts(shared: &Shared, Cuts { up_to, moments, victims }: Cuts) {
+    if moments == 0 || victims == 0 {
+        return;
+    }
+    for left in (1..=up_to).rev() {
+        let options = Options::Cuts { handles: moments, victims, left };
+        let question = Question { kind: Kind::Cut, subject: TaskId::MAIN, site: 0, options };
+        let Some(cut) = PlannedCut::from_answer(shared.ask(&question), victims) else { break };
+        shared.victims.borrow_mut().plan(cut);
+    }
+}
+
+fn outcome(end: Result<(), Error>) -> Outcome {
+    end.map_or_else(Outcome::Failed, |()| Outcome::Finished(Value::None))
+}

@@ -1,0 +1,60 @@
+//! Panics while runs are made: where and with which words, and no noise.
+//!
+//! Knows nothing of whose panic it is.
+
+use std::cell::{Cell, RefCell};
+use std::panic::PanicHookInfo;
+use std::sync::Once;
+
+/// A panic of the code under test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Panic {
+    /// `src/pool.rs:20:9`
+    pub(super) place: String,
+    /// What it says.
+    pub(super) message: String,
+}
+
+thread_local! {
+    static IS_QUIET: Cell<bool> = const { Cell::new(false) };
+    static PANICS: RefCell<Vec<Panic>> = const { RefCell::new(Vec::new()) };
+}
+
+static HOOK: Once = Once::new();
+
+/// Does something during which panics of this thread are noted and not printed.
+pub(super) fn quietly<T>(what: impl FnOnce() -> T) -> T {
+    HOOK.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if !IS_QUIET.try_with(Cell::get).unwrap_or(false) {
+                before(info);
+            } else {
+                note(info);
+            }
+        }));
+    });
+    let _loud_again = Restore(IS_QUIET.replace(true));
+    what()
+}
+
+/// Quiet or not as before, even if what was done panics.
+struct Restore(bool);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        IS_QUIET.set(self.0);
+    }
+}
+
+/// The panics since the last time, in their order.
+pub(super) fn take() -> Vec<Panic> {
+    PANICS.take()
+}
+
+fn note(info: &PanicHookInfo<'_>) {
+    let place = info.location().map_or_else(|| "somewhere".to_owned(), ToString::to_string);
+    let message = info.payload_as_str().unwrap_or("a panic without words").to_owned();
+    // Within a panic while this is borrowed nothing can be noted any more.
+    _ = PANICS.try_with(|panics| panics.try_borrow_mut().map(|mut panics| panics.push(Panic { place, message })));
+}

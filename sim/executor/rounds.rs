@@ -1,0 +1,243 @@
+//! The loop: who is polled next, in tokio's own order or another one, and what happens when nobody is woken.
+//!
+//! A round is what tokio's current-thread runtime does between two looks at its clock: first the root, if it is woken,
+//! then up to 61 tasks in the order in which they were woken. After that the loop goes back to tokio, which wakes those
+//! who have yielded and whose timers are due, and moves the clock if nobody is woken.
+//!
+//! Knows nothing of what a task does when it is polled.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use tokio::time::{Duration, Instant, Sleep};
+
+use super::shared::Shared;
+use super::task::WOKEN_BY;
+use super::{Setting, cut, outcome};
+use crate::choice::{Kind, Options, Question};
+use crate::id::{FutureId, TaskId};
+use crate::time::Time;
+use crate::trace::Outcome;
+
+/// So many tasks does tokio poll between two looks at its clock.
+const EVENT_INTERVAL: u32 = 61;
+
+/// Of more woken tasks, those who wait longest may be chosen.
+const CHOSEN_FROM: usize = 64;
+
+/// If nothing happens for so long, everybody waits for ever. It is less than tokio's idea of never, 30 years.
+const FOR_EVER: Duration = Duration::from_secs(5 * 365 * 24 * 60 * 60);
+
+/// If nothing happens for so long, everything has settled.
+const SETTLED: Duration = Duration::from_secs(60 * 60);
+
+/// While everybody sleeps, so often a millisecond passes between two moments for a cut; then longer, a quarter more each
+/// time.
+const MILLISECONDS: u32 = 32;
+
+/// The loop of one run.
+pub(super) struct Rounds {
+    shared: Rc<Shared>,
+    any_order: bool,
+    steps_max: u64,
+    steps_at_one_instant_max: u64,
+    steps: u64,
+    /// How many steps there had been when the clock moved last.
+    steps_before: u64,
+    time: Time,
+    options: Vec<TaskId>,
+    futures: Vec<FutureId>,
+    idle: Idle,
+}
+
+/// While nobody is woken.
+struct Idle {
+    /// How many steps there had been when it began, and when that was.
+    steps: u64,
+    since: Option<Instant>,
+    /// How many moments have passed in it.
+    moments: u32,
+    sleep: Option<Pin<Box<Sleep>>>,
+    /// When that is over, if it is set.
+    until: Option<Instant>,
+}
+
+impl Rounds {
+    pub(super) fn new(shared: Rc<Shared>, setting: &Setting) -> Rounds {
+        Rounds {
+            shared,
+            any_order: setting.any_order,
+            steps_max: setting.limits.steps,
+            steps_at_one_instant_max: u64::from(setting.limits.turns_at_one_instant),
+            steps: 0,
+            steps_before: 0,
+            time: Time::ZERO,
+            options: Vec::new(),
+            futures: Vec::new(),
+            idle: Idle { steps: u64::MAX, since: None, moments: 0, sleep: None, until: None },
+        }
+    }
+
+    /// What tokio polls.
+    pub(super) fn round(&mut self, context: &mut Context<'_>) -> Poll<Outcome> {
+        self.shared.queue.begin_round(context.waker());
+        let time = self.shared.look_at_clock();
+        if time != self.time {
+            self.time = time;
+            self.steps_before = self.steps;
+        }
+        let mut left = EVENT_INTERVAL;
+        let mut is_beginning = true;
+        loop {
+            if let Some(outcome) = self.end() {
+                return Poll::Ready(outcome);
+            }
+            self.shared.queue.options(is_beginning, CHOSEN_FROM, &mut self.options);
+            if self.options.is_empty() || left == 0 {
+                break;
+            }
+            if let Some(owner) = cut::moment(&self.shared) {
+                self.poll_task(owner);
+                left -= 1;
+            } else {
+                let task = self.choose();
+                self.poll_task(task);
+                left -= u32::from(task != TaskId::MAIN);
+            }
+            is_beginning = false;
+        }
+        if self.shared.queue.end_round() {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.idle(context)
+    }
+
+    /// How the run ends, if it does here.
+    fn end(&self) -> Option<Outcome> {
+        if let Some(end) = self.shared.end() {
+            return Some(outcome(end));
+        }
+        // A program may have as many tasks as it likes, and each is polled a few times.
+        let allowance = 20 * self.shared.count() as u64;
+        if self.steps - self.steps_before > self.steps_at_one_instant_max + allowance {
+            Some(Outcome::Livelocked)
+        } else if self.steps > self.steps_max + allowance {
+            Some(Outcome::OutOfSteps)
+        } else {
+            None
+        }
+    }
+
+    /// Who is next.
+    fn choose(&mut self) -> TaskId {
+        if self.options.len() == 1 || !self.any_order {
+            return self.options[0];
+        }
+        self.futures.clear();
+        self.futures.extend(self.options.iter().map(|task| FutureId(task.0)));
+        let options = Options::Futures(&self.futures);
+        let question = Question { kind: Kind::PollOrder, subject: TaskId::MAIN, site: 0, options };
+        self.options[self.shared.ask(&question) as usize]
+    }
+
+    fn poll_task(&mut self, task: TaskId) {
+        self.steps += 1;
+        let shared = &self.shared;
+        let woken = shared.queue.begin(task);
+        if woken.is_aborted {
+            shared.aborted(task, woken.by);
+        }
+        WOKEN_BY.set(woken.by);
+        let mut is_gone = true;
+        if let Some((mut set, poke, aborts)) = shared.begin_poll(task) {
+            shared.turn.set(Some(task));
+            if let Some(poke) = poke {
+                poke.wake();
+            }
+            is_gone = Pin::new(&mut set).poll(&mut Context::from_waker(&aborts)).is_ready();
+            shared.turn.set(None);
+            if is_gone {
+                shared.is_gone(set);
+            } else {
+                shared.keep_set(task, set);
+            }
+        }
+        shared.queue.end(task, is_gone);
+    }
+
+    /// Nobody is woken: sets a timer for what comes next if nobody ever is.
+    fn idle(&mut self, context: &mut Context<'_>) -> Poll<Outcome> {
+        let shared = self.shared.clone();
+        let begun = shared.now();
+        let idle = &mut self.idle;
+        if idle.steps != self.steps {
+            (idle.steps, idle.since, idle.moments) = (self.steps, Some(begun), 0);
+        }
+        let since = idle.since.unwrap_or(begun);
+        loop {
+            let moment = shared.victims.borrow().are_awaited().then(|| since + offset(self.idle.moments));
+            let settled = (!shared.settlers.borrow().waiting.is_empty()).then(|| since + SETTLED);
+            let for_ever = since + FOR_EVER;
+            let until = [moment, settled].into_iter().flatten().min().unwrap_or(for_ever).min(for_ever);
+            if self.idle.poll(until, context).is_pending() {
+                return Poll::Pending;
+            }
+            shared.look_at_clock();
+            let now = shared.now();
+            if moment.is_some_and(|moment| moment <= now) {
+                self.idle.moments += 1;
+                if let Some(owner) = cut::moment(&shared) {
+                    self.poll_task(owner);
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+            }
+            if settled.is_some_and(|settled| settled <= now) {
+                let settled = std::mem::take(&mut shared.settlers.borrow_mut().waiting);
+                settled.into_iter().for_each(|(_, waker)| waker.wake());
+                return Poll::Pending;
+            }
+            if for_ever <= now {
+                return Poll::Ready(Outcome::Deadlocked);
+            }
+        }
+    }
+}
+
+impl Idle {
+    /// Whether it is this late; or else the task that is polled is woken then, or before.
+    fn poll(&mut self, until: Instant, context: &mut Context<'_>) -> Poll<()> {
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+        if self.until.is_none_or(|set| until < set) {
+            sleep.as_mut().reset(until);
+            self.until = Some(until);
+        }
+        let polled = sleep.as_mut().poll(context);
+        if polled.is_ready() {
+            self.until = None;
+        }
+        polled
+    }
+}
+
+/// How long after the last poll the moment with this number comes.
+fn offset(moment: u32) -> Duration {
+    let length = u64::from(moment.min(MILLISECONDS - 1) + 1);
+    let longer = (MILLISECONDS..=moment).fold(length, |length, _| length + (length / 4).max(1));
+    Duration::from_millis(longer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_of_an_idle_time_come_every_millisecond_and_then_ever_more_rarely() {
+        let millis: Vec<u128> = (0..40).map(|moment| offset(moment).as_millis()).collect();
+        assert_eq!(millis[..3], [1, 2, 3]);
+        assert_eq!(millis[30..36], [31, 32, 40, 50, 62, 77]);
+        assert!(60 < (0..).take_while(|&moment| offset(moment) < SETTLED).count());
+    }
+}

@@ -1,0 +1,338 @@
+//! One run: what the loop, the tasks and the handles of a test have in common. It lives on one thread, for one run.
+//!
+//! No borrow of it lasts while code of the user runs: that code may come back here through any handle.
+//!
+//! Knows nothing of who is polled next.
+
+use std::backtrace::Backtrace;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+
+use scoped_tls_hkt::{ReborrowMut, scoped_thread_local};
+use tokio::task::LocalSet;
+use tokio::time::Instant;
+
+use super::cut::Victims;
+use super::names::Registry;
+use super::panics::Panic;
+use super::queue::{Queue, TaskWaker};
+use crate::choice::{Choice, Choices, Question};
+use crate::id::{InstanceId, TaskId};
+use crate::program::{Error, Texts, Value};
+use crate::time::Time;
+use crate::trace::{Recorder, Requester, Wake, What};
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<Shared>>> = const { RefCell::new(None) };
+}
+
+/// Who answers on this thread.
+pub(super) struct Asker<'a>(pub(super) &'a mut dyn Choices);
+
+impl<'a> ReborrowMut<'a> for Asker<'_> {
+    type Result = Asker<'a>;
+
+    fn reborrow_mut(&'a mut self) -> Asker<'a> {
+        Asker(&mut *self.0)
+    }
+}
+
+scoped_thread_local!(pub(super) static mut CHOICES: for<'a> Asker<'a>);
+
+/// The run that goes on on this thread.
+pub(super) fn current() -> Option<Rc<Shared>> {
+    CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
+}
+
+/// Makes a run the one of this thread as long as it is there.
+pub(super) struct Entered;
+
+impl Entered {
+    pub(super) fn new(shared: Rc<Shared>) -> Entered {
+        CURRENT.set(Some(shared));
+        Entered
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        CURRENT.set(None);
+    }
+}
+
+/// A run.
+pub(super) struct Shared {
+    pub(super) queue: Arc<Queue>,
+    pub(super) names: Arc<Registry>,
+    pub(super) victims: RefCell<Victims>,
+    /// Whether it is recorded where tasks wait.
+    pub(super) with_sites: bool,
+    /// The task whose turn it is.
+    pub(super) turn: Cell<Option<TaskId>>,
+    /// Waits until nothing else can run; see [`Settle`](super::sim::Settle).
+    pub(super) settlers: RefCell<Settlers>,
+    start: Instant,
+    tasks: RefCell<Vec<Task>>,
+    /// Empty ones, used again.
+    spare: RefCell<Vec<LocalSet>>,
+    told: RefCell<Told>,
+    /// What the root came to.
+    end: Cell<Option<Result<(), Error>>>,
+    has_ended: Cell<bool>,
+}
+
+/// Who waits until nothing else can run.
+#[derive(Default)]
+pub(super) struct Settlers {
+    pub(super) waiting: Vec<(u64, Waker)>,
+    pub(super) next: u64,
+}
+
+struct Told {
+    recorder: Recorder,
+    texts: Texts,
+    time: Time,
+    /// Where tasks were suspended: whose, after how many polls, and the stack when it left its waker there.
+    places: Vec<(TaskId, u32, Backtrace)>,
+}
+
+struct Task {
+    instance: InstanceId,
+    /// Where tokio keeps it. Away while it is polled.
+    set: Option<LocalSet>,
+    /// Has tokio poll it.
+    poke: Option<Waker>,
+    /// What it is polled with.
+    waker: Waker,
+    /// What its set is polled with.
+    aborts: Waker,
+    /// How often it was polled without being done.
+    suspensions: u32,
+    was_polled: bool,
+    is_over: bool,
+}
+
+impl Shared {
+    pub(super) fn new(names: Arc<Registry>, victims: Victims, with_sites: bool) -> Shared {
+        let recorder = Recorder::default();
+        let start = now();
+        Shared {
+            queue: Arc::new(Queue::default()),
+            names,
+            victims: RefCell::new(victims),
+            with_sites,
+            turn: Cell::new(None),
+            settlers: RefCell::default(),
+            start,
+            tasks: RefCell::default(),
+            spare: RefCell::default(),
+            told: RefCell::new(Told { recorder, texts: Texts::default(), time: Time::ZERO, places: Vec::new() }),
+            end: Cell::new(None),
+            has_ended: Cell::new(false),
+        }
+    }
+
+    /// A task or future that may be told apart begins to exist. If it is `ready` it is polled on its own.
+    pub(super) fn create(&self, name: &str, by: Option<TaskId>, ready: bool) -> TaskId {
+        let instance = self.names.task(name);
+        let task = {
+            let mut tasks = self.tasks.borrow_mut();
+            let task = TaskId(tasks.len() as u32);
+            let waker = |is_abort| Waker::from(Arc::new(TaskWaker { queue: self.queue.clone(), task, is_abort }));
+            tasks.push(Task {
+                instance,
+                set: None,
+                poke: None,
+                waker: waker(false),
+                aborts: waker(true),
+                suspensions: 0,
+                was_polled: false,
+                is_over: false,
+            });
+            task
+        };
+        self.record(What::Created { task, by: by.unwrap_or(task), instance });
+        self.queue.add(ready);
+        task
+    }
+
+    /// A place for one task.
+    pub(super) fn take_set(&self) -> LocalSet {
+        self.spare.borrow_mut().pop().unwrap_or_default()
+    }
+
+    pub(super) fn keep_set(&self, task: TaskId, set: LocalSet) {
+        self.tasks.borrow_mut()[task.index()].set = Some(set);
+    }
+
+    /// What a task is polled through: its set, what has tokio poll it, and the waker for the set.
+    pub(super) fn begin_poll(&self, task: TaskId) -> Option<(LocalSet, Option<Waker>, Waker)> {
+        let mut tasks = self.tasks.borrow_mut();
+        let task = &mut tasks[task.index()];
+        Some((task.set.take()?, task.poke.clone(), task.aborts.clone()))
+    }
+
+    /// The task's set is empty.
+    pub(super) fn is_gone(&self, set: LocalSet) {
+        self.spare.borrow_mut().push(set);
+    }
+
+    /// Remembers what has tokio poll a task, and gives what the task itself is polled with.
+    pub(super) fn waker(&self, task: TaskId, poke: &Waker) -> Waker {
+        let mut tasks = self.tasks.borrow_mut();
+        let task = &mut tasks[task.index()];
+        task.poke.get_or_insert_with(|| poke.clone());
+        task.waker.clone()
+    }
+
+    /// The task is polled, for this reason.
+    pub(super) fn polled(&self, task: TaskId, by: Wake) {
+        let is_first = !std::mem::replace(&mut self.tasks.borrow_mut()[task.index()].was_polled, true);
+        self.record(if is_first { What::Started { task } } else { What::Resumed { task, by } });
+    }
+
+    /// It was polled and is not done.
+    pub(super) fn suspended(&self, task: TaskId) {
+        self.tasks.borrow_mut()[task.index()].suspensions += 1;
+        self.record(What::Suspended { task });
+    }
+
+    pub(super) fn suspensions(&self, task: TaskId) -> u32 {
+        self.tasks.borrow()[task.index()].suspensions
+    }
+
+    /// The end of a task, if it has not ended yet.
+    pub(super) fn over(&self, task: TaskId, what: What) {
+        let is_news =
+            !self.has_ended.get() && !std::mem::replace(&mut self.tasks.borrow_mut()[task.index()].is_over, true);
+        if is_news {
+            self.record(what);
+        }
+    }
+
+    /// How it ends that a task panics.
+    pub(super) fn panicked(&self, task: TaskId, panic: &Panic) {
+        let error = self.error(panic);
+        self.over(task, What::Failed { task, error });
+        if task == TaskId::MAIN {
+            self.finish(Err(error));
+        }
+    }
+
+    pub(super) fn error(&self, panic: &Panic) -> Error {
+        let message = self.told.borrow_mut().texts.intern(&panic.message);
+        Error { ty: self.names.panic(&panic.place), message: Some(message) }
+    }
+
+    /// What the root came to.
+    pub(super) fn finish(&self, end: Result<(), Error>) {
+        self.end.set(Some(end));
+    }
+
+    pub(super) fn end(&self) -> Option<Result<(), Error>> {
+        self.end.get()
+    }
+
+    /// From here on nothing is recorded.
+    pub(super) fn close(&self) {
+        self.has_ended.set(true);
+    }
+
+    pub(super) fn record(&self, what: What) {
+        if !self.has_ended.get() {
+            self.told.borrow_mut().recorder.record(what);
+        }
+    }
+
+    pub(super) fn print(&self, task: TaskId, text: &str) {
+        let text = self.told.borrow_mut().texts.intern(text);
+        self.record(What::Printed { task, text });
+    }
+
+    /// A stack of a task that leaves its waker somewhere.
+    pub(super) fn place(&self, task: TaskId, stack: Backtrace) {
+        let polls = self.suspensions(task) + 1;
+        self.told.borrow_mut().places.push((task, polls, stack));
+    }
+
+    /// Looks at the clock.
+    pub(super) fn look_at_clock(&self) -> Time {
+        let passed = now().saturating_duration_since(self.start);
+        let time = Time(u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX));
+        let mut told = self.told.borrow_mut();
+        if time != told.time && !self.has_ended.get() {
+            told.time = time;
+            told.recorder.turn(0, time);
+        }
+        time
+    }
+
+    /// tokio's time.
+    pub(super) fn now(&self) -> Instant {
+        now()
+    }
+
+    /// The time when somebody last looked.
+    pub(super) fn time(&self) -> Time {
+        self.told.borrow().time
+    }
+
+    /// Who is polled, or main if nobody is.
+    pub(super) fn running(&self) -> TaskId {
+        self.queue.running().unwrap_or(TaskId::MAIN)
+    }
+
+    pub(super) fn instance(&self, task: TaskId) -> InstanceId {
+        self.tasks.borrow()[task.index()].instance
+    }
+
+    /// How many tasks and futures there have been.
+    pub(super) fn count(&self) -> usize {
+        self.tasks.borrow().len()
+    }
+
+    /// Asks, and notes question and answer.
+    pub(super) fn ask(&self, question: &Question<'_>) -> u64 {
+        let answer = CHOICES.with(|choices| choices.0.answer(question));
+        self.record(What::Chose(Choice::new(question, answer)));
+        answer
+    }
+
+    /// A task is going to be dropped because somebody aborted it.
+    pub(super) fn aborted(&self, task: TaskId, by: Option<TaskId>) {
+        let by = by.map_or(Requester::Harness, Requester::Task);
+        self.record(What::CancelRequested { task, by, message: None });
+    }
+
+    /// Drops whatever is left of all tasks, the last one first.
+    pub(super) fn drop_all(&self) {
+        while let Some(task) = { self.tasks.borrow_mut().pop() } {
+            drop(task);
+        }
+    }
+
+    /// What happened.
+    pub(super) fn take_told(&self) -> (Recorder, Texts, Vec<(TaskId, u32, Backtrace)>) {
+        let mut told = self.told.borrow_mut();
+        (std::mem::take(&mut told.recorder), std::mem::take(&mut told.texts), std::mem::take(&mut told.places))
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the clock is tokio's, and it is paused")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// What a task that is polled for this reason was woken by.
+pub(super) fn reason(by: Option<TaskId>, task: TaskId) -> Wake {
+    match by {
+        None => Wake::Timer,
+        Some(by) if by == task => Wake::Yield,
+        Some(by) => Wake::Task(by),
+    }
+}
+
+/// A value of a Rust task: nothing is known of it.
+pub(super) const VALUE: Value = Value::None;

@@ -1,0 +1,149 @@
+//! What a test does in its run besides running: cuts, choices, notes, waiting for everything to settle.
+//!
+//! Knows nothing of how many runs there are.
+
+use std::fmt;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use tokio::task::JoinHandle;
+use tokio::time::Duration;
+
+use super::cut::{Cut, OUTSIDE, Race};
+use super::panics::Panic;
+use super::shared::{Shared, current};
+use super::task;
+use crate::choice::{Kind, Options, Question};
+use crate::id::TaskId;
+
+/// The run that a test is in. It can be copied into every task of the test.
+#[derive(Clone, Copy)]
+pub struct Sim(());
+
+/// Waits until nothing else can run any more. Made by [`Sim::settle`].
+#[must_use = "a future does nothing unless it is awaited"]
+#[derive(Debug)]
+pub struct Settle {
+    /// Its number among those who wait, once it does.
+    number: Option<u64>,
+}
+
+impl Sim {
+    /// The run that goes on on this thread.
+    pub(crate) fn new() -> Sim {
+        Sim(())
+    }
+
+    fn shared(self) -> Rc<Shared> {
+        current().unwrap_or_else(|| panic!("{OUTSIDE}"))
+    }
+
+    /// A future that may be dropped: before its first poll, at any await and at any later time while it waits there, when
+    /// it is woken and not yet polled, and within its own poll; or not at all. It gives what `future` gives, or nothing
+    /// if it was dropped.
+    pub fn cut<F: Future>(self, future: F) -> Cut<F> {
+        Cut::new(future)
+    }
+
+    /// A future that is done at some time, or never: for the other branch of a `select!` of your own.
+    pub fn race(self) -> Race {
+        Race::new()
+    }
+
+    /// A number below `count`, which the search chooses. The ordinary one is 0.
+    ///
+    /// # Panics
+    ///
+    /// If `count` is 0.
+    pub fn choose(self, count: u64) -> u64 {
+        assert!(count > 0, "there is no number below 0 to choose");
+        if count == 1 {
+            return 0;
+        }
+        self.ask(Options::Range { min: 0, max: count - 1 })
+    }
+
+    /// Yes or no, which the search chooses. The ordinary answer is no; of a million seeds, `per_million` say yes.
+    pub fn chance(self, per_million: u32) -> bool {
+        self.ask(Options::Fire { per_million: per_million.min(1_000_000) }) == 1
+    }
+
+    fn ask(self, options: Options<'_>) -> u64 {
+        let shared = self.shared();
+        shared.ask(&Question { kind: Kind::Chosen, subject: shared.running(), site: 0, options })
+    }
+
+    /// A mark in the trace of the run.
+    pub fn note(self, text: impl fmt::Display) {
+        let shared = self.shared();
+        shared.print(shared.running(), &text.to_string());
+    }
+
+    /// Waits until everything that can still run has run, the timers of the others included. It is over when nothing has
+    /// happened for a virtual hour.
+    pub fn settle(self) -> Settle {
+        Settle { number: None }
+    }
+
+    /// The virtual time since the run began.
+    pub fn now(self) -> Duration {
+        Duration::from_nanos(self.shared().look_at_clock().0)
+    }
+
+    /// A task with a name, for reports and tokens; otherwise it is [`twin::spawn`](super::twin::spawn).
+    pub fn spawn<F>(self, name: &str, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        task::spawn(&self.shared(), name, future)
+    }
+
+    /// The test has failed, and the run is over.
+    pub(crate) fn fail(self, message: String) {
+        let shared = self.shared();
+        shared.panicked(TaskId::MAIN, &Panic { place: RETURNED.to_owned(), message });
+    }
+}
+
+/// The place of an error that was returned.
+const RETURNED: &str = "an error that main returned";
+
+impl fmt::Debug for Sim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sim")
+    }
+}
+
+impl Future for Settle {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let shared = Sim(()).shared();
+        let mut settlers = shared.settlers.borrow_mut();
+        let Some(number) = self.number else {
+            let number = settlers.next;
+            settlers.next += 1;
+            settlers.waiting.push((number, context.waker().clone()));
+            self.number = Some(number);
+            return Poll::Pending;
+        };
+        // Those that are told are not in the list any more.
+        match settlers.waiting.iter_mut().find(|(other, _)| *other == number) {
+            Some((_, waker)) => {
+                waker.clone_from(context.waker());
+                Poll::Pending
+            }
+            None => Poll::Ready(()),
+        }
+    }
+}
+
+impl Drop for Settle {
+    fn drop(&mut self) {
+        if let (Some(shared), Some(number)) = (current(), self.number) {
+            shared.settlers.borrow_mut().waiting.retain(|(other, _)| *other != number);
+        }
+    }
+}

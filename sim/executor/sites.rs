@@ -1,0 +1,174 @@
+//! Where a task is suspended: the stack at the moment when a future in it keeps a copy of its waker.
+//!
+//! A future that is not ready has to clone the waker it is polled with, deep in the chain of awaits, and the stack there
+//! names every `.await` of the chain by file, line and column. It costs microseconds, so only runs that are told about do
+//! it. Each poll has a waker of another identity, because a future that still has the same one does not clone it again.
+//!
+//! Blind spots: an await that is ready at once keeps nothing; inside `FuturesUnordered` and its like, which wrap the waker
+//! in one of their own, only the outer await shows.
+//!
+//! Knows nothing of what the places are for.
+
+use std::backtrace::Backtrace;
+use std::task::Waker;
+
+use cooked_waker::{IntoWaker, Wake, WakeRef};
+
+use super::shared::current;
+use crate::id::TaskId;
+use crate::trace::{Frame, Sites};
+
+/// A waker that notes where it is cloned.
+pub(super) fn recording(task: TaskId, waker: Waker) -> Waker {
+    Box::new(Recording { task, waker }).into_waker()
+}
+
+struct Recording {
+    task: TaskId,
+    waker: Waker,
+}
+
+impl Clone for Recording {
+    fn clone(&self) -> Recording {
+        if let Some(shared) = current() {
+            shared.place(self.task, Backtrace::force_capture());
+        }
+        Recording { task: self.task, waker: self.waker.clone() }
+    }
+}
+
+impl WakeRef for Recording {
+    fn wake_by_ref(&self) {
+        self.waker.wake_by_ref();
+    }
+}
+
+impl Wake for Recording {
+    fn wake(self) {
+        self.waker.wake();
+    }
+}
+
+/// The chains of awaits in these stacks.
+pub(super) fn resolve(stacks: &[(TaskId, u32, Backtrace)]) -> Sites {
+    let mut sites = Sites::default();
+    for (task, polls, stack) in stacks {
+        let chain = chain(&stack.to_string());
+        if !chain.is_empty() {
+            sites.add(*task, *polls, chain);
+        }
+    }
+    sites
+}
+
+/// What a printed stack says about the code between the task's gate and the future that keeps the waker, the outermost
+/// await first.
+fn chain(stack: &str) -> Vec<Frame> {
+    let mut frames: Vec<(String, Option<Location>)> = Vec::new();
+    for line in stack.lines().map(str::trim) {
+        if let Some(place) = line.strip_prefix("at ") {
+            if let (Some((_, known @ None)), Some(found)) = (frames.last_mut(), place_of(place)) {
+                *known = Some(found);
+            }
+        } else if let Some((_, function)) = line.split_once(": ") {
+            frames.push((function.to_owned(), None));
+        }
+    }
+    // From the one that clones to the gate, which nobody but this room has.
+    let gate = frames.iter().position(|(function, _)| function.contains("atropos::executor::task::poll"));
+    let clone = frames.iter().take(gate.unwrap_or(frames.len())).rposition(|(function, _)| is_of_waker(function));
+    let between = &frames[clone.map_or(0, |at| at + 1)..gate.unwrap_or(frames.len())];
+    let told = between.iter().rev().filter_map(|(function, place)| {
+        let (file, line, column) = place.clone()?;
+        is_told(function, &file).then(|| Frame {
+            function: function_name(function),
+            is_own: is_own(&file),
+            file: relative(&file),
+            line,
+            column,
+        })
+    });
+    let mut chain: Vec<Frame> = told.collect();
+    chain.dedup();
+    chain
+}
+
+/// A file, a line and a column.
+type Location = (String, u32, u32);
+
+/// `./src/upload.rs:57:20` in its parts.
+fn place_of(text: &str) -> Option<Location> {
+    let (rest, last) = text.rsplit_once(':')?;
+    let last = last.parse().ok()?;
+    match rest.rsplit_once(':').and_then(|(file, line)| Some((file, line.parse().ok()?))) {
+        Some((file, line)) => Some((file.to_owned(), line, last)),
+        None => Some((rest.to_owned(), last, 0)),
+    }
+}
+
+fn is_of_waker(function: &str) -> bool {
+    ["cooked_waker::", "Recording", "core::task::wake", "Waker as core::clone::Clone"]
+        .iter()
+        .any(|part| function.contains(part))
+}
+
+/// Whether a function is one that a reader looks for: not what `async`, `select!` and closures are made of.
+fn is_told(function: &str, file: &str) -> bool {
+    !["/core/src/", "/alloc/src/", "/std/src/", "atropos::executor"]
+        .iter()
+        .any(|part| file.contains(part) || function.contains(part))
+}
+
+fn is_own(file: &str) -> bool {
+    !file.contains("/.cargo/")
+        && !file.contains("/registry/src/")
+        && !file.contains("/rustc/")
+        && !file.contains("/git/checkouts/")
+}
+
+/// Without what is the same for everybody in the package.
+fn relative(file: &str) -> String {
+    file.strip_prefix("./").unwrap_or(file).to_owned()
+}
+
+/// `upload` or `Semaphore::acquire`, without modules, types in angle brackets and the marks of closures.
+fn function_name(path: &str) -> String {
+    let inner = path.strip_prefix('<').map_or(path, |rest| rest.split(" as ").next().unwrap_or(rest));
+    let mut plain = String::new();
+    let mut depth = 0_usize;
+    let method = path
+        .strip_prefix('<')
+        .and_then(|_| path.rsplit("::").find(|part| !part.starts_with("{{") && !part.contains('>')));
+    for c in inner.chars() {
+        match c {
+            '<' => depth += 1,
+            '>' => depth = depth.saturating_sub(1),
+            c if depth == 0 => plain.push(c),
+            _ => {}
+        }
+    }
+    let mut parts: Vec<&str> = plain.split("::").filter(|part| !part.is_empty() && !part.starts_with("{{")).collect();
+    parts.extend(method);
+    let from = parts.len().saturating_sub(2);
+    let is_type = |part: &str| part.starts_with(char::is_uppercase);
+    match parts[from..] {
+        [first, second] if is_type(first) => format!("{first}::{second}"),
+        [.., last] => last.to_owned(),
+        [] => "?".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_are_called_as_in_the_source() {
+        assert_eq!(function_name("store::upload::{{closure}}"), "upload");
+        assert_eq!(function_name("store::pool::Pool::acquire::{{closure}}"), "Pool::acquire");
+        let poll = "<tokio::sync::batch_semaphore::Acquire as core::future::future::Future>::poll";
+        assert_eq!(function_name(poll), "Acquire::poll");
+        assert_eq!(place_of("./src/upload.rs:57:20"), Some(("./src/upload.rs".to_owned(), 57, 20)));
+        assert_eq!(place_of("/x/y.rs:57"), Some(("/x/y.rs".to_owned(), 57, 0)));
+    }
+}

@@ -1,0 +1,102 @@
+//! A task: a future that tokio keeps and drops, and that is polled when it is its turn.
+//!
+//! Each task is a task of tokio in a `LocalSet` of its own, so handles, aborts, join errors and panics are tokio's; the
+//! set also gives each poll tokio's budget anew. What its future is polled with is a waker of ours.
+//!
+//! Knows nothing of whose turn it is.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use tokio::task::{JoinHandle, LocalSet};
+
+use super::panics::{self, Panic};
+use super::shared::{Shared, VALUE, current, reason};
+use super::sites;
+use crate::id::TaskId;
+use crate::trace::What;
+
+thread_local! {
+    /// Why the task that is polled was woken.
+    pub(super) static WOKEN_BY: RefCell<Option<TaskId>> = const { RefCell::new(None) };
+}
+
+/// Makes a task of a future.
+pub(super) fn spawn<F>(shared: &Rc<Shared>, name: &str, future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let place = Place::new(shared, name);
+    let handle = place.set.spawn_local(gate(place.task, future));
+    place.keep(shared);
+    handle
+}
+
+/// A task that is not with tokio yet.
+pub(super) struct Place {
+    pub(super) task: TaskId,
+    pub(super) set: LocalSet,
+}
+
+impl Place {
+    pub(super) fn new(shared: &Shared, name: &str) -> Place {
+        let task = shared.create(name, shared.queue.running(), true);
+        Place { task, set: shared.take_set() }
+    }
+
+    /// tokio has it.
+    pub(super) fn keep(self, shared: &Shared) {
+        shared.keep_set(self.task, self.set);
+    }
+}
+
+/// Lets a future be polled only when it is its turn, and sees everything that becomes of it.
+pub(super) async fn gate<F: Future>(task: TaskId, future: F) -> F::Output {
+    // Dropped after the future, so that the task is over when everything of it is.
+    let _life = Life(task);
+    let mut future = pin!(future);
+    poll_fn(|context| poll(task, future.as_mut(), context)).await
+}
+
+struct Life(TaskId);
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        let Some(shared) = current() else { return };
+        let task = self.0;
+        // tokio keeps a panic of a destructor to itself.
+        if let Some(panic) = panics::take().last() {
+            shared.panicked(task, panic);
+        }
+        shared.over(task, What::Cancelled { task, message: None });
+    }
+}
+
+fn poll<F: Future>(task: TaskId, future: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
+    let Some(shared) = current().filter(|shared| shared.turn.get() == Some(task)) else { return Poll::Pending };
+    shared.polled(task, reason(WOKEN_BY.take(), task));
+    let waker = shared.waker(task, context.waker());
+    let waker = if shared.with_sites { sites::recording(task, waker) } else { waker };
+    let mut context = Context::from_waker(&waker);
+    panics::take();
+    match catch_unwind(AssertUnwindSafe(|| future.poll(&mut context))) {
+        Ok(Poll::Pending) => {
+            shared.suspended(task);
+            Poll::Pending
+        }
+        Ok(Poll::Ready(output)) => {
+            shared.over(task, What::Finished { task, value: VALUE });
+            Poll::Ready(output)
+        }
+        Err(payload) => {
+            let unknown = || Panic { place: "somewhere".to_owned(), message: "a panic without words".to_owned() };
+            shared.panicked(task, &panics::take().pop().unwrap_or_else(unknown));
+            resume_unwind(payload)
+        }
+    }
+}

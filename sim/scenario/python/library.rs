@@ -1,0 +1,162 @@
+//! What steps do with locks, queues, timeouts and the like, as Python's methods and blocks.
+//!
+//! Knows nothing of how values are written.
+
+use crate::program::{Operation, WaitFor};
+
+use super::super::expression::{Expression, Kind};
+use super::super::steps::{Name, Operand, Step, Verb};
+use super::super::template::{Piece, Template};
+use super::Script;
+use super::body::Body;
+use super::helpers::Need;
+use super::kinds::{COROUTINE, ERROR, GATHER, Kinds, LIST, PLAIN, TASK};
+use super::value::{Level, Printed, Use};
+use super::words::literal;
+
+/// What comes out of a queue may be anything.
+const ANYTHING: u8 = PLAIN | ERROR | TASK | GATHER | COROUTINE | LIST;
+
+impl Script<'_> {
+    /// What main does first: the objects need the loop that runs, or did in older versions.
+    pub(super) fn objects_made(&self, by_name: bool) -> Vec<String> {
+        let mut lines: Vec<String> = self
+            .scenario
+            .objects
+            .iter()
+            .map(|object| format!("{} = {}", self.objects[&object.name], object.make.python()))
+            .collect();
+        if by_name {
+            let entries: Vec<String> =
+                self.objects.iter().map(|(name, variable)| format!("{}: {variable}", literal(name))).collect();
+            lines.push(format!("objects = {{{}}}", entries.join(", ")));
+        }
+        lines
+    }
+}
+
+impl Body<'_, '_> {
+    /// The steps that only asyncio has a twin of.
+    pub(super) fn library_step(&mut self, step: &Step) {
+        match &step.verb {
+            Verb::With { object, body } => {
+                let object = self.object(object);
+                self.line(format!("async with {object}:"));
+                self.block(body);
+            }
+            Verb::TaskGroup { name, body } => {
+                self.learn_kinds(name.get_ref(), Kinds::of(PLAIN));
+                let local = self.locals.get(name.get_ref()).cloned().unwrap_or_default();
+                self.line(format!("async with asyncio.TaskGroup() as {local}:"));
+                self.block(body);
+            }
+            Verb::Timeout { length, into, body } => {
+                let length = match length {
+                    Some(length) => self.length(length).least,
+                    None => "None".to_owned(),
+                };
+                let name = match into {
+                    Some(name) => {
+                        self.learn_kinds(name.get_ref(), Kinds::of(PLAIN));
+                        format!(" as {}", self.locals.get(name.get_ref()).cloned().unwrap_or_default())
+                    }
+                    None => String::new(),
+                };
+                self.line(format!("async with asyncio.timeout({length}){name}:"));
+                self.block(body);
+            }
+            Verb::Reschedule { timeout, length } => {
+                let timeout = self.expression(timeout, Use::Any).at(Level::Primary);
+                let when = match length {
+                    Some(length) => format!("asyncio.get_running_loop().time() + {}", self.length(length).least),
+                    None => "None".to_owned(),
+                };
+                self.line(format!("{timeout}.reschedule({when})"));
+            }
+            Verb::WaitFor { what, timeout, into } => self.wait_for(what, timeout, into),
+            Verb::Shield { what, into } => {
+                let what = self.started_alone(what);
+                self.assign(into, &format!("asyncio.shield({})", what.text), what.kinds);
+            }
+            Verb::Uncancel { what, into } => {
+                let what = self.operand(what).at(Level::Primary);
+                self.assign(into, &format!("{what}.uncancel()"), Kinds::of(PLAIN));
+            }
+            Verb::SetException { object, ty, message } => {
+                let (object, message) = (self.object(object), self.text(message));
+                let class = self.class(ty.as_ref().map_or("Exception", |ty| ty.get_ref()));
+                self.line(format!("{object}.set_exception({class}({message}))"));
+            }
+            Verb::Use { operation, object, value, into } => {
+                let object = self.object(object);
+                self.use_object(*operation, &object, value.as_ref(), into);
+            }
+            other => unreachable!("{other:?} is written elsewhere"),
+        }
+    }
+
+    pub(super) fn use_object(
+        &mut self,
+        operation: Operation,
+        object: &str,
+        value: Option<&Expression>,
+        into: &Option<Name>,
+    ) {
+        let value = value.map(|value| self.expression(value, Use::Any).text).unwrap_or_default();
+        let awaited = if operation.waits() { "await " } else { "" };
+        let kinds = if matches!(operation, Operation::Get | Operation::GetNowait) { ANYTHING } else { PLAIN };
+        self.assign(
+            into,
+            &format!("{awaited}{object}.{}({value})", operation.method()),
+            Kinds { own: kinds, items: kinds & !LIST },
+        );
+    }
+
+    fn wait_for(&mut self, what: &Operand, timeout: &Option<Template>, into: &Option<Name>) {
+        let in_place = self.script.program.profile.wait_for == WaitFor::InPlace || timeout.is_none();
+        let what = match what {
+            Operand::One(subject) if in_place => {
+                let what = self.subject(subject, Use::Any);
+                self.run_in_place(&what);
+                what
+            }
+            _ => self.started_alone(what),
+        };
+        let timeout = timeout.as_ref().map_or_else(|| "None".to_owned(), |timeout| self.length(timeout).least);
+        let kinds = self.awaited(what.kinds);
+        self.assign(into, &format!("await asyncio.wait_for({}, {timeout})", what.text), kinds);
+    }
+
+    /// A task of what may be a coroutine, where names are asked for: asyncio would make one without.
+    fn started_alone(&mut self, what: &Operand) -> Printed {
+        let Operand::One(subject) = what else { return self.operand(what) };
+        let what = self.starting_subject(subject);
+        if !self.learnt.is_named() || !what.kinds.may_be(COROUTINE) {
+            return what;
+        }
+        let all = self.started_items(format!("[{}]", what.text));
+        Printed { kinds: what.kinds, ..Printed::new(format!("{all}[0]"), 0) }
+    }
+
+    /// What the object is called that a step names.
+    pub(super) fn object(&mut self, name: &Template) -> String {
+        let is_fixed = name.pieces.iter().all(|piece| matches!(piece, Piece::Text(_)));
+        match self.script.objects.get(&name.source.text).filter(|_| is_fixed) {
+            Some(variable) => variable.clone(),
+            None => {
+                self.learnt.need(Need::Objects);
+                format!("objects[{}]", self.text(name))
+            }
+        }
+    }
+
+    /// The variable of an object that an expression names, which stands behind everything else of that name.
+    pub(super) fn object_named(&self, expression: &Expression) -> Option<String> {
+        let Kind::Name(name) = &expression.kind else { return None };
+        let is_something_else = self.locals.contains_key(name)
+            || self.constants.contains_key(name)
+            || self.script.shared.contains_key(name)
+            || !self.sees_the_file();
+        self.script.objects.get(name).filter(|_| !is_something_else).cloned()
+    }
+}

@@ -1,0 +1,57 @@
+//! Where real futures were suspended: the chain of awaits, from the task's own code down to what it waited in.
+//!
+//! Knows nothing of how any of it was found out.
+
+use std::collections::BTreeMap;
+
+use crate::id::TaskId;
+
+/// A line of code that awaits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Frame {
+    /// The function, without its module: `upload`, or `Semaphore::acquire`.
+    pub function: String,
+    /// The file, relative to the package where it can be.
+    pub file: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column, from 1; 0 if it is not known.
+    pub column: u32,
+    /// Whether the file belongs to the package under test, not to one of its dependencies.
+    pub is_own: bool,
+}
+
+/// The awaits at which the tasks of one run were suspended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sites {
+    /// By task, and by how often it had been polled.
+    places: BTreeMap<(TaskId, u32), Vec<Frame>>,
+}
+
+impl Sites {
+    /// A task, polled so often, was suspended here: the outermost await first.
+    pub fn add(&mut self, task: TaskId, polls: u32, chain: Vec<Frame>) {
+        self.places.entry((task, polls)).or_insert(chain);
+    }
+
+    /// Where a task was suspended that had been polled so often, and that was not polled in vain since.
+    pub fn at(&self, task: TaskId, polls: u32) -> Option<&[Frame]> {
+        let (_, chain) = self.places.range((task, 0)..=(task, polls)).next_back()?;
+        Some(chain)
+    }
+
+    /// Every place, by task and number of polls.
+    pub fn iter(&self) -> impl Iterator<Item = (TaskId, u32, &[Frame])> {
+        self.places.iter().map(|(&(task, polls), chain)| (task, polls, chain.as_slice()))
+    }
+}
+
+impl Frame {
+    /// `src/upload.rs:57:20`
+    pub fn place(&self) -> String {
+        match self.column {
+            0 => format!("{}:{}", self.file, self.line),
+            column => format!("{}:{}:{column}", self.file, self.line),
+        }
+    }
+}

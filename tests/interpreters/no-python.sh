@@ -1,0 +1,3 @@
+#!/bin/sh
+# No Python at all: it greets whoever calls it.
+echo 'hello, world'
