@@ -5,15 +5,17 @@
 //!
 //! Knows nothing of how any of it is drawn, or of which machine ran.
 
+mod link;
 mod names;
 mod sites;
 mod waits;
 
 use crate::choice::{Choice, Kind, Log};
-use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
+use crate::id::{FutureId, HostId, InstanceId, ListId, ObjectId, TaskId, TextId};
 use crate::program::{Error, ErrorType, Operation, Program, Stage, Texts, Value};
 use crate::time::Time;
 
+pub use link::{Carries, Fate, Leg, Message, Serves};
 pub use names::{Names, Whose};
 pub use sites::{Frame, Sites};
 pub use waits::{Owner, Waits};
@@ -163,6 +165,16 @@ pub enum What {
     /// semaphore the permits that are left, of a queue the items in it, after `task_done` and `join` those not done,
     /// after `notify` the waiters that sleep on.
     Used { task: TaskId, operation: Operation, object: ObjectId, count: u32 },
+    /// The task sends its request number `request` for `url` to a host.
+    Requested { task: TaskId, request: u32, host: HostId, url: TextId },
+    /// The host has answered with a status, and wants to be left alone for so many seconds.
+    Responded { task: TaskId, request: u32, status: u16, retry_after: Option<u32> },
+    /// What a host does with a request that came from the host of the tasks.
+    Served { host: HostId, request: u32, does: Serves },
+    /// What becomes of a message between two hosts.
+    Carried { message: Message, fate: Fate },
+    /// The outage with this number of the program's begins, or is over; it strikes `host` first of all.
+    Outage { outage: u32, host: HostId, is_over: bool },
     /// A question and its answer.
     Chose(Choice),
 }
@@ -174,6 +186,8 @@ pub enum Subject {
     Task(TaskId),
     /// The future of a gather.
     Gather(FutureId),
+    /// A host of the network.
+    Host(HostId),
     /// The event loop itself, or `run()`.
     EventLoop,
 }
@@ -212,7 +226,12 @@ impl What {
             | What::TimeoutSet { task, .. }
             | What::LeavingGroup { task, .. }
             | What::Used { task, .. }
+            | What::Requested { task, .. }
+            | What::Responded { task, .. }
             | What::Dropped { task } => Subject::Task(task),
+            What::Served { host, .. } | What::Outage { host, .. } => Subject::Host(host),
+            What::Carried { message, fate: Fate::Sent } => Subject::Host(message.from),
+            What::Carried { message, .. } => Subject::Host(message.to),
             What::GatherCancelRequested { future, .. }
             | What::GatherCancelRefused { future, .. }
             | What::Gathered { future, .. }
@@ -223,8 +242,18 @@ impl What {
             | What::GatherFailed { future, .. } => Subject::Gather(future),
             What::ShutdownBegan { .. } => Subject::EventLoop,
             What::Chose(choice) => match choice.kind {
-                Kind::TimerOrder | Kind::ReadyOrder | Kind::PollOrder | Kind::Cut => Subject::EventLoop,
-                Kind::TaskSetOrder | Kind::SleepLength | Kind::Failure | Kind::Chosen => Subject::Task(choice.subject),
+                Kind::TimerOrder
+                | Kind::ReadyOrder
+                | Kind::PollOrder
+                | Kind::Cut
+                | Kind::Outage
+                | Kind::MessageOrder => Subject::EventLoop,
+                Kind::TaskSetOrder
+                | Kind::SleepLength
+                | Kind::Failure
+                | Kind::Chosen
+                | Kind::MessageLatency
+                | Kind::MessageLoss => Subject::Task(choice.subject),
             },
         }
     }
@@ -363,6 +392,11 @@ mod kind {
     pub const TIMEOUT_SET: u8 = 44;
     pub const LEAVING_GROUP: u8 = 45;
     pub const DECLARED: u8 = 46;
+    pub const REQUESTED: u8 = 64;
+    pub const RESPONDED: u8 = 65;
+    pub const SERVED: u8 = 66;
+    pub const CARRIED: u8 = 67;
+    pub const OUTAGE: u8 = 68;
 }
 
 /// A question and its answer in 32 bytes, and before which event it was put. Apart from the events, so that two runs in
@@ -647,6 +681,19 @@ impl Recorder {
             What::Used { task, operation, object, count } => {
                 Event::new(kind::USED, operation as u32, task.0, pair(object.0, count))
             }
+            What::Requested { task, request, host, url } => {
+                Event::new(kind::REQUESTED, host.0, task.0, pair(request, url.0))
+            }
+            What::Responded { task, request, status, retry_after } => {
+                Event::new(kind::RESPONDED, u32::from(status), task.0, pair(request, retry_after.unwrap_or(NOTHING)))
+            }
+            What::Served { host, request, does } => Event::new(kind::SERVED, does.pack(), host.0, u64::from(request)),
+            What::Carried { message, fate } => {
+                Event::new(kind::CARRIED, message.pack(fate), message.connection, u64::from(message.number))
+            }
+            What::Outage { outage, host, is_over } => {
+                Event::new(kind::OUTAGE, u32::from(is_over), host.0, u64::from(outage))
+            }
             What::Chose(choice) => return self.record_choice(choice),
         };
         self.events.push(event);
@@ -670,12 +717,18 @@ impl Recorder {
 
     /// What [`Trace::fingerprint`] would say, without making a trace.
     pub fn fingerprint(&self, outcome: Outcome, texts: &Texts) -> Fingerprint {
-        fingerprint(&self.events, &self.choices, outcome, texts)
+        self.fingerprint_and_order(outcome, texts).0
+    }
+
+    /// The same and [`Recorder::order`], which is part of it.
+    pub fn fingerprint_and_order(&self, outcome: Outcome, texts: &Texts) -> (Fingerprint, u64) {
+        let order = self.order();
+        (fingerprint(order, &self.choices, outcome, texts), order)
     }
 
     /// A hash of what happened, whatever was asked: distinct orders have distinct ones.
     pub fn order(&self) -> u64 {
-        twox_hash::XxHash3_64::oneshot(bytemuck::cast_slice(&self.events))
+        order(&self.events)
     }
 
     /// What happened so far, in order.
@@ -695,7 +748,11 @@ impl std::fmt::Display for Fingerprint {
     }
 }
 
-fn fingerprint(events: &[Event], choices: &[Asked], outcome: Outcome, texts: &Texts) -> Fingerprint {
+fn order(events: &[Event]) -> u64 {
+    twox_hash::XxHash3_64::oneshot(bytemuck::cast_slice(events))
+}
+
+fn fingerprint(order: u64, choices: &[Asked], outcome: Outcome, texts: &Texts) -> Fingerprint {
     let (tag, (small, bits)): (u8, _) = match outcome {
         Outcome::Finished(value) => (0, value_bits(value)),
         Outcome::Failed(error) => (1, (0, error_bits(error))),
@@ -705,7 +762,7 @@ fn fingerprint(events: &[Event], choices: &[Asked], outcome: Outcome, texts: &Te
     };
     let (bytes, ends) = texts.bytes();
     let mut parts = [0; 6];
-    parts[0] = twox_hash::XxHash3_64::oneshot(bytemuck::cast_slice(events));
+    parts[0] = order;
     parts[5] = twox_hash::XxHash3_64::oneshot(bytemuck::cast_slice(choices));
     parts[1] = u64::from(tag) | u64::from(small) << 8;
     parts[2] = bits;
@@ -734,7 +791,12 @@ impl Trace {
 
     /// A hash of everything that happened and was asked.
     pub fn fingerprint(&self) -> Fingerprint {
-        fingerprint(&self.events, &self.choices, self.outcome, &self.texts)
+        fingerprint(order(&self.events), &self.choices, self.outcome, &self.texts)
+    }
+
+    /// A hash of what happened, whatever was asked: distinct orders have distinct ones.
+    pub fn order(&self) -> u64 {
+        order(&self.events)
     }
 
     /// A text of the program or of this run.
@@ -761,6 +823,7 @@ pub struct Counting {
 
 impl Counting {
     /// Takes one more event in.
+    #[inline]
     pub fn see(&mut self, Moment { time, what, .. }: Moment) {
         if self.main_has_ended {
             return;
@@ -796,24 +859,52 @@ impl Counting {
 fn moments<'a>(
     events: &'a [Event],
     choices: &'a [Asked],
-    (mut turn, mut time): (u32, Time),
+    (turn, time): (u32, Time),
 ) -> impl Iterator<Item = Moment> + 'a {
-    let mut events = (0..).zip(events.iter().copied()).peekable();
-    let mut choices = choices.iter().peekable();
-    std::iter::from_fn(move || {
+    let mut moments = Moments { events, choices, at: 0, choice_at: 0, turn, time };
+    moments.next_choice(choices);
+    moments
+}
+
+struct Moments<'a> {
+    events: &'a [Event],
+    /// Those that are to come.
+    choices: &'a [Asked],
+    /// The next event, and the one before which the next choice was.
+    at: usize,
+    choice_at: usize,
+    turn: u32,
+    time: Time,
+}
+
+impl<'a> Moments<'a> {
+    fn next_choice(&mut self, choices: &'a [Asked]) {
+        self.choices = choices;
+        self.choice_at = choices.first().map_or(usize::MAX, |asked| asked.before as usize);
+    }
+}
+
+impl Iterator for Moments<'_> {
+    type Item = Moment;
+
+    #[inline]
+    fn next(&mut self) -> Option<Moment> {
         loop {
-            let at = events.peek().map_or(u32::MAX, |(at, _)| *at);
-            if let Some(asked) = choices.next_if(|asked| asked.before <= at) {
+            let Moments { turn, time, .. } = *self;
+            if self.at == self.choice_at {
+                let (asked, rest) = self.choices.split_first()?;
+                self.next_choice(rest);
                 return Some(Moment { turn, time, what: What::Chose(asked.choice()) });
             }
-            let (_, event) = events.next()?;
+            let event = *self.events.get(self.at)?;
+            self.at += 1;
             if event.kind() != kind::TURN {
                 return Some(Moment { turn, time, what: decode(event) });
             }
-            turn = event.subject();
-            time = Time(event.payload);
+            self.turn = event.subject();
+            self.time = Time(event.payload);
         }
-    })
+    }
 }
 
 fn decode(event: Event) -> What {
@@ -899,6 +990,25 @@ fn decode(event: Event) -> What {
             let operation = Operation::ALL[event.small() as usize];
             What::Used { task, operation, object: ObjectId(event.high()), count: event.low() }
         }
+        kind::REQUESTED => {
+            What::Requested { task, request: event.high(), host: HostId(event.small()), url: TextId(event.low()) }
+        }
+        kind::RESPONDED => What::Responded {
+            task,
+            request: event.high(),
+            status: event.small() as u16,
+            retry_after: (event.low() != NOTHING).then_some(event.low()),
+        },
+        kind::SERVED => {
+            What::Served { host: HostId(event.subject()), request: event.low(), does: Serves::unpack(event.small()) }
+        }
+        kind::CARRIED => {
+            let (message, fate) = Message::unpack(event.small(), event.subject(), event.low());
+            What::Carried { message, fate }
+        }
+        kind::OUTAGE => {
+            What::Outage { outage: event.low(), host: HostId(event.subject()), is_over: event.small() != 0 }
+        }
         other => unreachable!("no event has kind {other}"),
     }
 }
@@ -966,6 +1076,23 @@ mod tests {
             What::CancelRequested { task, by: Requester::Timeout, message: None },
             What::Blocked { task, operation: Operation::Join, object: ObjectId(1) },
             What::Used { task, operation: Operation::Acquire, object: ObjectId(1), count: 7 },
+            What::Requested { task, request: 70_000, host: HostId(3), url: TextId(4) },
+            What::Responded { task, request: 7, status: 429, retry_after: Some(30) },
+            What::Responded { task, request: 7, status: 200, retry_after: None },
+            What::Served { host: HostId(511), request: 7, does: Serves::Answered(599) },
+            What::Served { host: HostId(1), request: 7, does: Serves::Dropped },
+            What::Served { host: HostId(1), request: 7, does: Serves::Reset },
+            What::Carried {
+                message: Message {
+                    number: 9,
+                    from: HostId(511),
+                    to: HostId(510),
+                    connection: 70_000,
+                    carries: Carries::Rst,
+                },
+                fate: Fate::Refused,
+            },
+            What::Outage { outage: 3, host: HostId(2), is_over: true },
             What::Chose(Choice { bound: 10, answer: 9, chosen: Some(future), ..choice }),
             What::Chose(choice),
         ];

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use atropos::choice::{Choices, Seeded};
 use atropos::experiment::{Experiment, Ran, Run};
 use atropos::explore::{Plan, Sampler};
-use atropos::harness::{Asyncio, File, Search, Setting};
+use atropos::harness::{File, RunsOn, Search, Setting};
 use atropos::machine::Openings;
 use atropos::program::Program;
 use atropos::report;
@@ -121,7 +121,7 @@ fn where_nobody_is_cancelled_a_hint_says_how() {
     let hint = "`--cancels 1` cancels anybody";
     let (code, text) = ends("hint", "explore it.toml --seeds 0..10", "");
     assert!(code == 0 && text.lines().last().unwrap().contains(hint), "{text}");
-    assert!(text.contains("11 runs: seeds 0..10, nothing injected; "), "{text}");
+    assert!(text.contains("21 runs: seeds 0..10 evenly and by PCT, nothing injected; "), "{text}");
     // Not for those who know.
     for (arguments, added) in
         [("--cancels 0", ""), ("--cancels 1", ""), ("--format json", ""), ("--seeds 0..10", INJECT)]
@@ -133,7 +133,7 @@ fn where_nobody_is_cancelled_a_hint_says_how() {
 
 /// An experiment of which every so-many-th run is made under a seed that nobody asked for.
 struct Unstable {
-    stable: Asyncio,
+    stable: RunsOn,
     runs: AtomicU64,
 }
 

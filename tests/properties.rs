@@ -166,7 +166,7 @@ fn acts(what: What) -> Option<TaskId> {
         What::Created { .. } | What::CancelRefused { .. } | What::UnhandledInShutdown { .. } | What::Chose(_) => None,
         _ => match what.subject() {
             Subject::Task(task) => Some(task),
-            Subject::Gather(_) | Subject::EventLoop => None,
+            Subject::Gather(_) | Subject::Host(_) | Subject::EventLoop => None,
         },
     }
 }

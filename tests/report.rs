@@ -454,11 +454,8 @@ fn covered() -> Covered {
         faults_tried: 240,
         faults_possible: 240,
         cuts_made: 740,
-        never_reached: vec![
-            (InstanceId(1), 1, Phase::Again),
-            (InstanceId(2), 1, Phase::Again),
-            (InstanceId(3), 0, Phase::NotStarted),
-        ],
+        never_cut: vec![(InstanceId(1), 1, Phase::Again), (InstanceId(2), 1, Phase::Again)],
+        never_reached: vec![(InstanceId(3), 0, Phase::NotStarted)],
         seeds: Some(0..1000),
         runs_per_second: Some(310_000.4),
         ..Covered::default()
@@ -476,10 +473,18 @@ fn an_exploration_says_what_it_covered() {
 failures (310,000 runs/s)
 never cut:
   `worker {i}` once more before it is told, at its 1st await: sleep 1s
+never reached, so never cut:
   `worker {i}` before its first line runs
 ";
     check(&program, &covered(), green);
-    let red = Covered { failures: 1, failing: 912, unfinished: 12, never_reached: Vec::new(), ..covered() };
+    let red = Covered {
+        failures: 1,
+        failing: 912,
+        unfinished: 12,
+        never_cut: Vec::new(),
+        never_reached: Vec::new(),
+        ..covered()
+    };
     let expected = "\
 1,240 runs: every one of 240 single cancellations in plain order, seeds 0..1000; 812 distinct orders, 5 outcomes; 1 \
 failure, in 912 runs (310,000 runs/s)

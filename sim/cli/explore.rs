@@ -52,7 +52,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "I/N", value_parser = shard)]
     shard: Option<(u64, NonZero<u64>)>,
     /// How a seed decides.
-    #[arg(long, value_enum, default_value_t = SamplerName::Portfolio)]
+    #[arg(long, value_enum, default_value_t = SamplerName::All)]
     sampler: SamplerName,
     /// For how many orderings PCT looks at once.
     #[arg(long, value_name = "D", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
@@ -73,15 +73,15 @@ pub(super) struct Arguments {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum SamplerName {
-    /// All of them in turn; the seed says which.
-    Portfolio,
-    /// Each question evenly.
+    /// Each seed all ways that differ: none finds everything.
+    All,
+    /// Each question evenly, as `run --seed` does.
     Random,
-    /// By priorities of tasks, which change at few places.
+    /// Orders by priorities of tasks, which change at few places.
     Pct,
-    /// By priorities of steps, drawn anew when they race.
+    /// Orders by priorities of steps, drawn anew when they race.
     Pos,
-    /// Every interleaving of what is shared as likely as any other.
+    /// Every order of what is shared as likely as any other.
     Surw,
 }
 
@@ -125,7 +125,7 @@ fn time(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Explores, and says how the process is to end: 0 if nothing failed.
+/// Explores, and says how the process is to end: 0 if nothing failed, 1 if something did, 3 if runs were not repeatable.
 pub(super) fn explore(arguments: &Arguments, out: &mut impl Write) -> Result<ExitCode, Refused> {
     let files = load(&arguments.paths)?;
     let saved = all_saved(&files)?;
@@ -171,9 +171,10 @@ pub(super) fn explore(arguments: &Arguments, out: &mut impl Write) -> Result<Exi
 
             let rate = watcher.rate(search.explored.runs);
             let known: Vec<Identity> = kept.iter().filter_map(|kept| kept.shows(&setting)).cloned().collect();
-            let mut findings = Findings { file, setting: &setting, search, known };
+            let mut findings = Findings::new(file, &setting, search, known);
             // Saved before it is told, so that who stops reading loses nothing.
             let saved = if arguments.no_save { Ok(0) } else { file.save(&findings.to_save(plan.sampler)) };
+            findings.make_small(&mut || !stop.load(Ordering::Relaxed));
             let new = *saved.as_ref().unwrap_or(&0);
             printer.print(&if is_text { findings.text(new, rate, color) } else { findings.json(new, rate) })?;
             printer.out.flush()?;
@@ -211,11 +212,11 @@ impl Arguments {
     fn plan(&self) -> Plan {
         let jobs = self.jobs.or_else(|| std::thread::available_parallelism().ok());
         let sampler = match self.sampler {
+            SamplerName::All => Sampler::All { depth: self.depth },
             SamplerName::Random => Sampler::Random,
             SamplerName::Pct => Sampler::Pct { depth: self.depth },
             SamplerName::Pos => Sampler::Pos,
             SamplerName::Surw => Sampler::Surw,
-            SamplerName::Portfolio => Sampler::Portfolio,
         };
         let seeds = match (&self.seeds, self.time) {
             (Some(seeds), _) => seeds.clone(),

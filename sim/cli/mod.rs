@@ -7,6 +7,7 @@
 mod explore;
 mod progress;
 mod replay;
+mod shrink;
 mod verify;
 
 use std::ffi::OsString;
@@ -48,6 +49,8 @@ enum Command {
     Explore(explore::Arguments),
     /// Make the run that a token names once more, and tell its story.
     Replay(replay::Arguments),
+    /// Make a scenario smaller that fails, as long as the failure stays the same.
+    Shrink(shrink::Arguments),
     /// Check that scenario files are valid, without running them.
     Check {
         /// Scenario files, and folders of them.
@@ -64,6 +67,8 @@ enum Command {
     },
     /// Run scenarios on real CPythons, and compare every event with ours.
     Verify(verify::Arguments),
+    /// List the versions of Python that there are, what each was checked against, and in what they differ.
+    Profiles,
     /// List the strategies, or show one: its steps, and the Python and Rust that they stand for.
     Strategies {
         /// The one to show.
@@ -89,9 +94,9 @@ struct RunArguments {
     /// Behave like this version of Python, such as 3.10, instead of the file's.
     #[arg(long, value_name = "VERSION", value_parser = profile)]
     python: Option<Profile>,
-    /// What to run on: asyncio, tokio or turmoil.
-    #[arg(long, value_name = "RUNTIME", default_value = "asyncio", value_parser = runtime)]
-    runtime: Runtime,
+    /// What to run on: asyncio, tokio or turmoil [default: turmoil for a file with hosts, otherwise asyncio].
+    #[arg(long, value_name = "RUNTIME", value_parser = runtime)]
+    runtime: Option<Runtime>,
     /// Let this seed decide what is open: the order of equal deadlines and of sets of tasks, and sleeps with a range.
     /// Without one, everything happens in the ordinary order.
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = seed)]
@@ -202,6 +207,7 @@ fn execute(command: Command, out: &mut impl Write) -> Result<ExitCode, Refused> 
         Command::Run(arguments) => return run(&arguments, out),
         Command::Explore(arguments) => return explore::explore(&arguments, out),
         Command::Replay(arguments) => return replay::replay(&arguments, out),
+        Command::Shrink(arguments) => return shrink::shrink(&arguments, out),
         Command::Check { paths } => {
             let files = load(&paths)?;
             writeln!(
@@ -219,6 +225,7 @@ fn execute(command: Command, out: &mut impl Write) -> Result<ExitCode, Refused> 
             out.write_all(File::load(&file)?.python(strategy)?.as_bytes())?;
         }
         Command::Verify(arguments) => return verify::verify(&arguments, out),
+        Command::Profiles => out.write_all(report::profiles().as_bytes())?,
         Command::Strategies { name: None } => list_strategies(out)?,
         Command::Strategies { name: Some(name) } => show_strategy(&name, out)?,
         Command::Reference => write!(out, "{REFERENCE}\n{}", tokio_program::DIFFERENCES)?,
@@ -268,7 +275,8 @@ fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<ExitCode, Refus
     for file in &files {
         let mut runs = Vec::new();
         for strategy in mains(file, arguments.strategy.as_deref())? {
-            let run = Run { strategy, runtime: arguments.runtime, profile: arguments.python, seed: arguments.seed };
+            let runtime = arguments.runtime.unwrap_or(file.runtime());
+            let run = Run { strategy, runtime, profile: arguments.python, seed: arguments.seed };
             let judged = file.run(&run)?;
             if !arguments.format.is_table() {
                 print(arguments.format, file, &run, &judged, std::mem::take(&mut is_first), out)?;
@@ -375,7 +383,7 @@ fn command(file: &File, run: &Run) -> String {
     if let Some(profile) = run.profile {
         command.push_str(&format!(" --python {}", profile.name));
     }
-    if run.runtime != Runtime::Asyncio {
+    if run.runtime != file.runtime() {
         command.push_str(&format!(" --runtime {}", run.runtime.name()));
     }
     if let Some(seed) = run.seed {

@@ -201,6 +201,11 @@ impl Teller<'_> {
             | What::Declared { .. }
             | What::Suspended { .. }
             | What::Cleanup { .. }
+            | What::Requested { .. }
+            | What::Responded { .. }
+            | What::Served { .. }
+            | What::Carried { .. }
+            | What::Outage { .. }
             | What::Chose(_) => return None,
         })
     }

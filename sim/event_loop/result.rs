@@ -4,7 +4,7 @@
 
 use super::{EventLoop, Owner};
 use crate::id::{FutureId, InstanceId, ListId, TextId};
-use crate::program::{Lookup, Value, display, repr};
+use crate::program::{Error, Lookup, Value, display, repr};
 use crate::trace::Outcome;
 
 impl EventLoop<'_> {
@@ -53,5 +53,9 @@ impl Lookup for EventLoop<'_> {
             Owner::Task(task) => Some(self.tasks[task.index()].instance),
             _ => None,
         }
+    }
+
+    fn group_parts(&self, group: Error) -> Option<(&str, ListId)> {
+        self.memory.group_parts(group)
     }
 }

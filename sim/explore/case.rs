@@ -1,4 +1,4 @@
-//! The numbered list of runs: the ordinary one, one for each single fault in it, one for each seed.
+//! The numbered list of runs: the ordinary one, one for each single fault in it, one or two for each seed.
 //!
 //! Knows nothing of who makes them, or in which order.
 
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Pct, Plan, Pos, Sampler, Surw};
-use crate::choice::{Choices, Kind, Ordinary, Question, Seeded};
+use crate::choice::{Choice, Choices, Class, Kind, Ordinary, Question, Seeded};
 use crate::experiment::Experiment;
 use crate::machine::{Footsteps, Opening};
 
@@ -17,8 +17,27 @@ pub enum Case {
     Ordinary,
     /// The ordinary answers but for one, which makes a fault.
     Fault(Fault),
-    /// What the sampler makes of this seed.
+    /// Every answer evenly, from this seed.
     Seed(u64),
+    /// Orders by priorities, from this seed.
+    PctSeed(u64),
+    /// Orders by priorities of single steps, from this seed.
+    PosSeed(u64),
+    /// Every order of what is shared as likely as any other, from this seed.
+    SurwSeed(u64),
+}
+
+impl Case {
+    /// The sampler that makes this run, as commands write it, and its seed; nothing if it is no seed's.
+    pub fn sampler(self) -> Option<(&'static str, u64)> {
+        match self {
+            Case::Ordinary | Case::Fault(_) => None,
+            Case::Seed(seed) => Some(("random", seed)),
+            Case::PctSeed(seed) => Some(("pct", seed)),
+            Case::PosSeed(seed) => Some(("pos", seed)),
+            Case::SurwSeed(seed) => Some(("surw", seed)),
+        }
+    }
 }
 
 /// One question that is answered otherwise.
@@ -57,8 +76,11 @@ impl Cases {
         run.run(&mut Ordinary);
         let log = run.trace().log();
         let has_cuts = log.iter().any(|choice| choice.kind == Kind::Cut);
-        let failures = (0..).zip(&log).filter(|(_, choice)| choice.kind == Kind::Failure);
-        let mut faults: Vec<Fault> = failures.map(|(question, _)| Fault { question, answer: 1 }).collect();
+        let is_fault = |choice: &Choice| choice.kind.class() == Class::Fault && choice.kind != Kind::Cut;
+        let asked = (0..).zip(&log).filter(|(_, choice)| is_fault(choice));
+        let single =
+            asked.flat_map(|(question, choice)| (1..choice.bound).map(move |answer| Fault { question, answer }));
+        let mut faults: Vec<Fault> = single.take(OPENINGS_MAX).collect();
         let mut possible = faults.len() as u64;
         if has_cuts {
             let openings = run.openings(&mut Ordinary, OPENINGS_MAX);
@@ -90,7 +112,8 @@ impl Cases {
 
     /// How many runs the plan makes.
     pub fn count(&self, plan: &Plan) -> u64 {
-        let all = 1 + self.faults.len() as u64 + (plan.seeds.end - plan.seeds.start);
+        let seeds = (plan.seeds.end - plan.seeds.start).saturating_mul(self.runs_of_a_seed(plan.sampler));
+        let all = seeds.saturating_add(1 + self.faults.len() as u64);
         all.saturating_sub(plan.shard.0).div_ceil(plan.shard.1.get())
     }
 
@@ -104,21 +127,36 @@ impl Cases {
         self.has_cuts
     }
 
+    fn runs_of_a_seed(&self, sampler: Sampler) -> u64 {
+        match sampler {
+            Sampler::All { .. } if self.order_questions > 0 => 2 + 2 * u64::from(self.is_free),
+            _ => 1,
+        }
+    }
+
     /// The run with this number.
     pub(super) fn case(&self, number: u64, plan: &Plan) -> Case {
         let Some(at) = number.checked_sub(1) else { return Case::Ordinary };
-        match self.faults.get(at as usize) {
-            Some(fault) => Case::Fault(*fault),
-            None => Case::Seed(plan.seeds.start + at - self.faults.len() as u64),
+        if let Some(fault) = self.faults.get(at as usize) {
+            return Case::Fault(*fault);
+        }
+        let (at, runs) = (at - self.faults.len() as u64, self.runs_of_a_seed(plan.sampler));
+        let seed = plan.seeds.start + at / runs;
+        match (plan.sampler, at % runs) {
+            (Sampler::Pct { .. }, _) | (Sampler::All { .. }, 1) => Case::PctSeed(seed),
+            (Sampler::Pos, _) | (Sampler::All { .. }, 2) => Case::PosSeed(seed),
+            (Sampler::Surw, _) | (Sampler::All { .. }, 3) => Case::SurwSeed(seed),
+            (Sampler::Random | Sampler::All { .. }, _) => Case::Seed(seed),
         }
     }
 
     /// Who answers for the cases.
-    pub fn answers(&self, sampler: Sampler) -> Answers {
-        let depth = if let Sampler::Pct { depth } = sampler { depth } else { Sampler::DEPTH };
+    pub(super) fn answers(&self, sampler: Sampler) -> Answers {
+        let depth = match sampler {
+            Sampler::Random | Sampler::Pos | Sampler::Surw => 1,
+            Sampler::Pct { depth } | Sampler::All { depth } => depth,
+        };
         Answers {
-            sampler,
-            is_free: self.is_free,
             one: One { question: 0, fault: Fault { question: 0, answer: 0 } },
             seeded: Seeded::new(0),
             pct: Pct::new(depth, self.order_questions),
@@ -139,10 +177,7 @@ fn first_of_each(openings: Vec<Opening>) -> (Vec<Opening>, Vec<Opening>) {
 }
 
 /// Who answers for a case, with memory that is used again.
-#[derive(Clone, Debug)]
-pub struct Answers {
-    sampler: Sampler,
-    is_free: bool,
+pub(super) struct Answers {
     one: One,
     seeded: Seeded,
     pct: Pct,
@@ -152,48 +187,37 @@ pub struct Answers {
 
 impl Answers {
     /// The answers of a case, from the beginning.
-    pub fn to(&mut self, case: Case) -> &mut dyn Choices {
-        let seed = match case {
-            Case::Ordinary => return self.but(Fault { question: u64::MAX, answer: 0 }),
-            Case::Fault(fault) => return self.but(fault),
-            Case::Seed(seed) => seed,
-        };
-        match self.sampler.of(seed, self.is_free) {
-            Sampler::Random | Sampler::Portfolio => {
-                self.seeded = Seeded::new(seed);
-                &mut self.seeded
+    pub(super) fn to(&mut self, case: Case) -> &mut dyn Choices {
+        match case {
+            Case::Ordinary => {
+                self.one = One { question: 0, fault: Fault { question: u64::MAX, answer: 0 } };
+                &mut self.one
             }
-            Sampler::Pct { .. } => {
+            Case::Fault(fault) => {
+                self.one = One { question: 0, fault };
+                &mut self.one
+            }
+            Case::PctSeed(seed) => {
                 self.pct.begin(seed);
                 &mut self.pct
             }
-            Sampler::Pos => {
+            Case::PosSeed(seed) => {
                 self.pos.begin(seed);
                 &mut self.pos
             }
-            Sampler::Surw => {
+            Case::SurwSeed(seed) => {
                 self.surw.begin(seed);
                 &mut self.surw
             }
+            Case::Seed(seed) => {
+                self.seeded = Seeded::new(seed);
+                &mut self.seeded
+            }
         }
-    }
-
-    /// Whose answers those of a case are, if it is a seed.
-    pub fn sampler(&self, case: Case) -> Option<Sampler> {
-        match case {
-            Case::Seed(seed) => Some(self.sampler.of(seed, self.is_free)),
-            Case::Ordinary | Case::Fault(_) => None,
-        }
-    }
-
-    fn but(&mut self, fault: Fault) -> &mut dyn Choices {
-        self.one = One { question: 0, fault };
-        &mut self.one
     }
 }
 
 /// Answers 0 to every question but one.
-#[derive(Clone, Debug)]
 struct One {
     question: u64,
     fault: Fault,

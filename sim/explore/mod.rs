@@ -22,7 +22,8 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-pub use case::{Answers, Case, Cases, Fault};
+use case::Answers;
+pub use case::{Case, Cases, Fault};
 pub use distinct::Distinct;
 pub use pct::Pct;
 pub use pos::Pos;
@@ -55,7 +56,7 @@ pub struct Plan {
 impl Default for Plan {
     fn default() -> Plan {
         let shard = (0, NonZero::<u64>::MIN);
-        Plan { faults: 20_000, seeds: 0..1000, sampler: Sampler::Portfolio, shard, jobs: NonZero::<usize>::MIN }
+        Plan { faults: 20_000, seeds: 0..1000, sampler: Sampler::All { depth: 3 }, shard, jobs: NonZero::<usize>::MIN }
     }
 }
 
@@ -73,35 +74,13 @@ pub enum Sampler {
     Pos,
     /// Selectively uniform random walk, [`Surw`].
     Surw,
-    /// All of them in turn: no single one finds everything. The seed says which; see [`Sampler::of`].
-    Portfolio,
-}
-
-impl Sampler {
-    /// For how many orderings a portfolio looks.
-    pub const DEPTH: u32 = 3;
-
-    /// Which sampler makes the run of a seed. Where the queue is first in, first out, only two are different.
-    pub fn of(self, seed: u64, is_free: bool) -> Sampler {
-        match (self, seed % 4, is_free) {
-            (Sampler::Portfolio, 0, _) => Sampler::Pct { depth: Sampler::DEPTH },
-            (Sampler::Portfolio, 1, true) => Sampler::Pos,
-            (Sampler::Portfolio, 2, true) => Sampler::Surw,
-            (Sampler::Portfolio, ..) => Sampler::Random,
-            (chosen, ..) => chosen,
-        }
-    }
-
-    /// Its name, as commands write it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Sampler::Random => "random",
-            Sampler::Pct { .. } => "pct",
-            Sampler::Pos => "pos",
-            Sampler::Surw => "surw",
-            Sampler::Portfolio => "portfolio",
-        }
-    }
+    /// Each seed one way after the other: each finds bugs that the others do not. Only evenly, if the ordinary run asks for no
+    /// order; by [`Pos`] and [`Surw`] only where anything that is ready may run next, because elsewhere they come to the
+    /// same as evenly.
+    All {
+        /// As above.
+        depth: u32,
+    },
 }
 
 /// How far an exploration has come.
@@ -126,8 +105,12 @@ pub struct Explored {
     pub planned: u64,
     /// How many single faults there are in the ordinary run, and how many of them were tried.
     pub faults: (u64, u64),
-    /// The seeds that were tried, if any.
+    /// The seeds that were tried evenly, if any.
     pub seeds: Option<Range<u64>>,
+    /// The seeds that were tried by priorities, if any.
+    pub pct_seeds: Option<Range<u64>>,
+    /// The seeds that were tried by [`Pos`], and by [`Surw`], if any.
+    pub race_seeds: [Option<Range<u64>>; 2],
     /// In how many orders things happened.
     pub orders: Distinct,
     /// How runs ended, and how often; times left out.
@@ -164,8 +147,6 @@ pub struct Failure {
     pub log: Log,
     /// How many runs showed it.
     pub runs: u64,
-    /// Who answered in the run that is kept, if it was a seed's.
-    pub sampler: Option<Sampler>,
 }
 
 impl Failure {
@@ -183,7 +164,7 @@ impl Failure {
         let kinds = match self.case {
             Case::Ordinary => 0,
             Case::Fault(_) => self.kinds,
-            Case::Seed(_) => usize::MAX,
+            Case::Seed(_) | Case::PctSeed(_) | Case::PosSeed(_) | Case::SurwSeed(_) => usize::MAX,
         };
         (kinds, self.number)
     }
@@ -217,7 +198,9 @@ pub fn explore(experiment: &dyn Experiment, plan: &Plan, watch: &mut dyn FnMut(P
         plan,
         next: AtomicU64::new(0),
         is_over: AtomicBool::new(false),
-        explored: Mutex::new(Explored { planned: cases.count(plan), ..Explored::default() }),
+        planned: cases.count(plan),
+        so_far: Mutex::new(SoFar::default()),
+        explored: Mutex::new(Explored::default()),
     };
     std::thread::scope(|scope| {
         for _ in 1..plan.jobs.get() {
@@ -226,6 +209,10 @@ pub fn explore(experiment: &dyn Experiment, plan: &Plan, watch: &mut dyn FnMut(P
         shared.work(watch);
     });
     let mut explored = shared.explored.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let so_far = shared.so_far.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    explored.orders = so_far.orders;
+    explored.planned = shared.planned;
+    explored.is_interrupted = explored.runs < explored.planned;
     explored.faults.0 = cases.faults();
     explored.sort();
     explored
@@ -236,52 +223,64 @@ pub fn ordinary_openings(experiment: &dyn Experiment) -> Openings {
     experiment.begin().openings(&mut crate::choice::Ordinary, case::OPENINGS_MAX)
 }
 
-/// Whoever answers for the seeds of an experiment: as [`explore`] does.
-pub fn seeds(experiment: &dyn Experiment, sampler: Sampler) -> Answers {
-    Cases::new(experiment, &Plan { faults: 0, ..Plan::default() }).answers(sampler)
-}
-
 struct Shared<'a> {
     experiment: &'a dyn Experiment,
     cases: &'a Cases,
     plan: &'a Plan,
+    planned: u64,
     next: AtomicU64,
     is_over: AtomicBool,
+    so_far: Mutex<SoFar>,
+    /// What the workers that have come to their end have found.
     explored: Mutex<Explored>,
+}
+
+/// What all workers count together, while they work.
+#[derive(Default)]
+struct SoFar {
+    runs: u64,
+    orders: Distinct,
+    failing: u64,
 }
 
 impl Shared<'_> {
     /// Takes cases until there are none.
     fn work(&self, watch: &mut dyn FnMut(Progress) -> bool) {
-        let planned = self.cases.count(self.plan);
         let mut worker = Worker {
             run: self.experiment.begin(),
             again: None,
             answers: self.cases.answers(self.plan.sampler),
             shared: self,
             found: Explored::default(),
+            orders: Vec::new(),
         };
         while !self.is_over.load(Ordering::Relaxed) {
             let from = self.next.fetch_add(CHUNK, Ordering::Relaxed);
-            if from >= planned {
+            if from >= self.planned {
                 break;
             }
-            for at in from..planned.min(from + CHUNK) {
+            let failing = worker.found.failing;
+            worker.orders.clear();
+            for at in from..self.planned.min(from + CHUNK) {
                 worker.make(at);
             }
-            let progress = self.merge(&mut worker.found, planned);
+            let progress = self.progress(&worker.orders, worker.found.failing - failing);
             if !watch(progress) {
                 self.is_over.store(true, Ordering::Relaxed);
             }
         }
+        let mut explored = self.explored.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        explored.merge(worker.found);
     }
 
-    fn merge(&self, found: &mut Explored, planned: u64) -> Progress {
-        let mut explored = self.explored.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        explored.merge(std::mem::take(found));
-        let explored = &mut *explored;
-        explored.is_interrupted = explored.runs < planned;
-        Progress { runs: explored.runs, of: planned, orders: explored.orders.count(), failing: explored.failing }
+    /// So many more runs have been made, with these orders.
+    fn progress(&self, orders: &[u64], failing: u64) -> Progress {
+        let mut so_far = self.so_far.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        so_far.runs += orders.len() as u64;
+        so_far.failing += failing;
+        orders.iter().for_each(|&order| so_far.orders.add(order));
+        let SoFar { runs, ref orders, failing } = *so_far;
+        Progress { runs, of: self.planned, orders: orders.count(), failing }
     }
 }
 
@@ -292,6 +291,8 @@ struct Worker<'a> {
     answers: Answers,
     shared: &'a Shared<'a>,
     found: Explored,
+    /// How things happened in each of the last runs.
+    orders: Vec<u64>,
 }
 
 impl Worker<'_> {
@@ -303,17 +304,17 @@ impl Worker<'_> {
         let ran = self.run.run(self.answers.to(case));
         let found = &mut self.found;
         found.runs += 1;
-        found.orders.add(ran.order);
+        self.orders.push(ran.order);
         let ending = Ending::from(ran.outcome);
         *found.endings.entry((ending, Tally { ended: Time::ZERO, ..ran.tally })).or_insert(0) += 1;
         found.unfinished += u64::from(matches!(ending, Ending::OutOfSteps | Ending::Livelocked));
         match case {
             Case::Ordinary => {}
             Case::Fault(_) => found.faults.1 += 1,
-            Case::Seed(seed) => {
-                let seeds = found.seeds.get_or_insert(seed..seed);
-                *seeds = seeds.start.min(seed)..seeds.end.max(seed + 1);
-            }
+            Case::Seed(seed) => widen(&mut found.seeds, Some(seed..seed + 1)),
+            Case::PctSeed(seed) => widen(&mut found.pct_seeds, Some(seed..seed + 1)),
+            Case::PosSeed(seed) => widen(&mut found.race_seeds[0], Some(seed..seed + 1)),
+            Case::SurwSeed(seed) => widen(&mut found.race_seeds[1], Some(seed..seed + 1)),
         }
         if self.shared.cases.has_cuts() {
             self.run.each(&mut |moment| {
@@ -346,9 +347,7 @@ impl Worker<'_> {
         let kinds = identities.len();
         for identity in identities {
             let known = self.found.failures.iter_mut().find(|failure| failure.identity == identity);
-            let sampler = self.answers.sampler(case);
-            let mut failure =
-                Failure { identity, first: number, number, case, kinds, log: Log::new(), runs: 1, sampler };
+            let mut failure = Failure { identity, first: number, number, case, kinds, log: Log::new(), runs: 1 };
             match known {
                 // A log is long, and most runs show nothing new.
                 Some(known) if known.badness() <= failure.badness() => known.join(failure),
@@ -370,20 +369,21 @@ impl Explored {
     }
 
     fn merge(&mut self, other: Explored) {
+        self.orders.merge(other.orders);
         self.runs += other.runs;
         self.faults.1 += other.faults.1;
         self.unfinished += other.unfinished;
         self.failing += other.failing;
-        self.orders.merge(other.orders);
         for (ending, count) in other.endings {
             *self.endings.entry(ending).or_insert(0) += count;
         }
         for (cut, count) in other.cuts {
             *self.cuts.entry(cut).or_insert(0) += count;
         }
-        if let Some(seeds) = other.seeds {
-            let own = self.seeds.get_or_insert(seeds.clone());
-            *own = own.start.min(seeds.start)..own.end.max(seeds.end);
+        widen(&mut self.seeds, other.seeds);
+        widen(&mut self.pct_seeds, other.pct_seeds);
+        for (seeds, more) in self.race_seeds.iter_mut().zip(other.race_seeds) {
+            widen(seeds, more);
         }
         for failure in other.failures {
             match self.failures.iter_mut().find(|own| own.identity == failure.identity) {
@@ -395,6 +395,13 @@ impl Explored {
             self.unstable = other.unstable;
         }
     }
+}
+
+/// Takes more seeds in.
+fn widen(seeds: &mut Option<Range<u64>>, more: Option<Range<u64>>) {
+    let Some(more) = more else { return };
+    let own = seeds.get_or_insert(more.clone());
+    *own = own.start.min(more.start)..own.end.max(more.end);
 }
 
 /// Whether the run with these answers shows a failure; its choices, if it does.

@@ -171,8 +171,11 @@ fn plan(seeds: Range<u64>, jobs: usize) -> Plan {
 /// What is said of an exploration, in one text.
 fn told(explored: &mut Explored) -> String {
     let orders = explored.orders.count();
-    let Explored { runs, planned, faults, seeds, endings, cuts, unfinished, failures, failing, .. } = explored;
-    format!("{runs} {planned} {faults:?} {seeds:?} {orders} {endings:?} {cuts:?} {unfinished} {failures:?} {failing}")
+    let Explored { runs, planned, faults, seeds, pct_seeds, endings, cuts, unfinished, failures, failing, .. } =
+        explored;
+    format!(
+        "{runs} {planned} {faults:?} {seeds:?} {pct_seeds:?} {orders} {endings:?} {cuts:?} {unfinished} {failures:?} {failing}"
+    )
 }
 
 #[test]
@@ -187,8 +190,20 @@ fn every_single_cut_is_tried_before_the_seeds() {
 }
 
 #[test]
+fn each_seed_may_be_tried_in_more_than_one_way() {
+    let tried = |sampler| {
+        let explored = explore(&toy(None), &Plan { faults: 0, sampler, ..plan(3..10, 1) }, &mut |_| true);
+        (explored.runs, explored.seeds, explored.pct_seeds)
+    };
+    assert_eq!(tried(Sampler::Random), (8, Some(3..10), None));
+    assert_eq!(tried(Sampler::Pct { depth: 2 }), (8, None, Some(3..10)));
+    assert_eq!(tried(Sampler::All { depth: 2 }), (15, Some(3..10), Some(3..10)));
+}
+
+#[test]
 fn the_same_is_found_on_any_number_of_threads_and_in_shards() {
     let toy = toy(None);
+    let plan = |seeds, jobs| Plan { sampler: Sampler::All { depth: 2 }, ..plan(seeds, jobs) };
     let mut alone = explore(&toy, &plan(5..3000, 1), &mut |_| true);
     assert_eq!(alone.failures.len(), 2);
     let expected = told(&mut alone);
@@ -210,7 +225,6 @@ fn the_same_is_found_on_any_number_of_threads_and_in_shards() {
 #[test]
 fn a_failure_is_kept_as_the_run_that_shows_least_besides() {
     let failure = |number, case, kinds| Failure {
-        sampler: None,
         identity: Identity { what: "deadlock", subject: None, error: None },
         first: number,
         number,

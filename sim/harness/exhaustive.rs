@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use crate::choice::{Given, Kind, Log};
 use crate::event_loop::EventLoop;
+#[cfg(feature = "network")]
+use crate::experiment::Bounded;
 use crate::experiment::Experiment;
 use crate::explore::exhaustive::{Bounds, Found, Method, Searched, Searching, Summary};
 use crate::explore::shows;
@@ -16,6 +18,7 @@ use crate::report::Exhausted;
 use crate::verdict::Identity;
 
 use super::asyncio::Asyncio;
+use super::runs_on::RunsOn;
 use super::search::{self, Setting, Told};
 use super::{File, Rejected};
 
@@ -23,7 +26,7 @@ use super::{File, Rejected};
 #[derive(Debug)]
 pub struct Exhaustion {
     /// What was searched.
-    pub experiment: Asyncio,
+    pub experiment: RunsOn,
     /// With which bounds.
     pub bounds: Bounds,
     /// What came of it.
@@ -44,12 +47,19 @@ impl File {
         bounds: Bounds,
         watch: &mut dyn FnMut(Searching) -> bool,
     ) -> Result<Exhaustion, Rejected> {
-        let mut experiment = self.experiment(setting)?;
+        let experiment = match self.experiment(setting)? {
+            RunsOn::Asyncio(experiment) => experiment,
+            #[cfg(feature = "network")]
+            experiment @ RunsOn::Network(_) => {
+                let searched = Searched { bounded_by: vec![Bounded::NoFork], ..Searched::default() };
+                return Ok(Exhaustion { experiment, bounds, searched, told: Vec::new() });
+            }
+        };
         let searched = experiment.search(bounds, watch);
-        experiment = with_room(experiment, &searched);
+        let experiment = with_room(experiment, &searched);
         let failures = searched.failures.iter().take(search::TOLD_MAX);
         let told = failures.map(|(identity, found)| tell(&experiment, identity, found)).collect();
-        Ok(Exhaustion { experiment, bounds, searched, told })
+        Ok(Exhaustion { experiment: RunsOn::Asyncio(experiment), bounds, searched, told })
     }
 }
 
@@ -127,13 +137,13 @@ fn with_room(experiment: Asyncio, searched: &Searched) -> Asyncio {
 }
 
 /// The choices of a run that a search has found, as a plain run is asked: its cuts first.
-fn log(experiment: &Asyncio, found: &Found) -> Log {
+fn log(experiment: &RunsOn, found: &Found) -> Log {
     let mut run = experiment.begin();
     run.run(&mut Given::new(&answers(experiment, found)));
     run.trace().log()
 }
 
-fn answers(experiment: &Asyncio, found: &Found) -> Vec<u64> {
+fn answers(experiment: &dyn Experiment, found: &Found) -> Vec<u64> {
     let program = experiment.program();
     let mut event_loop = EventLoop::new(&program);
     event_loop.begin_search();

@@ -5,18 +5,29 @@
 //! Knows nothing of command lines.
 
 mod asyncio;
+mod coverage;
 mod exhaustive;
+#[cfg(feature = "network")]
+mod network;
 mod python;
+mod runs_on;
 mod saved;
 mod search;
+#[cfg(feature = "shrink")]
+mod small;
 mod telling;
 mod verify;
 
 pub use asyncio::Asyncio;
 pub use exhaustive::Exhaustion;
+#[cfg(feature = "network")]
+pub use network::OnNetwork;
 pub use python::{Interpreter, Patience, Problem, Session, installed};
+pub use runs_on::RunsOn;
 pub use saved::Kept;
 pub use search::{Replayed, Search, Setting, Told, replayed, tell};
+#[cfg(feature = "shrink")]
+pub use small::{Effort, Small};
 pub use telling::Findings;
 pub use verify::{Compared, Verified, Verifier};
 
@@ -27,7 +38,6 @@ use crate::choice::{Choices, Ordinary, Seeded};
 use crate::diagnostic::Diagnostic;
 use crate::event_loop::EventLoop;
 use crate::experiment::Runtime;
-use crate::explore::{self, Case, Sampler};
 use crate::judge::judge;
 use crate::machine::Machine;
 use crate::program::{Profile, Program};
@@ -89,6 +99,8 @@ pub enum Refused {
     NoTwin(Runtime),
     /// This build does not have the runtime.
     NotBuilt(Runtime),
+    /// The file has hosts, and the runtime has no network.
+    NoNetwork(Runtime),
 }
 
 impl File {
@@ -129,6 +141,11 @@ impl File {
         }
     }
 
+    /// As it was read.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// What runs, ready for the choices to cut.
     ///
     /// # Errors
@@ -140,6 +157,11 @@ impl File {
         Ok(Arc::new(program))
     }
 
+    /// What it runs on if nobody says: turmoil if it has hosts, or else asyncio.
+    pub fn runtime(&self) -> Runtime {
+        if self.scenario.has_hosts() { Runtime::Turmoil } else { Runtime::Asyncio }
+    }
+
     /// One run of it.
     ///
     /// # Errors
@@ -149,7 +171,7 @@ impl File {
         let strategy = run.strategy.as_deref();
         let program = self.program(strategy, run.profile)?;
         let trace = trace(&program, run.runtime, run.seed)?;
-        let expectation = self.expectation(strategy, run.runtime != Runtime::Asyncio);
+        let expectation = self.expectation(strategy, run.runtime != self.runtime());
         let mut verdict = judge(&expectation, &program, &trace);
         if let Some(must_find) = &expectation.must_find {
             // What a search has to find may well be there without one.
@@ -189,8 +211,10 @@ impl File {
 ///
 /// If this build does not have the runtime, or the runtime does not have what the program does.
 pub fn trace(program: &Arc<Program>, runtime: Runtime, seed: Option<u64>) -> Result<Trace, Refused> {
-    // What tasks on other runtimes touch nobody knows, so there all samplers come to this.
-    let choices: Box<dyn Choices> = match seed {
+    if program.network.is_some() && runtime != Runtime::Turmoil {
+        return Err(Refused::NoNetwork(runtime));
+    }
+    let mut choices: Box<dyn Choices> = match seed {
         Some(seed) => Box::new(Seeded::new(seed)),
         None => Box::new(Ordinary),
     };
@@ -200,29 +224,21 @@ pub fn trace(program: &Arc<Program>, runtime: Runtime, seed: Option<u64>) -> Res
     match runtime {
         Runtime::Asyncio => {
             let mut event_loop = EventLoop::new(program);
-            match seed {
-                Some(seed) => {
-                    let experiment = Asyncio::new(program.clone(), Expectation::default());
-                    event_loop.run(explore::seeds(&experiment, Sampler::Portfolio).to(Case::Seed(seed)))
-                }
-                None => event_loop.run(&mut Ordinary),
-            };
+            event_loop.run(&mut *choices);
             Ok(event_loop.trace())
         }
         Runtime::Tokio => Ok(tokio_program::run(program.clone(), choices)),
-        Runtime::Turmoil => on_turmoil(program.clone(), choices),
+        Runtime::Turmoil => on_turmoil(program, choices),
     }
 }
 
 #[cfg(feature = "network")]
-fn on_turmoil(program: Arc<Program>, choices: Box<dyn Choices>) -> Result<Trace, Refused> {
-    let (body, recorded) = tokio_program::body(program, choices);
-    crate::network::run(body);
-    Ok(recorded.trace())
+fn on_turmoil(program: &Arc<Program>, choices: Box<dyn Choices>) -> Result<Trace, Refused> {
+    Ok(network::trace(program, choices))
 }
 
 #[cfg(not(feature = "network"))]
-fn on_turmoil(_: Arc<Program>, _: Box<dyn Choices>) -> Result<Trace, Refused> {
+fn on_turmoil(_: &Arc<Program>, _: Box<dyn Choices>) -> Result<Trace, Refused> {
     Err(Refused::NotBuilt(Runtime::Turmoil))
 }
 
@@ -300,6 +316,9 @@ impl std::fmt::Display for Refused {
             Refused::Rejected(rejected) => rejected.fmt(f),
             Refused::NoTwin(runtime) => {
                 write!(f, "this scenario has steps that only asyncio has, so {} cannot run it", runtime.name())
+            }
+            Refused::NoNetwork(runtime) => {
+                write!(f, "{} has no network, and this file has hosts; run it with `--runtime turmoil`", runtime.name())
             }
             Refused::NotBuilt(runtime) => {
                 write!(f, "this build has no {}; build it with `--features network`", runtime.name())

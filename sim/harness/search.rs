@@ -6,19 +6,18 @@ use std::sync::Arc;
 
 use crate::choice::{Choice, Cut, Deviation, Given, Kind, Log, Token};
 use crate::experiment::{Experiment, Run};
-use crate::explore::{Case, Explored, Failure, Plan, Progress, Unstable, explore, shows};
-use crate::id::InstanceId;
+use crate::explore::{Explored, Failure, Plan, Progress, explore, shows};
 use crate::machine::Opening;
 use crate::program::{Cuts, Profile, Program};
 use crate::replay;
-use crate::report::{Covered, Differing, Sought};
+use crate::report::agreement;
 use crate::shrink;
 use crate::time::Time;
-use crate::trace::{Phase, Trace, What};
+use crate::trace::Trace;
 use crate::verdict::{Identity, MustFind, Verdict};
 
 use super::asyncio::{Asyncio, measure};
-use super::{File, Rejected};
+use super::{File, Rejected, RunsOn};
 
 /// Which experiment to make of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,7 +33,7 @@ pub struct Setting {
 
 /// What came of exploring an experiment.
 #[derive(Debug)]
-pub struct Search<E = Asyncio> {
+pub struct Search<E = RunsOn> {
     /// What was explored.
     pub experiment: E,
     /// What came of it.
@@ -44,7 +43,7 @@ pub struct Search<E = Asyncio> {
     /// What had to be found, if anything had.
     pub must_find: Option<MustFind>,
     /// Whether all runs were made here that decide whether it is found in time.
-    is_whole: bool,
+    pub(super) is_whole: bool,
 }
 
 /// So many failures of one search are made small.
@@ -79,12 +78,32 @@ impl File {
     /// # Errors
     ///
     /// If the file does not fit the strategy.
-    pub fn experiment(&self, setting: &Setting) -> Result<Asyncio, Rejected> {
+    pub fn experiment(&self, setting: &Setting) -> Result<RunsOn, Rejected> {
+        self.experiment_within(u64::MAX, setting)
+    }
+
+    /// The same with runs that are given up after so many steps, if not earlier.
+    pub(super) fn experiment_within(&self, steps: u64, setting: &Setting) -> Result<RunsOn, Rejected> {
         let strategy = setting.strategy.as_deref();
         let mut program = self.scenario.program(strategy, setting.profile).map_err(|errors| self.rejected(errors))?;
+        program.limits.steps = program.limits.steps.min(steps);
         allow_cuts(&mut program, setting.cancels);
         measure(&mut program);
-        Ok(Asyncio::new(program.into(), self.expectation(strategy, false)))
+        if program.network.is_some() {
+            return self.on_network(program, strategy);
+        }
+        Ok(RunsOn::Asyncio(Asyncio::new(program.into(), self.expectation(strategy, false))))
+    }
+
+    #[cfg(feature = "network")]
+    fn on_network(&self, program: Program, strategy: Option<&str>) -> Result<RunsOn, Rejected> {
+        Ok(RunsOn::Network(super::OnNetwork::new(program.into(), self.expectation(strategy, false))))
+    }
+
+    #[cfg(not(feature = "network"))]
+    fn on_network(&self, _: Program, _: Option<&str>) -> Result<RunsOn, Rejected> {
+        let message = super::Refused::NotBuilt(crate::experiment::Runtime::Turmoil).to_string();
+        Err(Rejected::whole(&self.path, message, "it has a [[host]], and only turmoil has a network"))
     }
 
     /// Explores it, and makes what fails small. `watch` is told how far the exploration has come, and says whether to go
@@ -108,6 +127,8 @@ impl File {
 /// The run of a token.
 #[derive(Debug)]
 pub struct Replayed {
+    /// Which experiment the run belongs to.
+    pub setting: Setting,
     /// What ran.
     pub program: Arc<Program>,
     /// What happened.
@@ -120,9 +141,17 @@ pub struct Replayed {
     pub was_edited: bool,
 }
 
+impl Replayed {
+    /// What is told of all that is wrong with it: what this oracle or expectation says, or else the first.
+    pub fn failure(&self, what: Option<&str>) -> Option<&Told> {
+        let wanted = what.and_then(|what| self.told.iter().find(|told| told.identity.what == what));
+        wanted.or_else(|| self.told.first())
+    }
+}
+
 impl File {
     /// The token of a failure that an experiment with this file showed.
-    pub fn token(&self, setting: &Setting, experiment: &Asyncio, told: &Told) -> Token {
+    pub fn token(&self, setting: &Setting, experiment: &dyn Experiment, told: &Told) -> Token {
         let mut choices = Given::new(&told.answers);
         Token {
             scenario_hash: Token::hash(&self.text),
@@ -165,6 +194,7 @@ impl File {
             unplaced: placed.unplaced,
             was_edited: Token::hash(&self.text) != token.scenario_hash,
             program: experiment.program(),
+            setting,
         })
     }
 }
@@ -193,7 +223,7 @@ impl<E: Experiment> Search<E> {
     }
 
     /// In how many runs it was found.
-    fn found_in(&self) -> Option<u64> {
+    pub(super) fn found_in(&self) -> Option<u64> {
         let sought = self.explored.failures.iter().filter(|failure| self.is_sought(&failure.identity));
         sought.map(|failure| failure.first + 1).min()
     }
@@ -204,67 +234,6 @@ impl<E: Experiment> Search<E> {
         self.explored.failures.iter().all(|failure| self.is_sought(&failure.identity))
             && (!self.is_whole || self.must_find.as_ref().is_none_or(is_found))
             && self.explored.unstable.is_none()
-    }
-
-    /// What was covered, in numbers; with `runs_per_second`, if somebody measured that.
-    pub fn covered(&mut self, runs_per_second: Option<f64>) -> Covered {
-        let never_reached = self.never_reached();
-        let found_in = self.found_in();
-        let sought = self.must_find.clone().map(|what| Sought { what, found_in, is_whole: self.is_whole });
-        let is_failure = |failure: &&Failure| !self.is_sought(&failure.identity);
-        let failures = self.explored.failures.iter().filter(is_failure).count() as u64;
-        let explored = &mut self.explored;
-        Covered {
-            runs: explored.runs,
-            failures,
-            sought,
-            unstable: explored.unstable.as_ref().map(|Unstable { number, first, again, .. }| Differing {
-                run: number + 1,
-                first: first.clone(),
-                again: again.clone(),
-            }),
-            failing: explored.failing,
-            distinct_orders: explored.orders.count(),
-            distinct_outcomes: explored.endings.len() as u64,
-            faults_tried: explored.faults.1,
-            faults_possible: explored.faults.0,
-            cuts_made: explored.cuts.values().sum(),
-            never_reached,
-            seeds: explored.seeds.clone(),
-            unfinished: explored.unfinished,
-            interrupted: explored.is_interrupted,
-            runs_per_second,
-        }
-    }
-
-    /// Where somebody might have been cut, and never was: before the first line, and waiting or woken at each wait.
-    fn never_reached(&self) -> Vec<(InstanceId, u32, Phase)> {
-        let program = self.experiment.program();
-        let mut never = Vec::new();
-        if program.is_rust() {
-            // Where it could be cut is only seen where it is cut.
-            return never;
-        }
-        for (at, body) in (0_u32..).zip(&program.bodies) {
-            let mut ids = (0..).map(InstanceId).take(program.instances.len());
-            let victim = ids.find(|&id| {
-                program.instance(id).body == at && program.cuts.iter().any(|cuts| cuts.victims[id.index()])
-            });
-            let Some(victim) = victim else { continue };
-            // The copies of a `finally` are one place.
-            let step = |site: u32| body.ops[site as usize].awaits().ok_or(site);
-            let is_reached = |site: u32, phase: Phase| {
-                let mut cuts = self.explored.cuts.keys();
-                cuts.any(|&(id, op, cut)| program.instance(id).body == at && cut == phase && step(op) == step(site))
-            };
-            let waits = body.awaits().into_iter();
-            let places = waits.flat_map(|(site, _)| [(site, Phase::Waiting), (site, Phase::Woken)]);
-            let places = std::iter::once((0, Phase::NotStarted)).chain(places);
-            never.extend(
-                places.filter(|&(site, phase)| !is_reached(site, phase)).map(|(site, phase)| (victim, site, phase)),
-            );
-        }
-        never
     }
 }
 
@@ -290,10 +259,7 @@ pub fn replayed(experiment: &dyn Experiment, run: &mut dyn Run, log: &Log) -> Ve
 
 /// Makes a failure small, and looks for what is near it and passes.
 pub fn tell(experiment: &dyn Experiment, failure: &Failure) -> Told {
-    let found_by = match (failure.sampler, failure.case) {
-        (Some(sampler), Case::Seed(seed)) => Some((sampler.name(), seed)),
-        _ => None,
-    };
+    let found_by = failure.case.sampler();
     Told { found_in: Some(failure.first + 1), found_by, ..small(experiment, failure.log.clone(), &failure.identity) }
 }
 
@@ -342,7 +308,7 @@ fn as_it_is(experiment: &dyn Experiment, log: Log, identity: &Identity) -> Told 
 const OPENINGS_MAX: usize = 1_000_000;
 
 /// The answers of a log.
-fn answers(log: &[Choice]) -> Vec<u64> {
+pub(super) fn answers(log: &[Choice]) -> Vec<u64> {
     log.iter().map(|choice| choice.answer).collect()
 }
 
@@ -414,11 +380,4 @@ fn nearest_passing(
         }
     }
     nearest.map(|(_, trace)| trace)
-}
-
-/// How many events two runs have in common from the start, what was chosen or cut apart.
-fn agreement(one: &Trace, other: &Trace) -> usize {
-    let counts = |what: &What| !matches!(what, What::Chose(_) | What::Cut { .. });
-    let [one, other] = [one, other].map(|trace| trace.iter().filter(move |moment| counts(&moment.what)));
-    one.zip(other).take_while(|(a, b)| (a.time, a.what) == (b.time, b.what)).count()
 }

@@ -13,6 +13,7 @@ mod frame;
 mod groups;
 mod library;
 mod memory;
+mod network;
 mod object;
 mod pattern;
 mod profile;
@@ -29,6 +30,7 @@ pub use expr::{Attribute, Comparison, Expr, ExprId};
 pub use frame::{Effects, FutureState, Next, resume};
 pub use library::Library;
 pub use memory::{FrameId, Memory};
+pub use network::{Answer, Begins, CLIENT, Fault, Host, Network, Outage, Reply, TooMany, Url, Wires};
 pub use object::{Inquiry, Make, Object, Operation};
 pub use pattern::Pattern;
 pub use profile::{GatherDone, Messages, Profile, Semaphores, TaskGroups, WaitFor};
@@ -81,6 +83,8 @@ pub struct Program {
     pub failures: Vec<Failure>,
     /// The cancellations that the harness may put in.
     pub cuts: Vec<Cuts>,
+    /// The network that it talks to, if it has one.
+    pub network: Option<Network>,
     /// Which freedoms are open.
     pub schedule: Schedule,
     /// When to give up.
@@ -159,6 +163,7 @@ impl Program {
             keys: Vec::new(),
             shared: Vec::new(),
             objects: Vec::new(),
+            network: None,
             is_asyncio_only: false,
             actions: Vec::new(),
             action_ranges: Vec::new(),

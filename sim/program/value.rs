@@ -94,6 +94,14 @@ builtin_errors! {
     ASYNCIO_TIMEOUT_ERROR = 22 "TimeoutError": EXCEPTION;
     EXCEPTION_GROUP = 23 "ExceptionGroup": EXCEPTION;
     BASE_EXCEPTION_GROUP = 24 "BaseExceptionGroup": BASE_EXCEPTION;
+    CONNECTION_REFUSED_ERROR = 25 "ConnectionRefusedError": CONNECTION_ERROR;
+}
+
+impl ErrorType {
+    /// Whether errors of this class are made of others.
+    pub fn is_group(self) -> bool {
+        matches!(self, ErrorType::EXCEPTION_GROUP | ErrorType::BASE_EXCEPTION_GROUP)
+    }
 }
 
 /// The classes that a program knows: Python's own, then the ones that its scenario declares.

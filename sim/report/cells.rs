@@ -11,6 +11,7 @@ use crate::time::{Nanos, Time};
 use crate::trace::{Moment, Phase, Requester, Trace, Wake, What};
 
 use super::names::{Doing, Names, clipped, counted, listed, ordinal, quoted};
+use super::network;
 use super::parting::is_counted;
 use super::sites::{Site, own_frame};
 use super::trace::{is_untold, requester, sentence};
@@ -379,7 +380,10 @@ impl Fold<'_> {
                 Some(Act { whose: task, text, tone: Tone::Unusual, actor: None })
             }
             What::UnhandledInShutdown { task, error } => act(task, format!("run() reports its {}", names.error(error))),
-            _ => None,
+            _ => {
+                let (whose, text) = network::cell(names, what)?;
+                Some(Act { whose, text, tone: Tone::Plain, actor: None })
+            }
         }
     }
 
@@ -436,6 +440,9 @@ impl Fold<'_> {
             Kind::Chosen => format!("the test chooses {answer}"),
             Kind::SleepLength => format!("takes {} longer", Nanos(answer)),
             Kind::Failure => "an injected failure fires".to_owned(),
+            Kind::MessageLatency | Kind::MessageOrder | Kind::MessageLoss | Kind::Outage => {
+                network::chosen(&self.names, choice)?
+            }
         };
         Some(Act { whose, text, tone: Tone::Unusual, actor: None })
     }

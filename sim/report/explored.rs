@@ -37,10 +37,16 @@ pub struct Covered {
     pub faults_possible: u64,
     /// How many cancellations there were in all runs together.
     pub cuts_made: u64,
-    /// Where nobody was ever cancelled: at which operation of whose code, in which phase.
+    /// Where somebody could have been cancelled and nobody was: at which operation of whose code, in which phase.
+    pub never_cut: Vec<(InstanceId, u32, Phase)>,
+    /// Where nobody ever was to be cancelled.
     pub never_reached: Vec<(InstanceId, u32, Phase)>,
-    /// The seeds that were run.
+    /// The seeds that were run with each question answered evenly.
     pub seeds: Option<Range<u64>>,
+    /// The seeds that were run with orders by priorities.
+    pub pct_seeds: Option<Range<u64>>,
+    /// The seeds that were run by POS, and by SURW.
+    pub race_seeds: [Option<Range<u64>>; 2],
     /// How many runs reached the limit of steps and were given up.
     pub unfinished: u64,
     /// Whether it was stopped before it was done.
@@ -75,7 +81,7 @@ pub struct Differing {
     pub again: Trace,
 }
 
-/// So many places that were never reached are named.
+/// So many places of a kind are named.
 const MOST_NAMED: usize = 4;
 
 /// The lines at the end of an exploration, in ANSI colours or without.
@@ -97,17 +103,8 @@ pub fn explored(program: &Program, covered: &Covered, color: bool) -> String {
         covered.of_what(program),
         speed.unwrap_or_default()
     );
-    let never = covered.never(program);
-    if !never.is_empty() {
-        out.push_str("never cut:\n");
-        never.iter().take(MOST_NAMED).for_each(|place| out.push_str(&format!("  {place}\n")));
-        if never.len() > MOST_NAMED {
-            out.push_str(&format!(
-                "  and {}\n",
-                counted((never.len() - MOST_NAMED) as u64, "more place", "more places")
-            ));
-        }
-    }
+    tell_places("never cut", &covered.never_cut, program, &mut out);
+    tell_places("never reached, so never cut", &covered.never_reached, program, &mut out);
     if covered.unfinished > 0 {
         let runs = counted(covered.runs, "run", "runs");
         out.push_str(&format!("{} of {runs} hit the step limit", grouped(covered.unfinished)));
@@ -145,8 +142,12 @@ pub fn json_explored(program: &Program, covered: &Covered) -> String {
         faults_tried: covered.faults_tried,
         faults_possible: covered.faults_possible,
         cuts_made: covered.cuts_made,
-        never_reached: covered.never(program),
+        never_cut: places(&covered.never_cut, program),
+        never_reached: places(&covered.never_reached, program),
         seeds: covered.seeds.as_ref().map(|seeds| [seeds.start, seeds.end]),
+        pct_seeds: covered.pct_seeds.as_ref().map(|seeds| [seeds.start, seeds.end]),
+        pos_seeds: covered.race_seeds[0].as_ref().map(|seeds| [seeds.start, seeds.end]),
+        surw_seeds: covered.race_seeds[1].as_ref().map(|seeds| [seeds.start, seeds.end]),
         unfinished: covered.unfinished,
         interrupted: covered.interrupted,
         runs_per_second: covered.runs_per_second,
@@ -169,8 +170,12 @@ struct Line<'a> {
     faults_tried: u64,
     faults_possible: u64,
     cuts_made: u64,
+    never_cut: Vec<String>,
     never_reached: Vec<String>,
     seeds: Option<[u64; 2]>,
+    pct_seeds: Option<[u64; 2]>,
+    pos_seeds: Option<[u64; 2]>,
+    surw_seeds: Option<[u64; 2]>,
     unfinished: u64,
     interrupted: bool,
     runs_per_second: Option<f64>,
@@ -230,22 +235,47 @@ impl Covered {
             };
             kinds.push(format!("{which} of {all} in plain order"));
         }
-        if let Some(Range { start, end }) = self.seeds {
-            kinds.push(format!("seeds {start}..{end}"));
+        let told = |seeds: &Range<u64>| format!("seeds {}..{}", seeds.start, seeds.end);
+        match (&self.seeds, &self.pct_seeds, &self.race_seeds) {
+            (Some(seeds), Some(pct), [Some(pos), Some(surw)]) if [pct, pos, surw].iter().all(|more| *more == seeds) => {
+                kinds.push(format!("{} evenly, by PCT, POS and SURW", told(seeds)));
+            }
+            (Some(seeds), Some(pct), [None, None]) if seeds == pct => {
+                kinds.push(format!("{} evenly and by PCT", told(seeds)))
+            }
+            (seeds, pct, [pos, surw]) => {
+                kinds.extend(seeds.as_ref().map(told));
+                for (name, seeds) in [("PCT", pct), ("POS", pos), ("SURW", surw)] {
+                    kinds.extend(seeds.as_ref().map(|seeds| format!("{} by {name}", told(seeds))));
+                }
+            }
         }
         if program.cuts.is_empty() && program.failures.is_empty() && self.runs > 0 {
             kinds.push("nothing injected".to_owned());
         }
         if kinds.is_empty() { String::new() } else { format!(": {}", kinds.join(", ")) }
     }
+}
 
-    /// Where nobody was cut: a `[[task]]` once, however many instances it has.
-    fn never(&self, program: &Program) -> Vec<String> {
-        let mut told = BTreeSet::new();
-        let places = self.never_reached.iter().map(|&(instance, site, phase)| {
-            let when = Site::new(instance, site, None).when(program, phase);
-            format!("`{}` {when}", printable(&program.body(instance).name))
-        });
-        places.filter(|place| told.insert(place.clone())).collect()
+/// A few lines of places, if there are any.
+fn tell_places(what: &str, all: &[(InstanceId, u32, Phase)], program: &Program, out: &mut String) {
+    let places = places(all, program);
+    if places.is_empty() {
+        return;
     }
+    out.push_str(&format!("{what}:\n"));
+    places.iter().take(MOST_NAMED).for_each(|place| out.push_str(&format!("  {place}\n")));
+    if places.len() > MOST_NAMED {
+        out.push_str(&format!("  and {}\n", counted((places.len() - MOST_NAMED) as u64, "more place", "more places")));
+    }
+}
+
+/// Places in words: a `[[task]]` once, however many instances it has.
+fn places(all: &[(InstanceId, u32, Phase)], program: &Program) -> Vec<String> {
+    let mut told = BTreeSet::new();
+    let places = all.iter().map(|&(instance, site, phase)| {
+        let when = Site::new(instance, site, None).when(program, phase);
+        format!("`{}` {when}", printable(&program.body(instance).name))
+    });
+    places.filter(|place| told.insert(place.clone())).collect()
 }

@@ -50,14 +50,19 @@ const LONGEST_EVENT: usize = 80;
 
 /// Where `failing` leaves `passing`.
 pub fn parting(program: &Program, failing: &Trace, passing: &Trace) -> Parting {
-    let counts = |moment: &Moment| is_counted(moment.what);
-    let pairs = failing.iter().filter(counts).zip(passing.iter().filter(counts));
-    let agree = pairs.take_while(|(a, b)| a.time == b.time && a.what == b.what).count();
+    let agree = agreement(failing, passing);
     let (is_cut, failing) = after(program, failing, agree);
     let (_, passing) = after(program, passing, agree);
     let order = if is_cut { None } else { exchanged(&failing, &passing) };
     let order = order.map(|(first, second)| (passing[first].clone(), failing[second].clone()));
     Parting { agree, passing: passing.into_iter().next(), failing: failing.into_iter().next(), order }
+}
+
+/// How many events two runs of one program have in common from the start.
+pub fn agreement(one: &Trace, other: &Trace) -> usize {
+    let counts = |moment: &Moment| is_counted(moment.what);
+    let pairs = one.iter().filter(counts).zip(other.iter().filter(counts));
+    pairs.take_while(|(a, b)| a.time == b.time && a.what == b.what).count()
 }
 
 /// Whether an event is one in which runs are compared.
