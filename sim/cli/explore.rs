@@ -155,7 +155,7 @@ pub(super) fn explore(arguments: &Arguments, out: &mut impl Write) -> Result<Exi
                 let bounds = arguments.bounds();
                 let exhaustion = file.exhaust(&setting, bounds, &mut |searching| watcher.see_search(searching))?;
                 watcher.done();
-                is_good &= exhaustion.searched.failures.is_empty();
+                is_good &= exhaustion.is_good();
                 injects |= 0 < exhaustion.covered(None).cancels;
                 let rate = watcher.rate(exhaustion.searched.states);
                 printer.print(&file.told_exhaustion(&setting, &exhaustion, rate, is_text, color))?;

@@ -3,10 +3,10 @@
 //!
 //! Knows nothing of how any of it is told, or of clocks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::choice::{Given, Kind, Log};
+use crate::choice::{Given, Kind};
 use crate::event_loop::EventLoop;
 #[cfg(feature = "network")]
 use crate::experiment::Bounded;
@@ -15,6 +15,7 @@ use crate::explore::exhaustive::{Bounds, Found, Method, Searched, Searching, Sum
 use crate::explore::shows;
 use crate::machine::Machine;
 use crate::report::Exhausted;
+use crate::trace::Trace;
 use crate::verdict::Identity;
 
 use super::asyncio::Asyncio;
@@ -33,6 +34,17 @@ pub struct Exhaustion {
     pub searched: Searched,
     /// The failures; of very many only the first.
     pub told: Vec<Told>,
+    /// In which ways runs should end, if the file says so.
+    expected: Option<Vec<String>>,
+}
+
+/// In what the ways in which runs end differ from those that a file lists.
+#[derive(Debug, Default)]
+pub struct Unlisted {
+    /// Those that it does not list, each with a simplest run that ends so.
+    pub new: Vec<(String, Trace)>,
+    /// Those that no run ends in. Empty if not all runs have been seen.
+    pub missing: Vec<String>,
 }
 
 impl File {
@@ -52,14 +64,15 @@ impl File {
             #[cfg(feature = "network")]
             experiment @ RunsOn::Network(_) => {
                 let searched = Searched { bounded_by: vec![Bounded::NoFork], ..Searched::default() };
-                return Ok(Exhaustion { experiment, bounds, searched, told: Vec::new() });
+                return Ok(Exhaustion { experiment, bounds, searched, told: Vec::new(), expected: None });
             }
         };
         let searched = experiment.search(bounds, watch);
         let experiment = with_room(experiment, &searched);
         let failures = searched.failures.iter().take(search::TOLD_MAX);
         let told = failures.map(|(identity, found)| tell(&experiment, identity, found)).collect();
-        Ok(Exhaustion { experiment: RunsOn::Asyncio(experiment), bounds, searched, told })
+        let expected = self.expectation(setting.strategy.as_deref(), false).outcomes;
+        Ok(Exhaustion { experiment: RunsOn::Asyncio(experiment), bounds, searched, told, expected })
     }
 }
 
@@ -76,14 +89,29 @@ impl Exhaustion {
             states: searched.states,
             cancels: cuts.iter().map(|cuts| cuts.up_to).sum(),
             failures: searched.failures.len() as u64,
-            outcomes: self.outcomes().into_keys().collect(),
+            outcomes: self.searched.results.keys().map(outcome).collect::<BTreeSet<_>>().into_iter().collect(),
             bounded_by: searched.bounded_by.clone(),
             states_per_second,
         }
     }
 
-    /// The ends of runs in one line each, with the answers of a simplest run that ends so.
-    pub fn outcomes(&self) -> BTreeMap<String, Log> {
+    /// Whether nothing is wrong with any run, and they end as the file says.
+    pub fn is_good(&self) -> bool {
+        let Unlisted { new, missing } = self.unlisted();
+        self.searched.failures.is_empty() && new.is_empty() && missing.is_empty()
+    }
+
+    /// In what the ways in which runs end differ from those that the file lists, if it does.
+    pub fn unlisted(&self) -> Unlisted {
+        let Some(expected) = &self.expected else { return Unlisted::default() };
+        let outcomes = self.outcomes();
+        let missing = expected.iter().filter(|outcome| !outcomes.contains_key(*outcome)).cloned().collect();
+        let missing = if self.searched.is_complete() { missing } else { Vec::new() };
+        Unlisted { new: outcomes.into_iter().filter(|(outcome, _)| !expected.contains(outcome)).collect(), missing }
+    }
+
+    /// The ends of runs in one line each, with a simplest run that ends so.
+    pub fn outcomes(&self) -> BTreeMap<String, Trace> {
         let mut outcomes: BTreeMap<String, &Found> = BTreeMap::new();
         for (summary, found) in &self.searched.results {
             let known = outcomes.entry(outcome(summary)).or_insert(found);
@@ -91,7 +119,7 @@ impl Exhaustion {
                 *known = found;
             }
         }
-        outcomes.into_iter().map(|(outcome, found)| (outcome, log(&self.experiment, found))).collect()
+        outcomes.into_iter().map(|(outcome, found)| (outcome, trace(&self.experiment, found))).collect()
     }
 }
 
@@ -136,13 +164,14 @@ fn with_room(experiment: Asyncio, searched: &Searched) -> Asyncio {
     experiment.with_program(program)
 }
 
-/// The choices of a run that a search has found, as a plain run is asked: its cuts first.
-fn log(experiment: &RunsOn, found: &Found) -> Log {
+/// A run that a search has found, made again.
+fn trace(experiment: &RunsOn, found: &Found) -> Trace {
     let mut run = experiment.begin();
     run.run(&mut Given::new(&answers(experiment, found)));
-    run.trace().log()
+    run.trace()
 }
 
+/// The answers of a run that a search has found, as a plain run is asked: its cuts first.
 fn answers(experiment: &dyn Experiment, found: &Found) -> Vec<u64> {
     let program = experiment.program();
     let mut event_loop = EventLoop::new(&program);

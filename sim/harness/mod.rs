@@ -19,7 +19,7 @@ mod telling;
 mod verify;
 
 pub use asyncio::Asyncio;
-pub use exhaustive::Exhaustion;
+pub use exhaustive::{Exhaustion, Unlisted};
 #[cfg(feature = "network")]
 pub use network::OnNetwork;
 pub use python::{Interpreter, Patience, Problem, Session, installed};

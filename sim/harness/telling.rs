@@ -8,11 +8,12 @@ use crate::explore::{Case, Sampler};
 use crate::program::Program;
 use crate::report::{self, Story, Wrong};
 use crate::scenario::SavedFailure;
+use crate::trace::Trace;
 use crate::verdict::Identity;
 
 #[cfg(feature = "shrink")]
 use super::Effort;
-use super::{Exhaustion, File, Search, Setting, Told};
+use super::{Exhaustion, File, Search, Setting, Told, Unlisted};
 
 /// In a story, a scenario in small has at most so many lines.
 #[cfg(feature = "shrink")]
@@ -134,6 +135,9 @@ impl File {
         }
         if is_text {
             out.push_str(&format!("{}\n{}", self.title(setting), report::exhausted(&covered, color)));
+            let Unlisted { new, missing } = exhaustion.unlisted();
+            let trace = |(outcome, trace): (String, Trace)| (outcome, report::trace(&program, &trace));
+            out.push_str(&report::unlisted(&new.into_iter().map(trace).collect::<Vec<_>>(), &missing));
             stories.iter().rev().for_each(|story| out.push_str(story));
         } else {
             stories.iter().for_each(|story| out.push_str(story));

@@ -38,6 +38,21 @@ const MOST_LISTED: usize = 20;
 
 /// The lines at the end of a search, in ANSI colours or without.
 pub fn exhausted(found: &Exhausted, color: bool) -> String {
+    let mut out = complete(found, color);
+    out.push_str(&format!("{}:\n", counted(found.outcomes.len() as u64, "outcome", "outcomes")));
+    found.outcomes.iter().take(MOST_LISTED).for_each(|outcome| out.push_str(&format!("  {}\n", printable(outcome))));
+    if found.outcomes.len() > MOST_LISTED {
+        out.push_str(&format!("  and {} more\n", grouped((found.outcomes.len() - MOST_LISTED) as u64)));
+    }
+    out
+}
+
+/// Whether a search was complete, and what there was, in one line.
+pub fn completeness(found: &Exhausted) -> String {
+    complete(found, false)
+}
+
+fn complete(found: &Exhausted, color: bool) -> String {
     let paint = Paint::new(color);
     let style = if found.failures == 0 { Style::Good } else { Style::Bad };
     let failures = match found.failures {
@@ -54,16 +69,42 @@ pub fn exhausted(found: &Exhausted, color: bool) -> String {
         [] => "complete".to_owned(),
         bounds => format!("not complete, {}", bounds.iter().map(bound).collect::<Vec<_>>().join(", ")),
     };
-    let mut out = format!(
+    format!(
         "{complete}: {}, {cancels}, {}{}\n",
         counted(found.classes, what.0, what.1),
         paint.text(&failures, style),
         speed.unwrap_or_default()
-    );
-    out.push_str(&format!("{}:\n", counted(found.outcomes.len() as u64, "outcome", "outcomes")));
-    found.outcomes.iter().take(MOST_LISTED).for_each(|outcome| out.push_str(&format!("  {}\n", printable(outcome))));
-    if found.outcomes.len() > MOST_LISTED {
-        out.push_str(&format!("  and {} more\n", grouped((found.outcomes.len() - MOST_LISTED) as u64)));
+    )
+}
+
+/// The ways in which runs end that a file does not list, each with a simplest trace, and those that it lists in vain.
+pub fn unlisted(new: &[(String, String)], missing: &[String]) -> String {
+    let mut out = String::new();
+    for (outcome, trace) in new {
+        out.push_str(&format!("outcomes: no run should end like this: {}\n\n{trace}\n", printable(outcome)));
+    }
+    for outcome in missing {
+        out.push_str(&format!("outcomes: no run ends like this: {}\n", printable(outcome)));
+    }
+    out
+}
+
+/// In which ways runs end under one main and in which under another one.
+pub fn side_by_side(names: [&str; 2], outcomes: [&[String]; 2]) -> String {
+    let [one, other] = outcomes;
+    let only = |these: &[String], those: &[String]| -> Vec<String> {
+        these.iter().filter(|outcome| !those.contains(outcome)).cloned().collect()
+    };
+    let both: Vec<String> = one.iter().filter(|outcome| other.contains(outcome)).cloned().collect();
+    let parts = [
+        ("both".to_owned(), both),
+        (format!("only {}", names[0]), only(one, other)),
+        (format!("only {}", names[1]), only(other, one)),
+    ];
+    let mut out = String::new();
+    for (who, outcomes) in parts.iter().filter(|(_, outcomes)| !outcomes.is_empty()) {
+        out.push_str(&format!("{who}:\n"));
+        outcomes.iter().for_each(|outcome| out.push_str(&format!("  {}\n", printable(outcome))));
     }
     out
 }
@@ -122,6 +163,14 @@ struct Line<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn outcomes_are_both_s_or_only_one_s() {
+        let outcomes = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let told = side_by_side(["a", "b"], [&outcomes(&["1", "2"]), &outcomes(&["2", "3"])]);
+        assert_eq!(told, "both:\n  2\nonly a:\n  1\nonly b:\n  3\n");
+        assert_eq!(side_by_side(["a", "b"], [&outcomes(&["1"]), &outcomes(&["1"])]), "both:\n  1\n");
+    }
 
     #[test]
     fn a_search_is_complete_or_says_why_not() {

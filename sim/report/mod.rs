@@ -44,7 +44,7 @@ mod verdict;
 
 pub use compared::{Alike, Compared, Comparison, compared, comparison, json_compared, json_comparison};
 pub use diagnostic::diagnostics;
-pub use exhausted::{Exhausted, exhausted, json_exhausted};
+pub use exhausted::{Exhausted, completeness, exhausted, json_exhausted, side_by_side, unlisted};
 pub use explored::{Covered, Differing, Sought, explored, json_explored};
 pub use failure::{Story, Wrong, brief, failure, in_short, json_failure};
 pub use json::{Origin, json};
