@@ -2,7 +2,7 @@
 //!
 //! A machine that could go on in more than one way puts a [`Question`] and takes a number below its bound. Who answers
 //! is none of its business: [`Ordinary`] says what CPython itself would do, [`Seeded`] draws from a seed,
-//! [`Replay`] repeats a [`Log`], [`Given`] takes any numbers. Three rules keep logs short and readable:
+//! [`Replay`] repeats a [`Log`], [`Given`] takes any numbers and [`Bytes`] those of a fuzzer. Three rules keep logs short and readable:
 //!
 //! - **zero is the ordinary answer**: what CPython (or tokio) would do, and the minimum of a range;
 //! - **a forced move is not a question**: with one option nothing is asked;
@@ -17,7 +17,7 @@ mod log;
 mod token;
 
 pub use generator::{Generator, Seeded};
-pub use given::Given;
+pub use given::{Bytes, Given};
 pub use lent::{Lent, lend};
 pub use log::{Choice, Divergence, Log, Replay};
 pub use token::{BadToken, Deviation, Token};
