@@ -145,6 +145,8 @@ enum Frame {
     Bare,
     Try {
         clauses: Vec<Clause>,
+        /// Whether the clauses are `except*`, where there is one.
+        is_star: bool,
         otherwise: Option<Vec<Step>>,
         finally: Option<Vec<Step>>,
     },
@@ -219,6 +221,8 @@ const CATCHES: &[&str] = &[
     "OSError",
     "LookupError",
     "KeyError",
+    "ExceptionGroup",
+    "BaseExceptionGroup",
 ];
 const FAMILIES: &[Family] = &[
     Family { name: "lock", make: "Lock()", uses: LOCK, is_held: true },
@@ -387,11 +391,13 @@ fn wait() -> impl Strategy<Value = Step> {
 
 fn frame(place: Where, depth: u32) -> BoxedStrategy<Frame> {
     let block = || vec(step(place, depth), 0..3);
-    let caught = (vec(clause(place, depth), 0..=2), option::weighted(0.2, block()), option::weighted(0.4, block()));
+    let is_star = prop_oneof![2 => Just(false), 1 => Just(true)];
+    let ends = (option::weighted(0.2, block()), option::weighted(0.4, block()));
+    let caught = (vec(clause(place, depth), 0..=2), is_star, ends);
     prop_oneof![
         1 => Just(Frame::Bare),
         2 => (1..=2_u8).prop_map(Frame::Times),
-        12 => caught.prop_map(|(clauses, otherwise, finally)| Frame::Try { clauses, otherwise, finally }),
+        12 => caught.prop_map(|(clauses, is_star, (otherwise, finally))| Frame::Try { clauses, is_star, otherwise, finally }),
         2 => (any::<Pick>(), option::of(block())).prop_map(|(condition, otherwise)| Frame::If(condition, otherwise)),
         2 => any::<Pick>().prop_map(Frame::Each),
         1 => Just(Frame::While),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use atropos::choice::{Choice, Choices, Cut, Given, Kind, Ordinary, Seeded};
 use atropos::event_loop::EventLoop;
-use atropos::harness::{find, strategies};
+use atropos::explore::Plan;
+use atropos::harness::{Effort, File, Setting, find, strategies};
 use atropos::machine::Machine;
 use atropos::program::Program;
 use atropos::report;
@@ -127,6 +128,60 @@ fn every_article_keeps_what_it_has_to_keep() {
         let again = shrink::document(&shrunk.text, &mut same);
         assert_eq!(again.text, shrunk.text, "{}: shrinking the result again changes it", path.display());
     }
+}
+
+/// A scenario and its choices together: whatever explore finds in a canary is the same failure in the smaller file, by the
+/// token of which it is shown again, and there is nothing left to do.
+#[test]
+fn what_is_found_in_a_canary_stays_the_same_in_small() {
+    let mut shrunk = 0;
+    for path in find(&[Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/canary")]).unwrap() {
+        let file = File::load(&path).unwrap();
+        let strategy = file.scenario.mains()[0].map(str::to_owned);
+        let setting = Setting { strategy, ..Setting::default() };
+        let plan = Plan { faults: 500, seeds: 0..100, ..Plan::default() };
+        let search = file.explore(&setting, &plan, &mut |_| true).unwrap();
+        for told in search.told.iter().take(2) {
+            let name = format!("{}: {:?}", path.display(), told.identity);
+            let small = file.in_small(&setting, told, Effort { candidates: 2_000, runs: 20 }, &mut |_, _| true);
+            let text = small.file.text();
+            assert!(text.len() <= file.text().len(), "{name}:\n{text}");
+            let replayed = small.file.replay(&small.token).unwrap();
+            assert!(replayed.unplaced.is_empty() && !replayed.was_edited, "{name}: {replayed:?}");
+            let again = replayed.told.iter().find(|again| again.identity == told.identity);
+            let again = again.unwrap_or_else(|| panic!("{name} is another failure in\n{text}"));
+            let sizes = [&again.trace, &told.trace].map(|trace| Size::of(&trace.log()));
+            assert!(
+                sizes[0].faults <= sizes[1].faults && sizes[0].deviations <= sizes[1].deviations,
+                "{name}:\n{text}"
+            );
+            let twice = small.file.in_small(&setting, again, Effort { candidates: 2_000, runs: 20 }, &mut |_, _| true);
+            assert_eq!(twice.file.text(), text, "{name}: shrinking the result again changes it");
+            shrunk += usize::from(text.len() < file.text().len());
+        }
+    }
+    assert!(2 < shrunk, "only {shrunk} became smaller");
+}
+
+/// Who stops it gets what there is by then.
+#[test]
+fn a_scenario_that_is_shrunk_for_a_while_only_fails_all_the_same() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/canary/gather-leaves-siblings.toml");
+    let file = File::load(&path).unwrap();
+    let setting = Setting { strategy: Some("gather-cancel-wrong".to_owned()), ..Setting::default() };
+    let search = file.explore(&setting, &Plan { seeds: 0..10, ..Plan::default() }, &mut |_| true).unwrap();
+    let mut lengths = Vec::new();
+    for most in [0, 1, 5, 20] {
+        let small = file.in_small(&setting, &search.told[0], Effort::FULL, &mut |tried, _| tried < most);
+        assert!(small.tried <= most, "{} of {most}", small.tried);
+        let told = small.file.replay(&small.token).unwrap().told;
+        assert!(told.iter().any(|told| told.identity == search.told[0].identity));
+        lengths.push(small.file.text().len());
+    }
+    assert!(
+        lengths[0] == file.text().len() && lengths.is_sorted_by(|a, b| a >= b) && lengths[3] < lengths[0],
+        "{lengths:?}"
+    );
 }
 
 const LOST: &str = r#"

@@ -147,9 +147,10 @@ pub(super) fn explore(arguments: &Arguments, out: &mut impl Write) -> Result<Exi
 
             let rate = watcher.rate(search.explored.runs);
             let known: Vec<Identity> = kept.iter().filter_map(|kept| kept.shows(&setting)).cloned().collect();
-            let mut findings = Findings { file, setting: &setting, search, known };
+            let mut findings = Findings::new(file, &setting, search, known);
             // Saved before it is told, so that who stops reading loses nothing.
             let saved = if arguments.no_save { Ok(0) } else { file.save(&findings.to_save(plan.sampler)) };
+            findings.make_small(&mut || !stop.load(Ordering::Relaxed));
             let new = *saved.as_ref().unwrap_or(&0);
             printer.print(&if is_text { findings.text(new, rate, color) } else { findings.json(new, rate) })?;
             printer.out.flush()?;

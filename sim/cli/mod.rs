@@ -7,6 +7,7 @@
 mod explore;
 mod progress;
 mod replay;
+mod shrink;
 mod verify;
 
 use std::ffi::OsString;
@@ -48,6 +49,8 @@ enum Command {
     Explore(explore::Arguments),
     /// Make the run that a token names once more, and tell its story.
     Replay(replay::Arguments),
+    /// Make a scenario smaller that fails, as long as the failure stays the same.
+    Shrink(shrink::Arguments),
     /// Check that scenario files are valid, without running them.
     Check {
         /// Scenario files, and folders of them.
@@ -64,6 +67,8 @@ enum Command {
     },
     /// Run scenarios on real CPythons, and compare every event with ours.
     Verify(verify::Arguments),
+    /// List the versions of Python that there are, what each was checked against, and in what they differ.
+    Profiles,
     /// List the strategies, or show one: its steps, and the Python and Rust that they stand for.
     Strategies {
         /// The one to show.
@@ -202,6 +207,7 @@ fn execute(command: Command, out: &mut impl Write) -> Result<ExitCode, Refused> 
         Command::Run(arguments) => return run(&arguments, out),
         Command::Explore(arguments) => return explore::explore(&arguments, out),
         Command::Replay(arguments) => return replay::replay(&arguments, out),
+        Command::Shrink(arguments) => return shrink::shrink(&arguments, out),
         Command::Check { paths } => {
             let files = load(&paths)?;
             writeln!(
@@ -219,6 +225,7 @@ fn execute(command: Command, out: &mut impl Write) -> Result<ExitCode, Refused> 
             out.write_all(File::load(&file)?.python(strategy)?.as_bytes())?;
         }
         Command::Verify(arguments) => return verify::verify(&arguments, out),
+        Command::Profiles => out.write_all(report::profiles().as_bytes())?,
         Command::Strategies { name: None } => list_strategies(out)?,
         Command::Strategies { name: Some(name) } => show_strategy(&name, out)?,
         Command::Reference => write!(out, "{REFERENCE}\n{}", tokio_program::DIFFERENCES)?,

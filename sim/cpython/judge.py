@@ -578,10 +578,6 @@ class Here:
         types = (self.error_type(name),)
         return types + (asyncio.TimeoutError,) if name == "TimeoutError" else types
 
-    def star_types(self, name):
-        """The same for `except*`, which has to leave alone what ends a run."""
-        return (Exception, asyncio.CancelledError) if name == "BaseException" else self.caught_types(name)
-
     def error(self, name, message):
         error = self.error_type(name)(*([] if message is None else [message]))
         error.is_scenarios = True
@@ -597,8 +593,17 @@ class Here:
             self.tell("raised", told(error))
 
     def caught(self, error):
+        if self.is_over():
+            # `except*` has caught what ends the run as well.
+            raise GeneratorExit
         self.task().in_flight = None
         self.tell("caught", told(error))
+
+    def left_star(self, error):
+        """An error leaves a `try` with `except*`, which may have put it together."""
+        if self.is_over():
+            raise self.run.given_up_for if self.run.is_abandoned and not self.run.is_over else GeneratorExit
+        self.task().in_flight = error
 
     def set_aside(self):
         """A `finally` begins: what is on its way out waits, and may come up in there once more."""

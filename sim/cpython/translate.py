@@ -402,21 +402,21 @@ class Writer:
         self.block(step["do"])
 
     def write_try(self, step):
+        star = "*" if "except*" in step else ""
+        if star:
+            # Around it all, because what comes out of it may be a new error, and may have an end of the run in it.
+            self.line("try:")
+            self.depth += 1
         self.line("try:")
         self.block(step["try"])
         # A run that is over, or a coroutine that is dropped, is not the scenario's business.
-        self.line("except _atropos.STOPS:")
-        self.line("    raise")
-        star = "*" if "except*" in step else ""
-        if star:
-            # `except` and `except*` cannot stand in one `try`.
-            self.lines.pop()
-            self.lines.pop()
+        if not star:
+            self.line("except _atropos.STOPS:")
+            self.line("    raise")
         for clause, handler in clauses(step):
             kind, _, name = (part.strip() for part in clause.partition(" as "))
             name = name or "_atropos_caught"
-            types = "star_types" if star else "caught_types"
-            self.line("except{} _atropos.{}({!r}) as {}:".format(star, types, kind, name))
+            self.line("except{} _atropos.caught_types({!r}) as {}:".format(star, kind, name))
             self.line("    _atropos.caught({})".format(name))
             self.block(handler)
         if "else" in step:
@@ -432,6 +432,11 @@ class Writer:
             self.block(step["finally"])
             self.line("    _atropos.take_up({})".format(flight))
             self.depth -= 1
+        if star:
+            self.depth -= 1
+            self.line("except BaseException as _atropos_error:")
+            self.line("    _atropos.left_star(_atropos_error)")
+            self.line("    raise")
 
 
 def clauses(step):

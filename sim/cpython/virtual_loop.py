@@ -140,6 +140,7 @@ class VirtualLoop(base_events.BaseEventLoop):
     def abandon(self, error):
         """Gives the run up: the error leaves `asyncio.run` at once."""
         self.is_abandoned = True
+        self.given_up_for = error
         raise error
 
     def run_until_complete(self, future):

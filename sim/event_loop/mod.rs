@@ -430,16 +430,23 @@ impl<'p> EventLoop<'p> {
     }
 
     fn run_handle<C: Choices + ?Sized>(&mut self, handle: Handle, choices: &mut C) -> Footprint {
-        let mut task = None;
+        let (task, input) = match handle {
+            Handle::Step(task) => (task, self.step_input(task)),
+            Handle::Wakeup(task) => (task, self.wakeup_input(task)),
+            other => {
+                self.run_callback(other, choices);
+                return Footprint { task: None };
+            }
+        };
+        self.resume_task(task, input, choices);
+        Footprint { task: Some(task) }
+    }
+
+    /// Runs what is no task's.
+    #[inline(always)]
+    fn run_callback<C: Choices + ?Sized>(&mut self, handle: Handle, choices: &mut C) {
         match handle {
-            Handle::Step(stepped) => {
-                task = Some(stepped);
-                self.step_task(stepped, choices);
-            }
-            Handle::Wakeup(woken) => {
-                task = Some(woken);
-                self.wake_task(woken, choices);
-            }
+            Handle::Step(_) | Handle::Wakeup(_) => unreachable!("a task's own is run with the task"),
             Handle::Fire(timer) if timer.is_cancelled(&self.tasks, &self.deadlines) => {}
             Handle::Fire(Timer::Own { task, .. }) => self.own_timer_fired(task),
             Handle::Fire(Timer::Deadline { deadline, .. }) => self.deadline_passed(deadline),
@@ -461,7 +468,6 @@ impl<'p> EventLoop<'p> {
             Handle::Stop => self.stopping = true,
             Handle::ShutdownRound => self.ready.push(Handle::Stop),
         }
-        Footprint { task }
     }
 
     /// Queues whoever asked to be told that `future` is done.

@@ -102,24 +102,25 @@ impl EventLoop<'_> {
         future
     }
 
-    /// The queued step of a task: its first, or the one after `sleep(0)`.
-    pub(super) fn step_task<C: Choices + ?Sized>(&mut self, task: TaskId, choices: &mut C) {
+    /// What a task goes on with at its queued step: its first, or the one after `sleep(0)`.
+    #[inline(always)]
+    pub(super) fn step_input(&mut self, task: TaskId) -> Result<Value, Error> {
         let state = &mut self.tasks[task.index()];
         if state.itself == AwaitOfItself::Untold {
             state.itself = AwaitOfItself::Told;
-            let error = self.runtime_error(&format!("Task cannot await on itself: {task}"));
-            return self.resume_task(task, Err(error), choices);
+            return Err(self.runtime_error(&format!("Task cannot await on itself: {task}")));
         }
         if !state.must_cancel {
             let was_started = std::mem::replace(&mut state.started, true);
             let what = if was_started { What::Resumed { task, by: Wake::Yield } } else { What::Started { task } };
             self.recorder.record(what);
         }
-        self.resume_task(task, Ok(Value::None), choices);
+        Ok(Value::None)
     }
 
-    /// The queued wakeup of a task: what it awaited is done.
-    pub(super) fn wake_task<C: Choices + ?Sized>(&mut self, task: TaskId, choices: &mut C) {
+    /// What a task goes on with at its queued wakeup: what came of what it awaited, which is done.
+    #[inline(always)]
+    pub(super) fn wakeup_input(&mut self, task: TaskId) -> Result<Value, Error> {
         let state = &mut self.tasks[task.index()];
         let &mut Task { waits_for, must_cancel, cancel_requested, .. } = state;
         let input = match waits_for {
@@ -143,11 +144,17 @@ impl EventLoop<'_> {
             WaitsFor::Wait(_) => {}
             WaitsFor::Nothing => unreachable!("{task} was woken from nothing"),
         }
-        self.resume_task(task, input, choices);
+        input
     }
 
     /// Runs a task with what it waited for, until it waits again or ends: asyncio's `__step`.
-    fn resume_task<C: Choices + ?Sized>(&mut self, task: TaskId, input: Result<Value, Error>, choices: &mut C) {
+    #[inline(always)]
+    pub(super) fn resume_task<C: Choices + ?Sized>(
+        &mut self,
+        task: TaskId,
+        input: Result<Value, Error>,
+        choices: &mut C,
+    ) {
         let state = &mut self.tasks[task.index()];
         let frame = state.frame;
         let waited_for = std::mem::replace(&mut state.waits_for, WaitsFor::Nothing);

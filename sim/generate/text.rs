@@ -92,6 +92,8 @@ struct Scope {
     timeouts: Vec<String>,
     loops: u32,
     handlers: u32,
+    /// How many loops there are around the `except*` clause that is being written: no jump leaves it.
+    star: Option<u32>,
 }
 
 #[derive(Clone)]
@@ -285,6 +287,7 @@ impl<'a> Writer<'a> {
                 let message = self.new_name("error ");
                 self.line(&format!("{{ raise = \"{message}\", type = \"{ty}\" }},"));
             }
+            Step::Return(_) if self.here.star.is_some() => {}
             Step::Return(what) => {
                 let mut values = vec!["\"done\"".to_owned(), "\"{seen}\"".to_owned(), "\"{name}\"".to_owned()];
                 values.extend(self.here.values.iter().map(|value| format!("\"{{{value}}}\"")));
@@ -313,7 +316,10 @@ impl<'a> Writer<'a> {
                 self.line(&format!("{{ assert = \"{condition}\", message = \"expected {condition}\" }},"));
             }
             Step::Word(word) => {
-                let is_there = if *word == "raise" { self.here.handlers > 0 } else { self.here.loops > 0 };
+                let is_there = match *word {
+                    "raise" => self.here.handlers > 0,
+                    _ => self.here.loops > self.here.star.unwrap_or(0),
+                };
                 if is_there {
                     self.line(&format!("\"{word}\","));
                 }
@@ -451,8 +457,9 @@ impl<'a> Writer<'a> {
     fn framed(&mut self, frame: &Frame, body: &[Step]) {
         match frame {
             Frame::Bare => body.iter().for_each(|step| self.step(step)),
-            Frame::Try { clauses, otherwise, finally } => {
-                self.try_step(body, clauses, otherwise.as_deref(), finally.as_deref());
+            Frame::Try { clauses, is_star, otherwise, finally } => {
+                let is_star = *is_star && self.has_timeouts;
+                self.try_step(body, clauses, is_star, otherwise.as_deref(), finally.as_deref());
             }
             Frame::If(condition, otherwise) => {
                 let condition = picked(&self.conditions(), *condition).unwrap_or_default();
@@ -529,7 +536,14 @@ impl<'a> Writer<'a> {
         self.line("] },");
     }
 
-    fn try_step(&mut self, body: &[Step], clauses: &[Clause], otherwise: Option<&[Step]>, finally: Option<&[Step]>) {
+    fn try_step(
+        &mut self,
+        body: &[Step],
+        clauses: &[Clause],
+        is_star: bool,
+        otherwise: Option<&[Step]>,
+        finally: Option<&[Step]>,
+    ) {
         if clauses.is_empty() && finally.is_none() {
             return self.framed(&Frame::Bare, body);
         }
@@ -537,12 +551,21 @@ impl<'a> Writer<'a> {
         self.block(body);
         let mut caught = Vec::new();
         for clause in clauses {
-            if caught.contains(&clause.catches) {
+            // `except*` takes no groups, and only newer versions have them.
+            let has_group = self.has_timeouts && !is_star;
+            if caught.contains(&clause.catches) || clause.catches.ends_with("Group") && !has_group {
                 continue;
             }
-            let before = if caught.is_empty() { "], except = { " } else { "], " };
+            let before = match (caught.is_empty(), is_star) {
+                (false, _) => "], ",
+                (true, false) => "], except = { ",
+                (true, true) => "], \"except*\" = { ",
+            };
             caught.push(clause.catches);
-            self.clause(before, clause);
+            self.clause(before, clause, is_star);
+        }
+        if caught.is_empty() && finally.is_none() {
+            return self.line("], finally = [] },");
         }
         let mut end = if caught.is_empty() { "]" } else { "] }" };
         if let Some(otherwise) = otherwise.filter(|_| !caught.is_empty()) {
@@ -559,20 +582,33 @@ impl<'a> Writer<'a> {
     }
 
     /// TOML 1.0 has no line break between two keys of an inline table.
-    fn clause(&mut self, before: &str, Clause { catches, steps, leaves }: &Clause) {
+    fn clause(&mut self, before: &str, Clause { catches, steps, leaves }: &Clause, is_star: bool) {
         let error = self.new_name("e");
+        let star = if is_star { Some(self.here.loops) } else { self.here.star };
+        let outer = std::mem::replace(&mut self.here.star, star);
         self.here.handlers += 1;
         self.line(&format!("{before}\"{catches} as {error}\" = ["));
         self.depth += 1;
         // The words of an error that Python itself raises are not the same in every version.
         let says_what_we_said = matches!(*catches, "CancelledError" | "KeyError" | "OSError" | "Oops");
-        let what = if says_what_we_said { format!("{{{error}}}") } else { format!("{{{error}.type}}") };
+        let what = match says_what_we_said {
+            _ if is_star => format!("{{{error}.type}} of {{len({error}.exceptions)}}: {{{error}}}"),
+            true => format!("{{{error}}}"),
+            false => format!("{{{error}.type}}"),
+        };
         self.line(&format!("{{ print = \"caught {what}\" }},"));
+        if catches.ends_with("Group") {
+            let part = self.new_name("part");
+            self.line(&format!("{{ for = \"{part}\", in = \"{error}.exceptions\", do = ["));
+            self.line(&format!("    {{ print = \"{{{part}.type}}\" }},"));
+            self.line("] },");
+        }
         self.depth -= 1;
         self.block(steps);
-        if let Some(word) = leaves {
+        if let Some(word) = leaves.filter(|word| self.here.star.is_none() || word == &"raise") {
             self.line(&format!("    \"{word}\","));
         }
+        self.here.star = outer;
         self.here.handlers -= 1;
     }
 

@@ -9,6 +9,8 @@ mod coverage;
 mod python;
 mod saved;
 mod search;
+#[cfg(feature = "shrink")]
+mod small;
 mod telling;
 mod verify;
 
@@ -16,6 +18,8 @@ pub use asyncio::Asyncio;
 pub use python::{Interpreter, Patience, Problem, Session, installed};
 pub use saved::Kept;
 pub use search::{Replayed, Search, Setting, Told, replayed, tell};
+#[cfg(feature = "shrink")]
+pub use small::{Effort, Small};
 pub use telling::Findings;
 pub use verify::{Compared, Verified, Verifier};
 
@@ -125,6 +129,11 @@ impl File {
             Ok(scenario) => Ok(File { path: path.to_owned(), scenario, text }),
             Err(diagnostics) => Err(Rejected { path: path.to_owned(), text, diagnostics }),
         }
+    }
+
+    /// As it was read.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// What runs, ready for the choices to cut.

@@ -121,7 +121,10 @@ impl File {
         if let Some(must_find) = must_find {
             replayed.told.retain(|told| !must_find.is_found(&replayed.program, &told.identity));
         }
-        Ok(Kept { command: self.replay_command(&saved.token), saved, replayed })
+        let mut kept = Kept { command: String::new(), saved, replayed };
+        let what = kept.told().and_then(|told| told.name_if_not_first(&kept.replayed.program));
+        kept.command = self.replay_command(&kept.saved.token, what);
+        Ok(kept)
     }
 
     /// Saves failures beside the scenario, as one that is run first from now on; returns how many of them are new there.
@@ -159,6 +162,21 @@ impl File {
     }
 }
 
+impl File {
+    /// Writes the scenario to another place, and is there from now on.
+    ///
+    /// # Errors
+    ///
+    /// Why that could not be done, in a sentence.
+    #[cfg(feature = "cli")]
+    pub fn write_to(&mut self, path: &Path) -> Result<(), String> {
+        let failed = |error: std::io::Error| format!("{} could not be written: {}", path.display(), reason(&error));
+        replace(path, &self.text).map_err(failed)?;
+        self.path = path.to_owned();
+        Ok(())
+    }
+}
+
 /// What a file of saved failures says; nothing if there is none.
 fn failures_text(path: &Path) -> std::io::Result<String> {
     match std::fs::read_to_string(path) {
@@ -188,6 +206,7 @@ fn replace(path: &Path, text: &str) -> std::io::Result<()> {
 fn reason(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::Other => error.to_string(),
+        std::io::ErrorKind::NotFound => "there is no such folder".to_owned(),
         kind => kind.to_string(),
     }
 }

@@ -77,8 +77,14 @@ impl File {
     ///
     /// If the file does not fit the strategy.
     pub fn experiment(&self, setting: &Setting) -> Result<Asyncio, Rejected> {
+        self.experiment_within(u64::MAX, setting)
+    }
+
+    /// The same with runs that are given up after so many steps, if not earlier.
+    pub(super) fn experiment_within(&self, steps: u64, setting: &Setting) -> Result<Asyncio, Rejected> {
         let strategy = setting.strategy.as_deref();
         let mut program = self.scenario.program(strategy, setting.profile).map_err(|errors| self.rejected(errors))?;
+        program.limits.steps = program.limits.steps.min(steps);
         allow_cuts(&mut program, setting.cancels);
         measure(&mut program);
         Ok(Asyncio::new(program.into(), self.expectation(strategy, false)))
@@ -105,6 +111,8 @@ impl File {
 /// The run of a token.
 #[derive(Debug)]
 pub struct Replayed {
+    /// Which experiment the run belongs to.
+    pub setting: Setting,
     /// What ran.
     pub program: Arc<Program>,
     /// What happened.
@@ -115,6 +123,14 @@ pub struct Replayed {
     pub unplaced: Vec<Deviation>,
     /// Whether the file's text is another one than when the token was made.
     pub was_edited: bool,
+}
+
+impl Replayed {
+    /// What is told of all that is wrong with it: what this oracle or expectation says, or else the first.
+    pub fn failure(&self, what: Option<&str>) -> Option<&Told> {
+        let wanted = what.and_then(|what| self.told.iter().find(|told| told.identity.what == what));
+        wanted.or_else(|| self.told.first())
+    }
 }
 
 impl File {
@@ -162,6 +178,7 @@ impl File {
             unplaced: placed.unplaced,
             was_edited: Token::hash(&self.text) != token.scenario_hash,
             program: experiment.program(),
+            setting,
         })
     }
 }
@@ -230,7 +247,7 @@ pub fn tell(experiment: &dyn Experiment, failure: &Failure) -> Told {
 }
 
 /// The same for the choices of any run that fails like this.
-fn small(experiment: &dyn Experiment, log: Log, identity: &Identity) -> Told {
+pub(super) fn small(experiment: &dyn Experiment, log: Log, identity: &Identity) -> Told {
     let program = &experiment.program();
     let mut run = experiment.begin();
     run.run(&mut Given::new(&answers(&log)));
@@ -264,7 +281,7 @@ fn as_it_is(experiment: &dyn Experiment, log: Log, identity: &Identity) -> Told 
 const OPENINGS_MAX: usize = 1_000_000;
 
 /// The answers of a log.
-fn answers(log: &[Choice]) -> Vec<u64> {
+pub(super) fn answers(log: &[Choice]) -> Vec<u64> {
     log.iter().map(|choice| choice.answer).collect()
 }
 

@@ -10,7 +10,13 @@ use crate::report::{self, Story, Wrong};
 use crate::scenario::SavedFailure;
 use crate::verdict::Identity;
 
+#[cfg(feature = "shrink")]
+use super::Effort;
 use super::{File, Search, Setting, Told};
+
+/// In a story, a scenario in small has at most so many lines.
+#[cfg(feature = "shrink")]
+const SHRUNK_LINES_MAX: usize = 24;
 
 /// What came of exploring a file under one main, to be told and saved.
 #[derive(Debug)]
@@ -23,12 +29,16 @@ pub struct Findings<'a> {
     pub search: Search,
     /// Failures that were told before, because they are saved and still there.
     pub known: Vec<Identity>,
+    /// The scenario in small, for the failure that is told whole.
+    shrunk: Option<String>,
 }
 
 impl File {
-    /// The command that makes the run of a token again.
-    pub fn replay_command(&self, token: &Token) -> String {
-        format!("atropos replay {token} {}", report::pasted(&self.path.display().to_string()))
+    /// The command that makes the run of a token again, and tells what this oracle or expectation says of it, or else the
+    /// first of all that goes wrong.
+    pub fn replay_command(&self, token: &Token, what: Option<&str>) -> String {
+        let failure = what.map(|what| format!(" --failure {what}")).unwrap_or_default();
+        format!("atropos replay {token} {}{failure}", report::pasted(&self.path.display().to_string()))
     }
 
     /// Which exploration it is: `first.toml under cancel-each-task on asyncio 3.13`.
@@ -64,6 +74,12 @@ impl File {
 }
 
 impl Told {
+    /// Its name, if something else goes wrong in its run that would be told first.
+    pub fn name_if_not_first(&self, program: &Program) -> Option<&'static str> {
+        let is_first = self.verdict.identities(program).first() == Some(&self.identity);
+        (!is_first).then_some(self.identity.what)
+    }
+
     /// The story of it, which may be one that had to be found.
     pub fn story<'a>(&'a self, program: &'a Program, is_sought: bool, command: &'a str) -> Story<'a> {
         let Told { identity, verdict, trace, passing, window, found_in, .. } = self;
@@ -85,7 +101,38 @@ impl Told {
     }
 }
 
-impl Findings<'_> {
+impl<'a> Findings<'a> {
+    /// What was found, and of that what is `known`.
+    pub fn new(file: &'a File, setting: &'a Setting, search: Search, known: Vec<Identity>) -> Findings<'a> {
+        Findings { file, setting, search, known, shrunk: None }
+    }
+
+    /// Makes the scenario small for the failure that is told whole, and keeps it for the story if it is much smaller.
+    /// `go_on` says whether there is time for more of it.
+    #[cfg(feature = "shrink")]
+    pub fn make_small(&mut self, go_on: &mut dyn FnMut() -> bool) {
+        // What ends otherwise than expected in plain order does so in a file with nothing in it, too.
+        let is_about_all =
+            |told: &Told| told.identity.subject.is_none() && told.answers.iter().all(|answer| *answer == 0);
+        let is_wanted = |told: &&Told| self.is_told_whole(told) && !is_about_all(told);
+        let Some(told) = self.search.told.first().filter(is_wanted) else { return };
+        let small = self.file.in_small(self.setting, told, Effort::LITTLE, &mut |_, _| go_on());
+        let [before, after] = [self.file.text(), small.file.text()].map(without_comments);
+        let lines = after.lines().count();
+        self.shrunk = Some(after).filter(|_| 2 * lines <= before.lines().count() && lines <= SHRUNK_LINES_MAX);
+    }
+
+    /// Whether a failure is new, and nobody wants it to be found.
+    fn is_new(&self, told: &Told) -> bool {
+        !self.known.contains(&told.identity) && !self.search.is_sought(&told.identity)
+    }
+
+    /// Whether it is the one that is told with everything.
+    fn is_told_whole(&self, told: &Told) -> bool {
+        let is_first = self.search.told.first().is_some_and(|first| first.identity == told.identity);
+        is_first && self.is_new(told)
+    }
+
     /// What was covered, and every failure, the most telling one last and whole, so that the command that shows it again
     /// is where the cursor is; in ANSI colours or without. So many failures were `saved` now, and it took so many
     /// `runs_per_second`, if somebody measured that.
@@ -96,12 +143,9 @@ impl Findings<'_> {
         if 0 < saved {
             out.push_str(&report::saved(&self.file.failures_path().display().to_string(), saved));
         }
-        for (at, told) in self.search.told.iter().enumerate().rev() {
-            self.with_story(told, |story| {
-                let is_whole = at == 0 && !story.is_sought && !self.known.contains(story.identity);
-                let text = if is_whole { report::failure(story, color) } else { report::brief(story, color) };
-                out.push_str(&format!("\n{text}"));
-            });
+        for told in self.search.told.iter().rev() {
+            let tell = if self.is_told_whole(told) { report::failure } else { report::brief };
+            out.push_str(&format!("\n{}", self.with_story(told, |story| tell(story, color))));
         }
         out
     }
@@ -122,8 +166,7 @@ impl Findings<'_> {
 
     /// What is to be saved: everything that was made small, but for what is known and what had to be found.
     pub fn to_save(&self, sampler: Sampler) -> Vec<SavedFailure> {
-        let Findings { file, setting, search, known } = self;
-        let is_new = |told: &&Told| !known.contains(&told.identity) && !search.is_sought(&told.identity);
+        let Findings { file, setting, search, .. } = self;
         let save = |told: &Told| {
             let found = search.explored.failures.iter().find(|failure| failure.identity == told.identity);
             SavedFailure {
@@ -133,7 +176,7 @@ impl Findings<'_> {
                 token: self.token(told),
             }
         };
-        search.told.iter().filter(is_new).map(save).collect()
+        search.told.iter().filter(|told| self.is_new(told)).map(save).collect()
     }
 
     fn token(&self, told: &Told) -> Token {
@@ -141,8 +184,19 @@ impl Findings<'_> {
     }
 
     fn with_story<T>(&self, told: &Told, tell: impl FnOnce(&Story<'_>) -> T) -> T {
-        let command = self.file.replay_command(&self.token(told));
-        let is_sought = self.search.is_sought(&told.identity);
-        tell(&told.story(&self.search.experiment.program(), is_sought, &command))
+        let program = self.search.experiment.program();
+        let command = self.file.replay_command(&self.token(told), told.name_if_not_first(&program));
+        let shrunk = self.shrunk.as_deref().filter(|_| self.is_told_whole(told));
+        tell(&Story { shrunk, ..told.story(&program, self.search.is_sought(&told.identity), &command) })
     }
+}
+
+/// A scenario without the lines that only people read. In a text of several lines nothing is one.
+#[cfg(feature = "shrink")]
+fn without_comments(text: &str) -> String {
+    if ["\"\"\"", "'''"].iter().any(|quotes| text.contains(quotes)) {
+        return text.to_owned();
+    }
+    let is_comment = |line: &str| line.trim_start().starts_with('#') || line.trim().is_empty();
+    text.lines().filter(|line| !is_comment(line)).map(|line| format!("{line}\n")).collect()
 }

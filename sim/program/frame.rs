@@ -150,6 +150,10 @@ impl<R: Effects> Lookup for R {
     fn instance_of(&self, future: FutureId) -> Option<InstanceId> {
         Effects::instance_of(self, future)
     }
+
+    fn group_parts(&self, group: Error) -> Option<(&str, ListId)> {
+        self.memory_ref().group_parts(group)
+    }
 }
 
 /// How deep coroutines may call each other, as Python's recursion limit.

@@ -46,6 +46,11 @@ impl Memory {
         Error { ty, message: Some(text) }
     }
 
+    /// What an exception group says and is made of; nothing for any other error.
+    pub(super) fn group_parts(&self, error: Error) -> Option<(&'static str, ListId)> {
+        self.group(error).map(|group| (group.message, group.parts))
+    }
+
     /// What an exception group is made of; nothing for any other error.
     pub fn error_parts(&self, error: Error) -> Option<ListId> {
         self.group(error).map(|group| group.parts)
@@ -148,7 +153,10 @@ impl Memory {
         if let Some(uncaught) = uncaught {
             self.list_mut(new).push(Value::Error(uncaught));
         }
-        Some(self.new_error_group(types, "", new))
+        match self.list(new) {
+            &[Value::Error(only)] => Some(only),
+            _ => Some(self.new_error_group(types, "", new)),
+        }
     }
 
     fn collect_leaves(&mut self, error: Error, leaves: ListId, level: u32) {

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use crate::id::{FutureId, InstanceId, ListId, TextId};
 
-use super::{ErrorType, Program, Value};
+use super::{Error, ErrorType, Program, Value};
 
 /// Where the things are found that a [`Value`] only names.
 pub trait Lookup {
@@ -19,6 +19,8 @@ pub trait Lookup {
     fn items(&self, id: ListId) -> Option<&[Value]>;
     /// The coroutine of the task whose future this is; nothing for a gather's.
     fn instance_of(&self, future: FutureId) -> Option<InstanceId>;
+    /// What an exception group says and is made of, where that is kept.
+    fn group_parts(&self, group: Error) -> Option<(&str, ListId)>;
 }
 
 /// Lists in lists beyond this many levels are not looked into: the levels are the scenario's to choose, the stack
@@ -84,7 +86,11 @@ fn repr_within<L: Lookup>(program: &Program, lookup: &L, value: Value, levels: u
         Value::Error(error) => {
             out.push_str(program.error_types.name(error.ty));
             out.push('(');
-            if let Some(message) = error.message {
+            if let Some((message, parts)) = lookup.group_parts(error) {
+                quote(message, out);
+                out.push_str(", ");
+                repr_within(program, lookup, Value::List(parts), levels, out);
+            } else if let Some(message) = error.message {
                 quote(text_of(program, lookup, message), out);
             }
             out.push(')');
@@ -156,6 +162,10 @@ mod tests {
         }
 
         fn instance_of(&self, _: FutureId) -> Option<InstanceId> {
+            None
+        }
+
+        fn group_parts(&self, _: Error) -> Option<(&str, ListId)> {
             None
         }
     }

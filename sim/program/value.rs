@@ -96,6 +96,13 @@ builtin_errors! {
     BASE_EXCEPTION_GROUP = 24 "BaseExceptionGroup": BASE_EXCEPTION;
 }
 
+impl ErrorType {
+    /// Whether errors of this class are made of others.
+    pub fn is_group(self) -> bool {
+        matches!(self, ErrorType::EXCEPTION_GROUP | ErrorType::BASE_EXCEPTION_GROUP)
+    }
+}
+
 /// The classes that a program knows: Python's own, then the ones that its scenario declares.
 ///
 /// ```

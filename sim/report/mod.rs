@@ -8,6 +8,7 @@
 //! - [`explored`]: what exploring covered; [`rerun`]: what became of failures that were saved;
 //! - [`comparison`] and [`compared`]: what came of comparing runs with real interpreters;
 //! - [`table`]: strategies side by side;
+//! - [`profiles`]: the versions of Python, and in what they differ;
 //! - [`verdict`]: which expectations were not met, and what to do next;
 //! - [`diagnostics`]: what is wrong with a file.
 //!
@@ -29,6 +30,7 @@ mod names;
 mod paint;
 mod parting;
 mod points;
+mod profiles;
 mod saved;
 mod sentence;
 mod sites;
@@ -45,7 +47,8 @@ pub use json::{Origin, json};
 pub use lanes::{Focus, lanes};
 pub use names::pasted;
 pub use parting::{Parting, Told, agreement, mismatch, parting};
-pub use saved::{Rerun, Strayed, json_rerun, json_saved, rerun, reruns, saved, strayed};
+pub use profiles::profiles;
+pub use saved::{Rerun, Strayed, json_rerun, json_saved, rerun, reruns, saved, shrunk, strayed};
 pub use table::{Row, markdown, table};
 pub use trace::trace;
 pub use transcript::transcript;

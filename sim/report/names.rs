@@ -255,6 +255,10 @@ impl Lookup for Names<'_> {
             _ => None,
         }
     }
+
+    fn group_parts(&self, _: Error) -> Option<(&str, ListId)> {
+        None
+    }
 }
 
 /// A text as Python's `repr` shows it.

@@ -106,6 +106,13 @@ pub fn saved(path: &str, failures: usize) -> String {
     format!("{failures} saved in {}, and run first from now on: commit it\n", printable(path))
 }
 
+/// What came of making a scenario smaller: from so many lines to so many, in so many attempts.
+pub fn shrunk(before: usize, after: usize, tried: usize, is_stopped: bool) -> String {
+    let stopped = if is_stopped { "stopped early: " } else { "" };
+    let tried = counted(tried as u64, "smaller scenario was tried", "smaller scenarios were tried");
+    format!("{stopped}{} of {before} are left; {tried}\n", counted(after as u64, "line", "lines"))
+}
+
 /// A line of JSON about a saved failure: `rerun` in `json.md`.
 pub fn json_rerun(rerun: &Rerun<'_>) -> String {
     let Rerun { identity: Identity { what, subject, error }, strategy, story, strayed, fails, command } = *rerun;

@@ -12,7 +12,7 @@ use crate::time::{Nanos, Time};
 
 use super::cast::Cast;
 use super::reader::{Reader, Span, Table, Value, unknown};
-use super::resolve::{Resolved, class_as_message};
+use super::resolve::{Resolved, class_as_message, no_group};
 use super::steps::{Name, read_name};
 use super::template::Template;
 
@@ -191,7 +191,10 @@ impl<'a, 't> Resolver<'a, 't> {
     fn class(&mut self, ty: Option<&Name>, message: &Template) -> Option<ErrorType> {
         let error = match ty {
             Some(ty) => match self.error_types.find(ty.get_ref()) {
-                Some(class) => return Some(class),
+                Some(class) => match no_group(class, ty) {
+                    None => return Some(class),
+                    Some(error) => error,
+                },
                 None => unknown(ty.span(), "exception", ty.get_ref(), self.error_types.names()),
             },
             None => match class_as_message(message, self.error_types) {

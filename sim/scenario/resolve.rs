@@ -152,6 +152,14 @@ pub(super) fn class_as_message<'m>(message: &'m Template, types: &ErrorTypes) ->
     Some((text, error))
 }
 
+/// What is wrong with raising an error of this class by a message, if it is a group.
+pub(super) fn no_group(ty: ErrorType, name: &Name) -> Option<Diagnostic> {
+    let message = format!("expected a class that is made of a message, but found {}", name.get_ref());
+    let error =
+        || Diagnostic::at(name.span(), message, "a group").help("a task group raises one, if a task of its fails");
+    ty.is_group().then(error)
+}
+
 /// How many names of one kind fit the operations' numbers.
 const NAMES_MAX: usize = 60_000;
 
@@ -373,7 +381,7 @@ impl<'a> Resolver<'a, '_> {
         self.unsure += 1;
         let mut clauses = Vec::new();
         for (at, clause) in block.clauses.iter().enumerate() {
-            let ty = self.error_type(&clause.ty);
+            let ty = self.caught_type(&clause.ty, block.is_star);
             let before = self.bound.clone();
             let name = clause.name.as_ref().map(|name| self.bind(name));
             self.clauses += 1;
@@ -484,6 +492,30 @@ impl<'a> Resolver<'a, '_> {
         }
     }
 
+    /// The class of a clause.
+    fn caught_type(&mut self, name: &Name, is_star: bool) -> Option<ErrorType> {
+        let ty = self.error_type(name)?;
+        if ty.is_group() {
+            self.needs_timeouts(&name.span(), name.get_ref());
+        }
+        if ty.is_group() && is_star {
+            let message = format!("expected a class that is in a group, but found {}", name.get_ref());
+            let help = "`except*` catches what is in a group; `except` catches the group";
+            return self.error(Diagnostic::at(name.span(), message, "a group").help(help));
+        }
+        Some(ty)
+    }
+
+    /// The class of something that a step makes.
+    fn made_type(&mut self, name: &Option<Name>) -> Option<ErrorType> {
+        let Some(name) = name else { return Some(ErrorType::EXCEPTION) };
+        let ty = self.error_type(name)?;
+        match no_group(ty, name) {
+            Some(error) => self.error(error),
+            None => Some(ty),
+        }
+    }
+
     fn op(&mut self, step: &'a Step) -> Option<Op> {
         Some(match &step.verb {
             Verb::Print(template) => Op::Print(self.text(template)?),
@@ -494,7 +526,7 @@ impl<'a> Resolver<'a, '_> {
             Verb::Point(name) => Op::Point(self.point(name)?),
             Verb::Raise { ty, message } => {
                 let ty = match ty {
-                    Some(ty) => self.error_type(ty),
+                    Some(_) => self.made_type(ty),
                     None => match class_as_message(message, self.around.error_types) {
                         Some((class, error)) => {
                             self.error(error.help(format!("write {{ raise = \"…\", type = \"{class}\" }}")))
@@ -573,10 +605,7 @@ impl<'a> Resolver<'a, '_> {
                 Op::Reschedule { what: what?, length }
             }
             Verb::SetException { object, ty, message } => {
-                let ty = match ty {
-                    Some(ty) => self.error_type(ty),
-                    None => Some(ErrorType::EXCEPTION),
-                };
+                let ty = self.made_type(ty);
                 let message = self.text(message);
                 let Some(Op::Use { object, .. }) = self.use_object(object, Operation::SetException, None, None) else {
                     return None;

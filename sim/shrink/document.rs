@@ -105,7 +105,7 @@ impl Search<'_> {
         }
         let mut tree = self.tree.clone();
         edit(tree.as_item_mut());
-        let text = tree.to_string().trim_start_matches('\n').to_owned();
+        let text = format!("{}\n", tree.to_string().trim_matches('\n'));
         // The text is read again, so that what is tried next hangs on the text alone.
         let Ok(tree) = text.parse() else { return false };
         if text == self.text {

@@ -9,15 +9,15 @@
 //! Knows nothing of machines, of how a scenario is read, or of what a failure is.
 
 mod choices;
-#[cfg(feature = "cli")]
+#[cfg(feature = "shrink")]
 mod document;
-#[cfg(feature = "cli")]
+#[cfg(feature = "shrink")]
 mod edit;
-#[cfg(feature = "cli")]
+#[cfg(feature = "shrink")]
 mod rounder;
 
 pub use choices::{Shrunk, Size, Window, choices, window};
-#[cfg(feature = "cli")]
+#[cfg(feature = "shrink")]
 pub use document::{Document, document};
 
 use std::ops::Range;

@@ -49,6 +49,7 @@ fn token(folder: &Path, name: &str) -> String {
 fn help() {
     shows("help-explore", &[], "explore --help", 0);
     shows("help-replay", &[], "replay --help", 0);
+    shows("help-shrink", &[], "shrink --help", 0);
 }
 
 /// From the first find on a failure is run first, and stays when it is fixed.
@@ -194,6 +195,68 @@ fn tokens_that_name_no_run_of_this_file() {
 /// What is saved of [`LOST`].
 const TOKEN: &str = "a1-JVqlkQAyjBBMAAAEBndvcmtlcgdhd2FpdCAxAQl3YWl0aW5nKzB2Segq";
 
+/// The mistake among much else: it is there at any time of a second, in every order.
+const NOISY: &str = r#"
+# A comment about it all.
+about = "A mail is sent, and tried again whatever comes, while others count and log."
+
+[shared]
+sent = 0
+logged = 0
+
+[[task]]
+name = "logger {i}"
+count = 4
+steps = [
+    { for = "n", in = "range(3)", do = [{ sleep = "100ms..900ms" }, { add = 1, to = "logged" }] },
+    { print = "{logged} lines" },
+]
+
+[[task]]
+name = "mailer"
+steps = [
+    # It has to log in first.
+    { sleep = "1s" },
+    { try = [{ sleep = "1s" }, { add = 1, to = "sent" }], except = { "BaseException" = [{ print = "again" }] } },
+    { if = "sent == 0", then = [{ sleep = "1s" }, { add = 1, to = "sent" }], else = [{ print = "sent" }] },
+    { sleep = "250ms" },
+]
+
+[main]
+steps = [
+    { gather = "coros", as = "all", return_exceptions = true },
+    { await = "all" },
+    { print = "{sent} sent" },
+]
+
+[[inject]]
+cancel = "mailer"
+
+[[inject]]
+cancel = "logger *"
+
+[expect]
+deadline = "10s"
+"#;
+
+#[test]
+fn a_scenario_is_made_small() {
+    let here = folder("shrink", &[("noisy.toml", NOISY), ("fixed.toml", &NOISY.replace("BaseException", "Exception"))]);
+    shows_in(&here, "explore-in-small", "explore noisy.toml", 1);
+    let token = token(&here, "noisy.failures.toml");
+    shows_in(&here, "shrink", &format!("shrink {token} noisy.toml"), 0);
+    shows_in(&here, "shrink-to-a-file", &format!("shrink noisy.toml {token} --output small.toml"), 0);
+    assert!(seen(&here, &format!("shrink {token} noisy.toml")).0.contains(&read(&here, "small.toml")));
+    // The last line shows it again, in the file that was written.
+    let (text, _) = seen(&here, &format!("shrink {token} noisy.toml --output small.toml"));
+    let command = text.lines().find_map(|line| line.trim().strip_prefix("atropos replay")).unwrap();
+    let (again, code) = seen(&here, &format!("replay{command}"));
+    assert!(code == 1 && again.contains("lost-cancel: `mailer`") && !again.contains("edited"), "{again}");
+    shows_in(&here, "shrink-what-passes", &format!("shrink {token} fixed.toml"), 2);
+    shows_in(&here, "shrink-unknown-failure", &format!("shrink {token} noisy.toml --failure lost-cancle"), 2);
+    shows_in(&here, "shrink-nowhere", &format!("shrink {token} noisy.toml --output nowhere/small.toml"), 2);
+}
+
 const OTHER: &str = r#"
 about = "Nothing like it."
 
@@ -222,7 +285,7 @@ steps = [{ gather = "coros", as = "jobs", return_exceptions = true }, { await = 
 cancel = "job *"
 
 [limits]
-steps = 500
+steps = 200
 
 [expect]
 outcome = "out-of-steps"
@@ -232,5 +295,5 @@ lost-cancel = "told elsewhere"
 lost-result = "told elsewhere"
 unsettled = "told elsewhere"
 "#;
-    shows("explore-endless", &[("endless.toml", endless)], "explore endless.toml --no-save --seeds 0..300", 0);
+    shows("explore-endless", &[("endless.toml", endless)], "explore endless.toml --no-save --seeds 0..100", 0);
 }

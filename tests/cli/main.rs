@@ -187,6 +187,11 @@ fn names_that_nothing_has() {
 }
 
 #[test]
+fn profiles() {
+    shows("profiles", &[], "profiles", 0);
+}
+
+#[test]
 fn strategies() {
     shows("strategies", &[], "strategies", 0);
     shows("strategies-one", &[], "strategies gather-cancel-wrong", 0);

@@ -128,6 +128,11 @@ impl Body<'_, '_> {
         group.map(|at| fold(at).unwrap_or_default()).collect()
     }
 
+    /// Whether it is no time at all, for every instance.
+    pub(super) fn is_zero(&self, template: &Template) -> bool {
+        self.lengths(template).iter().all(|&(least, _)| least == 0)
+    }
+
     /// Whether it is a parameter of its own, as in a strategy: then it is called by its name.
     fn is_sole_name(&self, template: &Template) -> bool {
         self.body == 0 && matches!(template.sole_value(), Some(Expression { kind: Kind::Name(_), .. }))

@@ -113,7 +113,11 @@ impl Body<'_, '_> {
     }
 
     fn wait_for(&mut self, what: &Operand, timeout: &Option<Template>, into: &Option<Name>) {
-        let in_place = self.script.program.profile.wait_for == WaitFor::InPlace || timeout.is_none();
+        // Where it waits in place, it makes a task all the same if there is no time to wait.
+        let has_time = |timeout| !self.is_zero(timeout);
+        let in_place = timeout
+            .as_ref()
+            .is_none_or(|timeout| self.script.program.profile.wait_for == WaitFor::InPlace && has_time(timeout));
         let what = match what {
             Operand::One(subject) if in_place => {
                 let what = self.subject(subject, Use::Any);
