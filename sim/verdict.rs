@@ -237,6 +237,10 @@ pub enum Oracle {
     CleanupCutShort,
     /// What a task awaited was there, and was lost with the task's cancellation.
     LostResult,
+    /// A host had said for how long it wants to be left alone, and was asked again before.
+    RetryTooSoon,
+    /// A task has ended, and a connection that it opened was never closed.
+    ConnectionLeftOpen,
     /// Everything waits for something else.
     Deadlock,
     /// Time stands still.
@@ -274,7 +278,7 @@ impl Identity {
 
 impl Oracle {
     /// Every oracle, the most telling first.
-    pub const ALL: [Oracle; 10] = [
+    pub const ALL: [Oracle; 12] = [
         Oracle::Panicked,
         Oracle::AssertionFailed,
         Oracle::MainFailed,
@@ -282,8 +286,10 @@ impl Oracle {
         Oracle::Livelock,
         Oracle::Unsettled,
         Oracle::LostCancel,
+        Oracle::RetryTooSoon,
         Oracle::CleanupCutShort,
         Oracle::LostResult,
+        Oracle::ConnectionLeftOpen,
         Oracle::OutlivesMain,
     ];
 
@@ -294,6 +300,8 @@ impl Oracle {
             Oracle::OutlivesMain => "outlives-main",
             Oracle::CleanupCutShort => "cleanup-cut-short",
             Oracle::LostResult => "lost-result",
+            Oracle::RetryTooSoon => "retry-too-soon",
+            Oracle::ConnectionLeftOpen => "connection-left-open",
             Oracle::Deadlock => "deadlock",
             Oracle::Livelock => "livelock",
             Oracle::Unsettled => "unsettled",

@@ -1,10 +1,12 @@
-//! After a warm-up, a run allocates nothing: neither the event loop nor the bodies, plain or seeded.
+//! After a warm-up, a run allocates nothing: neither the event loop nor the bodies, plain or seeded, nor whoever explores
+//! and judges it.
 
 use std::path::PathBuf;
 
 use atropos::choice::{Ordinary, Seeded};
 use atropos::event_loop::EventLoop;
-use atropos::harness::{File, find};
+use atropos::explore::{Plan, explore};
+use atropos::harness::{File, Setting, find};
 use atropos::machine::Machine;
 use atropos::program::Profile;
 
@@ -50,4 +52,21 @@ fn a_run_after_warm_up_allocates_nothing() {
             );
         }
     }
+}
+
+#[test]
+fn exploring_allocates_for_what_it_finds_and_not_for_its_runs() {
+    let file = File::load("scenarios/first.toml".as_ref()).unwrap();
+    let strategy = Some("cancel-each-task".to_owned());
+    let experiment = file.experiment(&Setting { strategy, ..Setting::default() }).unwrap();
+    let allocations = |seeds: u64| {
+        let plan = Plan { seeds: 0..seeds, ..Plan::default() };
+        let mut failures = 0;
+        let seen = allocation_counter::measure(|| failures = explore(&experiment, &plan, &mut |_| true).failures.len());
+        assert_eq!(failures, 0);
+        seen.count_total
+    };
+    // A table of orders that has grown is all that there may be.
+    let (some, many) = (allocations(2_000), allocations(10_000));
+    assert!(many - some <= 4, "{some} for 2,000 runs, {many} for 10,000");
 }

@@ -25,6 +25,8 @@
 //! Knows nothing of how runs are made, chosen, made small or told: it introduces those who do.
 
 mod experiment;
+#[cfg(feature = "network")]
+mod network;
 mod replay;
 mod telling;
 
@@ -34,6 +36,9 @@ use std::panic::Location;
 use std::sync::Arc;
 
 pub use crate::executor::{Cut, Race, Settle, Sim};
+#[cfg(feature = "network")]
+pub use network::{Hosts, Network};
+
 use crate::experiment::Experiment;
 use crate::explore::{Plan, Sampler};
 use crate::harness::Search;
@@ -110,6 +115,20 @@ pub struct Failed {
     pub story: String,
 }
 
+impl Found {
+    /// Prints what was covered, or panics with the stories.
+    #[track_caller]
+    fn or_panic(self) {
+        let Found { failures, covered, .. } = self;
+        if failures.is_empty() {
+            println!("{covered}");
+            return;
+        }
+        let stories: Vec<&str> = failures.iter().map(|failed| failed.story.as_str()).collect();
+        panic!("{}\n{covered}", stories.join("\n"));
+    }
+}
+
 impl Default for Check {
     fn default() -> Check {
         Check::new()
@@ -182,16 +201,13 @@ impl Check {
     {
         let check = self.called_from(Location::caller());
         let made = match replay::wanted(&check) {
-            Some(token) => check.futures(test).replay(&check, &token),
+            Some(token) => {
+                let futures = check.futures(test);
+                replay::replay(&futures, &token, &|told| futures.failed(&check, &told))
+            }
             None => check.widened().find(test),
         };
-        let Found { failures, covered, .. } = made;
-        if failures.is_empty() {
-            println!("{covered}");
-            return;
-        }
-        let stories: Vec<&str> = failures.iter().map(|failed| failed.story.as_str()).collect();
-        panic!("{}\n{covered}", stories.join("\n"));
+        made.or_panic();
     }
 
     /// Makes the runs, and gives back what was found instead of failing.

@@ -13,7 +13,7 @@
 
 mod cut;
 mod names;
-mod panics;
+pub(crate) mod panics;
 mod queue;
 mod rounds;
 mod shared;
@@ -30,7 +30,7 @@ use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::body::Body;
-use crate::choice::{Choices, Cut as PlannedCut, Kind, Options, Question};
+use crate::choice::{Choices, Cut as PlannedCut, Kind, Options, Question, lend};
 use crate::id::TaskId;
 use crate::machine::{Footprint, Machine, Openings};
 use crate::program::{Error, Limits, Texts, Value};
@@ -38,11 +38,12 @@ use crate::trace::{Fingerprint, Moment, Outcome, Recorder, Trace};
 
 pub use cut::{Cut, Race};
 pub use names::Registry;
+pub(crate) use sim::RETURNED;
 pub use sim::{Settle, Sim};
 
 use cut::Victims;
 use rounds::Rounds;
-use shared::{Asker, CHOICES, Entered, Shared};
+use shared::{Entered, Shared};
 
 /// How runs are made.
 #[derive(Clone, Debug)]
@@ -141,7 +142,7 @@ impl<'a> Executor<'a> {
     }
 
     fn make_run(&self, choices: &mut dyn Choices, victims: Victims) -> Ended {
-        panics::quietly(|| CHOICES.set(Asker(choices), || self.make_run_quietly(victims)))
+        panics::quietly(|| lend(choices, || self.make_run_quietly(victims)))
     }
 
     fn make_run_quietly(&self, victims: Victims) -> Ended {

@@ -10,7 +10,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
-use scoped_tls_hkt::{ReborrowMut, scoped_thread_local};
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
@@ -18,7 +17,7 @@ use super::cut::Victims;
 use super::names::Registry;
 use super::panics::Panic;
 use super::queue::{Queue, TaskWaker};
-use crate::choice::{Choice, Choices, Question};
+use crate::choice::{Choice, Choices as _, Lent, Question};
 use crate::id::{InstanceId, TaskId};
 use crate::program::{Error, Texts, Value};
 use crate::time::Time;
@@ -27,19 +26,6 @@ use crate::trace::{Recorder, Requester, Wake, What};
 thread_local! {
     static CURRENT: RefCell<Option<Rc<Shared>>> = const { RefCell::new(None) };
 }
-
-/// Who answers on this thread.
-pub(super) struct Asker<'a>(pub(super) &'a mut dyn Choices);
-
-impl<'a> ReborrowMut<'a> for Asker<'_> {
-    type Result = Asker<'a>;
-
-    fn reborrow_mut(&'a mut self) -> Asker<'a> {
-        Asker(&mut *self.0)
-    }
-}
-
-scoped_thread_local!(pub(super) static mut CHOICES: for<'a> Asker<'a>);
 
 /// The run that goes on on this thread.
 pub(super) fn current() -> Option<Rc<Shared>> {
@@ -295,7 +281,7 @@ impl Shared {
 
     /// Asks, and notes question and answer.
     pub(super) fn ask(&self, question: &Question<'_>) -> u64 {
-        let answer = CHOICES.with(|choices| choices.0.answer(question));
+        let answer = Lent.answer(question);
         self.record(What::Chose(Choice::new(question, answer)));
         answer
     }

@@ -186,7 +186,9 @@ pub fn explore(experiment: &dyn Experiment, plan: &Plan, watch: &mut dyn FnMut(P
         plan,
         next: AtomicU64::new(0),
         is_over: AtomicBool::new(false),
-        explored: Mutex::new(Explored { planned: cases.count(plan), ..Explored::default() }),
+        planned: cases.count(plan),
+        so_far: Mutex::new(SoFar::default()),
+        explored: Mutex::new(Explored::default()),
     };
     std::thread::scope(|scope| {
         for _ in 1..plan.jobs.get() {
@@ -195,6 +197,10 @@ pub fn explore(experiment: &dyn Experiment, plan: &Plan, watch: &mut dyn FnMut(P
         shared.work(watch);
     });
     let mut explored = shared.explored.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let so_far = shared.so_far.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    explored.orders = so_far.orders;
+    explored.planned = shared.planned;
+    explored.is_interrupted = explored.runs < explored.planned;
     explored.faults.0 = cases.faults();
     explored.sort();
     explored
@@ -209,43 +215,60 @@ struct Shared<'a> {
     experiment: &'a dyn Experiment,
     cases: &'a Cases,
     plan: &'a Plan,
+    planned: u64,
     next: AtomicU64,
     is_over: AtomicBool,
+    so_far: Mutex<SoFar>,
+    /// What the workers that have come to their end have found.
     explored: Mutex<Explored>,
+}
+
+/// What all workers count together, while they work.
+#[derive(Default)]
+struct SoFar {
+    runs: u64,
+    orders: Distinct,
+    failing: u64,
 }
 
 impl Shared<'_> {
     /// Takes cases until there are none.
     fn work(&self, watch: &mut dyn FnMut(Progress) -> bool) {
-        let planned = self.cases.count(self.plan);
         let mut worker = Worker {
             run: self.experiment.begin(),
             again: None,
             answers: self.cases.answers(self.plan.sampler),
             shared: self,
             found: Explored::default(),
+            orders: Vec::new(),
         };
         while !self.is_over.load(Ordering::Relaxed) {
             let from = self.next.fetch_add(CHUNK, Ordering::Relaxed);
-            if from >= planned {
+            if from >= self.planned {
                 break;
             }
-            for at in from..planned.min(from + CHUNK) {
+            let failing = worker.found.failing;
+            worker.orders.clear();
+            for at in from..self.planned.min(from + CHUNK) {
                 worker.make(at);
             }
-            let progress = self.merge(&mut worker.found, planned);
+            let progress = self.progress(&worker.orders, worker.found.failing - failing);
             if !watch(progress) {
                 self.is_over.store(true, Ordering::Relaxed);
             }
         }
+        let mut explored = self.explored.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        explored.merge(worker.found);
     }
 
-    fn merge(&self, found: &mut Explored, planned: u64) -> Progress {
-        let mut explored = self.explored.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        explored.merge(std::mem::take(found));
-        let explored = &mut *explored;
-        explored.is_interrupted = explored.runs < planned;
-        Progress { runs: explored.runs, of: planned, orders: explored.orders.count(), failing: explored.failing }
+    /// So many more runs have been made, with these orders.
+    fn progress(&self, orders: &[u64], failing: u64) -> Progress {
+        let mut so_far = self.so_far.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        so_far.runs += orders.len() as u64;
+        so_far.failing += failing;
+        orders.iter().for_each(|&order| so_far.orders.add(order));
+        let SoFar { runs, ref orders, failing } = *so_far;
+        Progress { runs, of: self.planned, orders: orders.count(), failing }
     }
 }
 
@@ -256,6 +279,8 @@ struct Worker<'a> {
     answers: Answers,
     shared: &'a Shared<'a>,
     found: Explored,
+    /// How things happened in each of the last runs.
+    orders: Vec<u64>,
 }
 
 impl Worker<'_> {
@@ -267,7 +292,7 @@ impl Worker<'_> {
         let ran = self.run.run(self.answers.to(case));
         let found = &mut self.found;
         found.runs += 1;
-        found.orders.add(ran.order);
+        self.orders.push(ran.order);
         let ending = Ending::from(ran.outcome);
         *found.endings.entry((ending, Tally { ended: Time::ZERO, ..ran.tally })).or_insert(0) += 1;
         found.unfinished += u64::from(matches!(ending, Ending::OutOfSteps | Ending::Livelocked));
@@ -330,11 +355,11 @@ impl Explored {
     }
 
     fn merge(&mut self, other: Explored) {
+        self.orders.merge(other.orders);
         self.runs += other.runs;
         self.faults.1 += other.faults.1;
         self.unfinished += other.unfinished;
         self.failing += other.failing;
-        self.orders.merge(other.orders);
         for (ending, count) in other.endings {
             *self.endings.entry(ending).or_insert(0) += count;
         }

@@ -33,10 +33,20 @@ pub(super) fn measure(program: &mut Program) {
     if program.cuts.is_empty() {
         return;
     }
+    if program.network.is_some() {
+        #[cfg(feature = "network")]
+        super::network::measure(program);
+        return;
+    }
     let openings = EventLoop::new(program).openings(&mut Ordinary, 0);
-    for (cuts, tasks) in program.cuts.iter_mut().zip(openings.tasks) {
+    leave_room(program, &openings);
+}
+
+/// Cuts may come as long as the measured run, and a quarter longer.
+pub(super) fn leave_room(program: &mut Program, openings: &Openings) {
+    for (cuts, tasks) in program.cuts.iter_mut().zip(&openings.tasks) {
         cuts.handles = openings.handles + openings.handles / 4 + 1;
-        cuts.tasks = tasks;
+        cuts.tasks = *tasks;
     }
 }
 
@@ -64,13 +74,8 @@ impl Run for Runs<'_> {
         self.judge.reset();
         self.event_loop.moments().for_each(|moment| self.judge.see(moment, self.event_loop.texts()));
         self.verdict = self.judge.end(outcome);
-        Ran {
-            fingerprint: self.event_loop.fingerprint(),
-            order: self.event_loop.order(),
-            outcome,
-            tally: self.judge.tally(),
-            is_good: self.verdict.is_good(),
-        }
+        let (fingerprint, order) = self.event_loop.fingerprint_and_order();
+        Ran { fingerprint, order, outcome, tally: self.judge.tally(), is_good: self.verdict.is_good() }
     }
 
     fn trace(&self) -> Trace {

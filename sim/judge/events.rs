@@ -51,6 +51,12 @@ enum Fault {
 }
 
 impl Events {
+    /// Whether anything is said of single events.
+    pub(super) fn are_expected(expectation: &Expectation) -> bool {
+        let Expectation { never, always, before, paired, .. } = expectation;
+        never.is_some() || always.is_some() || before.is_some() || paired.is_some()
+    }
+
     pub(super) fn reset(&mut self) {
         self.tasks.clear();
         self.never.clear();
@@ -64,9 +70,6 @@ impl Events {
 
     pub(super) fn see(&mut self, moment: Moment, expectation: &Expectation, program: &Program, texts: &Texts) {
         let Expectation { never, always, before, paired, .. } = expectation;
-        if never.is_none() && always.is_none() && before.is_none() && paired.is_none() {
-            return;
-        }
         if let What::Created { task, instance, .. } = moment.what {
             self.tasks.resize(task.index() + 1, instance);
         }

@@ -96,6 +96,13 @@ impl LostCancel {
         }
     }
 
+    /// Something has happened that says nothing by itself: it comes between those that belong together.
+    #[inline]
+    pub(super) fn see_another(&mut self) {
+        self.just_awaits = None;
+        self.passing.stop();
+    }
+
     fn go_on(&mut self, what: What, waits: &Waits, found: &mut Found) {
         match what {
             What::Awaited { task, .. } => self.just_awaits = Some(task),
@@ -183,7 +190,14 @@ impl LostCancel {
 }
 
 impl Passing {
+    #[inline]
     fn stop(&mut self) {
+        if self.by.is_some() {
+            self.forget();
+        }
+    }
+
+    fn forget(&mut self) {
         self.by = None;
         self.request = None;
         self.next = None;

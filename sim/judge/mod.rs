@@ -14,6 +14,7 @@ mod futures;
 mod lost_cancel;
 mod lost_result;
 mod oracles;
+mod requests;
 #[cfg(test)]
 mod tests;
 
@@ -53,6 +54,7 @@ pub struct Judge<'a> {
     expectation: &'a Expectation,
     program: &'a Program,
     seen: Seen,
+    looks_at_events: bool,
     oracles: Option<Oracles>,
 }
 
@@ -82,7 +84,8 @@ impl Default for Printed {
 impl<'a> Judge<'a> {
     /// A judge by the file's expectations alone that has seen nothing.
     pub fn new(expectation: &'a Expectation, program: &'a Program) -> Judge<'a> {
-        Judge { expectation, program, seen: Seen::default(), oracles: None }
+        let looks_at_events = Events::are_expected(expectation);
+        Judge { expectation, program, seen: Seen::default(), looks_at_events, oracles: None }
     }
 
     /// The same with the oracles, as runs are judged that are explored or replayed.
@@ -101,8 +104,9 @@ impl<'a> Judge<'a> {
     }
 
     /// Takes one more event in. `texts` are the run's own.
+    #[inline]
     pub fn see(&mut self, moment: Moment, texts: &Texts) {
-        let Judge { expectation, program, seen, oracles } = self;
+        let Judge { expectation, program, seen, looks_at_events, oracles } = self;
         seen.counting.see(moment);
         match moment.what {
             What::Chose(choice) => seen.under = seen.under.max(Under::of(choice)),
@@ -114,9 +118,11 @@ impl<'a> Judge<'a> {
             }
             _ => {}
         }
-        seen.events.see(moment, expectation, program, texts);
+        if *looks_at_events {
+            seen.events.see(moment, expectation, program, texts);
+        }
         if let Some(oracles) = oracles {
-            oracles.see(moment.what);
+            oracles.see(moment.time, moment.what);
         }
     }
 
@@ -127,7 +133,7 @@ impl<'a> Judge<'a> {
 
     /// The verdict on a run that ended like this after the events that were seen. It holds no memory if all is well.
     pub fn end(&self, outcome: Outcome) -> Verdict {
-        let Judge { expectation, program, seen, oracles } = self;
+        let Judge { expectation, program, seen, oracles, .. } = self;
         let mut unmet = Vec::new();
         if seen.under != Under::Fault {
             self.unmet_ends(outcome, &mut unmet);

@@ -35,6 +35,8 @@ pub(super) fn finding(program: &Program, trace: &Trace, finding: &Finding) -> St
             let what = class.unwrap_or("result");
             format!("{who} was cancelled{}, and the {what} of what it awaited is lost.", run.cancelled(task))
         }
+        Oracle::RetryTooSoon => run.retry_too_soon(task),
+        Oracle::ConnectionLeftOpen => format!("{who} has ended, and a connection that it opened was never closed."),
         Oracle::Deadlock => format!("nothing can go on: {}.", deadlock(&run.names, trace)),
         Oracle::Livelock => run.livelock(),
         Oracle::Unsettled => {
@@ -84,6 +86,34 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// The first request of a task to a host that had said how long to wait.
+    fn retry_too_soon(&self, whose: TaskId) -> String {
+        let who = self.names.marked(whose);
+        let mut hosts = Vec::new();
+        let mut quiet = Vec::new();
+        for moment in &self.moments {
+            match moment.what {
+                What::Requested { task, host, .. } => {
+                    hosts.push(host);
+                    let told = |(other, from, _): &&(_, Time, u32)| *other == host && *from < moment.time;
+                    if let Some((_, from, secs)) = quiet.iter().find(told).filter(|_| task == whose) {
+                        let host = self.names.host(host);
+                        return format!(
+                            "{who} asks {host} at {}, which at {from} said 429 and to wait for {secs} seconds.",
+                            moment.time
+                        );
+                    }
+                }
+                What::Responded { request, retry_after: Some(secs), .. } => {
+                    let host = request.checked_sub(1).and_then(|at| hosts.get(at as usize)).copied();
+                    quiet.extend(host.map(|host| (host, moment.time, secs)));
+                }
+                _ => {}
+            }
+        }
+        format!("{who} asks a host that has said 429 and how long to wait.")
+    }
+
     /// How a task was cancelled, the last time: ` while it waited at its 2nd await (sleep 1s)`, or ` by main at 1s`;
     /// empty if no event tells.
     fn cancelled(&self, whom: TaskId) -> String {
