@@ -17,7 +17,7 @@ use crate::time::Time;
 
 pub use link::{Carries, Fate, Leg, Message, Serves};
 pub use names::{Names, Whose};
-pub use sites::{Frame, Sites};
+pub use sites::{Dormant, Frame, Sites};
 pub use waits::{Owner, Waits};
 
 /// A recorded run. It ends in its outcome, which cannot be missing.
@@ -149,6 +149,8 @@ pub enum What {
     Dropped { task: TaskId },
     /// A real future was polled and is not done.
     Suspended { task: TaskId },
+    /// Everybody waits for ever, and yet a real future gets on when it is polled: it was not woken when it should have been.
+    WakeLost { task: TaskId },
     /// The task waits inside `wait_for`: until `until` at the latest, or until what it has cancelled is done.
     WaitingFor { task: TaskId, future: FutureId, until: Option<Time> },
     /// The task waits for the `left` tasks of the group that it leaves.
@@ -227,6 +229,7 @@ impl What {
             | What::WaitReturned { task, .. }
             | What::UnhandledInShutdown { task, .. }
             | What::Suspended { task }
+            | What::WakeLost { task }
             | What::Blocked { task, .. }
             | What::WaitingFor { task, .. }
             | What::TimeoutSet { task, .. }
@@ -261,6 +264,7 @@ impl What {
                 | Kind::SleepLength
                 | Kind::Failure
                 | Kind::Chosen
+                | Kind::Branch
                 | Kind::MessageLatency
                 | Kind::MessageLoss => Subject::Task(choice.subject),
             },
@@ -396,6 +400,7 @@ mod kind {
     pub const TAKEN: u8 = 31;
     pub const CLEANUP: u8 = 32;
     pub const SUSPENDED: u8 = 60;
+    pub const WAKE_LOST: u8 = 61;
     pub const BLOCKED: u8 = 40;
     pub const USED: u8 = 41;
     pub const WAITING_FOR: u8 = 42;
@@ -667,6 +672,7 @@ impl Recorder {
             }
             What::Dropped { task } => Event::new(kind::DROPPED, 0, task.0, 0),
             What::Suspended { task } => Event::new(kind::SUSPENDED, 0, task.0, 0),
+            What::WakeLost { task } => Event::new(kind::WAKE_LOST, 0, task.0, 0),
             What::WaitingFor { task, future, until } => {
                 // The small field has 24 bits.
                 Event::new(kind::WAITING_FOR, future.0.min(0xff_ffff), task.0, until.map_or(u64::MAX, |until| until.0))
@@ -973,6 +979,7 @@ fn decode(event: Event) -> What {
         kind::UNHANDLED_IN_SHUTDOWN => What::UnhandledInShutdown { task, error: error_from(event) },
         kind::DROPPED => What::Dropped { task },
         kind::SUSPENDED => What::Suspended { task },
+        kind::WAKE_LOST => What::WakeLost { task },
         kind::WAITING_FOR => {
             let until = (event.payload != u64::MAX).then_some(Time(event.payload));
             What::WaitingFor { task, future: FutureId(event.small()), until }
@@ -1066,6 +1073,7 @@ mod tests {
             What::UnhandledInShutdown { task, error },
             What::Dropped { task },
             What::Suspended { task },
+            What::WakeLost { task },
             What::Resumed { task, by: Wake::Task(TaskId(1)) },
             What::Resumed { task, by: Wake::Object(ObjectId(2)) },
             What::Resumed { task, by: Wake::Library },

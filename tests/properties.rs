@@ -6,14 +6,16 @@ use std::collections::BTreeMap;
 
 use atropos::choice::{Given, Replay, Seeded};
 use atropos::event_loop::EventLoop;
+use atropos::explore::{Failure, Plan, explore};
 use atropos::generate::{Sketch, answers, scenarios};
+use atropos::harness::{File, Setting};
 use atropos::id::TaskId;
 use atropos::judge::Judge;
 use atropos::machine::Machine;
 use atropos::program::{ErrorType, Program};
 use atropos::report;
 use atropos::scenario::Scenario;
-use atropos::trace::{Moment, Outcome, Subject, Tally, Trace, What};
+use atropos::trace::{Moment, Outcome, Subject, Tally, Trace, Wake, What};
 use atropos::verdict::{Expectation, Oracle};
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
@@ -207,12 +209,33 @@ fn what_the_oracles_find_is_in_the_trace() {
             let cancelled = |what| matches!(what, What::Cancelled { task: whom, .. } if whom == task);
             let is_there = match finding.oracle {
                 Oracle::LostCancel => whats().any(asked) && !whats().any(cancelled),
-                Oracle::LostResult => whats().any(told),
+                Oracle::LostResult => whats().any(|what| {
+                    told(what) || matches!(what, What::Resumed { by: Wake::Library, task: whom } if whom == task)
+                }),
+                Oracle::LostWakeup | Oracle::Overtaken => {
+                    whats().any(|what| matches!(what, What::Blocked { task: whom, .. } if whom == task))
+                }
                 Oracle::MainFailed => matches!(trace.outcome, Outcome::Failed(_)),
                 _ => true,
             };
             prop_assert!(is_there, "{:?}", finding);
         }
+        Ok(())
+    });
+}
+
+/// Whoever is cancelled, and whenever: since 3.13 nobody sleeps on beside what he waits for, and nobody is overtaken.
+#[test]
+fn nothing_is_lost_by_the_newest_locks_and_queues() {
+    let plan = Plan { faults: 200, seeds: 0..0, ..Plan::default() };
+    let setting = Setting { cancels: Some(1), ..Setting::default() };
+    check(&scenarios(), |sketch| {
+        let file = File::parse("random.toml".as_ref(), sketch.to_string()).expect("a sketch is a scenario");
+        let experiment = file.experiment(&setting).expect("it has a main");
+        let explored = explore(&experiment, &plan, &mut |_| true);
+        let lost = |failure: &&Failure| ["lost-wakeup", "overtaken"].contains(&failure.identity.what);
+        let found = explored.failures.iter().find(lost);
+        prop_assert!(found.is_none(), "{:?}", found);
         Ok(())
     });
 }

@@ -144,6 +144,8 @@ pub enum Kind {
     MessageLoss = 10,
     /// When a link or a host fails, if it does. Ordinary is never.
     Outage = 11,
+    /// Which branch of a `select!` without `biased` is polled first: tokio draws it. Ordinary is the first branch.
+    Branch = 12,
 }
 
 /// Why a freedom exists, which a report has to keep apart.
@@ -159,7 +161,7 @@ pub enum Class {
 
 impl Kind {
     /// Every kind, in the order of its number.
-    pub const ALL: [Kind; 12] = [
+    pub const ALL: [Kind; 13] = [
         Kind::TimerOrder,
         Kind::TaskSetOrder,
         Kind::SleepLength,
@@ -172,6 +174,7 @@ impl Kind {
         Kind::MessageOrder,
         Kind::MessageLoss,
         Kind::Outage,
+        Kind::Branch,
     ];
 
     /// The kind with this number, if there is one.
@@ -194,6 +197,7 @@ impl Kind {
             Kind::MessageOrder => "message-order",
             Kind::MessageLoss => "message-loss",
             Kind::Outage => "outage",
+            Kind::Branch => "branch",
         }
     }
 
@@ -206,7 +210,8 @@ impl Kind {
             | Kind::PollOrder
             | Kind::Chosen
             | Kind::MessageLatency
-            | Kind::MessageOrder => Class::Varies,
+            | Kind::MessageOrder
+            | Kind::Branch => Class::Varies,
             Kind::ReadyOrder => Class::OtherRuntime,
             Kind::Cut | Kind::Failure | Kind::MessageLoss | Kind::Outage => Class::Fault,
         }
