@@ -153,6 +153,12 @@ pub enum What {
     WaitingFor { task: TaskId, future: FutureId, until: Option<Time> },
     /// The task waits for the `left` tasks of the group that it leaves.
     LeavingGroup { task: TaskId, left: u32 },
+    /// The task waits inside `as_completed` for the next of `left` futures.
+    AwaitingNext { task: TaskId, left: u32 },
+    /// A callback that the task has made is called.
+    CalledBack { task: TaskId },
+    /// It raised, and the loop's exception handler is told.
+    CallbackFailed { task: TaskId, error: Error },
     /// A future that the file declares is there, before anything runs.
     Declared { future: FutureId, object: ObjectId },
     /// A future was made that shields `inner`.
@@ -225,6 +231,9 @@ impl What {
             | What::WaitingFor { task, .. }
             | What::TimeoutSet { task, .. }
             | What::LeavingGroup { task, .. }
+            | What::AwaitingNext { task, .. }
+            | What::CalledBack { task }
+            | What::CallbackFailed { task, .. }
             | What::Used { task, .. }
             | What::Requested { task, .. }
             | What::Responded { task, .. }
@@ -289,6 +298,8 @@ pub enum Requester {
     Timeout,
     /// A task group, of its parent and of its tasks.
     TaskGroup,
+    /// A callback of the program's own.
+    Callback,
     /// The harness, which cuts where it likes.
     Harness,
 }
@@ -397,6 +408,9 @@ mod kind {
     pub const SERVED: u8 = 66;
     pub const CARRIED: u8 = 67;
     pub const OUTAGE: u8 = 68;
+    pub const AWAITING_NEXT: u8 = 47;
+    pub const CALLED_BACK: u8 = 48;
+    pub const CALLBACK_FAILED: u8 = 49;
 }
 
 /// A question and its answer in 32 bytes, and before which event it was put. Apart from the events, so that two runs in
@@ -502,6 +516,7 @@ fn value_bits(value: Value) -> (u32, u64) {
         Value::Call(instance) => (7, u64::from(instance.0)),
         Value::Timeout(timeout) => (10, u64::from(timeout)),
         Value::TaskGroup(group) => (11, u64::from(group)),
+        Value::Callback(callback) => (12, u64::from(callback)),
         Value::List(list) => (8, u64::from(list.0)),
         Value::Error(error) => (9, error_bits(error)),
     }
@@ -521,6 +536,7 @@ fn value_from(event: Event) -> Value {
         9 => Value::Error(error_from(event)),
         10 => Value::Timeout(id),
         11 => Value::TaskGroup(id),
+        12 => Value::Callback(id),
         _ => Value::None,
     }
 }
@@ -534,6 +550,7 @@ fn requester_bits(by: Requester) -> (u32, u32) {
         Requester::Harness => (3, 0),
         Requester::Timeout => (4, 0),
         Requester::TaskGroup => (5, 0),
+        Requester::Callback => (6, 0),
     }
 }
 
@@ -544,7 +561,8 @@ fn requester_from(event: Event) -> Requester {
         2 => Requester::Shutdown,
         3 => Requester::Harness,
         4 => Requester::Timeout,
-        _ => Requester::TaskGroup,
+        5 => Requester::TaskGroup,
+        _ => Requester::Callback,
     }
 }
 
@@ -655,6 +673,9 @@ impl Recorder {
             }
             What::Declared { future, object } => Event::new(kind::DECLARED, 0, future.0, u64::from(object.0)),
             What::LeavingGroup { task, left } => Event::new(kind::LEAVING_GROUP, 0, task.0, u64::from(left)),
+            What::AwaitingNext { task, left } => Event::new(kind::AWAITING_NEXT, 0, task.0, u64::from(left)),
+            What::CalledBack { task } => Event::new(kind::CALLED_BACK, 0, task.0, 0),
+            What::CallbackFailed { task, error } => Event::new(kind::CALLBACK_FAILED, 0, task.0, error_bits(error)),
             What::Shielded { future, by, inner } => Event::new(kind::SHIELDED, 0, future.0, pair(by.0, inner.0)),
             What::TimeoutSet { task, until } => {
                 Event::new(kind::TIMEOUT_SET, 0, task.0, until.map_or(u64::MAX, |until| until.0))
@@ -958,6 +979,9 @@ fn decode(event: Event) -> What {
         }
         kind::DECLARED => What::Declared { future, object: ObjectId(event.low()) },
         kind::LEAVING_GROUP => What::LeavingGroup { task, left: event.low() },
+        kind::AWAITING_NEXT => What::AwaitingNext { task, left: event.low() },
+        kind::CALLED_BACK => What::CalledBack { task },
+        kind::CALLBACK_FAILED => What::CallbackFailed { task, error: error_from(event) },
         kind::SHIELDED => What::Shielded { future, by, inner: FutureId(event.low()) },
         kind::TIMEOUT_SET => {
             What::TimeoutSet { task, until: (event.payload != u64::MAX).then_some(Time(event.payload)) }
@@ -1051,6 +1075,11 @@ mod tests {
             What::TimeoutSet { task, until: Some(Time(8)) },
             What::TimeoutSet { task, until: None },
             What::LeavingGroup { task, left: 3 },
+            What::AwaitingNext { task, left: 3 },
+            What::CalledBack { task },
+            What::CallbackFailed { task, error },
+            What::Finished { task, value: Value::Callback(7) },
+            What::CancelRequested { task, by: Requester::Callback, message: None },
             What::Declared { future, object: ObjectId(1) },
             What::CancelRequested { task, by: Requester::TaskGroup, message: None },
             What::CancelRequested { task, by: Requester::Timeout, message: None },

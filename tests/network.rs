@@ -88,8 +88,7 @@ fn a_search_finds_who_goes_on_knocking() {
             assert_eq!(again.trace, told.trace, "a token is the whole run");
         }
         assert_eq!(search.explored.unstable.as_ref().map(|unstable| unstable.number), None);
-        let found = search.told.iter().map(|told| told.identity.what).collect::<Vec<_>>();
-        found
+        search.told.iter().map(|told| told.identity.what).collect::<Vec<_>>()
     };
     assert_eq!(explore("gather-return-exceptions"), ["retry-too-soon"]);
     assert_eq!(explore("cancel-same-host-on-429"), [""; 0]);

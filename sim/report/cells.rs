@@ -296,9 +296,10 @@ impl Fold<'_> {
                 act(task, Tone::Plain, format!("resumed: {} wakes it", names.object(object)))
             }
             What::Resumed { task, by: Wake::Library } => plain(task, "resumed"),
-            What::Blocked { task, .. } | What::WaitingFor { task, .. } | What::LeavingGroup { task, .. } => {
-                act(task, Tone::Plain, sentence(names, what))
-            }
+            What::Blocked { task, .. }
+            | What::WaitingFor { task, .. }
+            | What::LeavingGroup { task, .. }
+            | What::AwaitingNext { task, .. } => act(task, Tone::Plain, sentence(names, what)),
             What::Used { task, .. } | What::TimeoutSet { task, .. } => act(task, Tone::Plain, sentence(names, what)),
             What::Shielded { future, by, inner } => {
                 act(by, Tone::Plain, format!("makes {} of {}", names.future(future), names.future(inner)))
@@ -308,6 +309,10 @@ impl Fold<'_> {
             }
             What::WaitReturned { task, done, pending, .. } => {
                 act(task, Tone::Plain, format!("resumed: {done} done, {pending} pending"))
+            }
+            What::CalledBack { task } => plain(task, "its callback is called"),
+            What::CallbackFailed { task, error } => {
+                act(task, Tone::Trouble, format!("its callback raises {}", names.error(error)))
             }
             What::Raised { task, error } => act(task, Tone::Trouble, format!("raises {}", names.error(error))),
             What::Caught { task, error, .. } => act(task, Tone::Trouble, format!("catches {}", names.error(error))),
@@ -403,6 +408,7 @@ impl Fold<'_> {
             Requester::Shutdown => ("cancelled by run()".to_owned(), None),
             Requester::Timeout => ("cancelled by its timeout".to_owned(), None),
             Requester::TaskGroup => ("cancelled by the task group".to_owned(), None),
+            Requester::Callback => ("cancelled by a callback".to_owned(), None),
             // The cut itself says so.
             Requester::Harness if matches!(self.last, Some(What::Cut { task: cut, .. }) if cut == task) => return None,
             Requester::Harness => {

@@ -121,6 +121,9 @@ enum Event<'a> {
     Shielded { by: String, inner: Named },
     WaitingFor { on: Named, until_ns: Option<u64> },
     LeavingGroup { left: u32 },
+    AwaitingNext { left: u32 },
+    CalledBack,
+    CallbackFailed { error: Error<'a> },
     TimeoutSet { until_ns: Option<u64> },
     Blocked { object: String, operation: &'static str },
     Used { object: String, operation: &'static str, count: u32 },
@@ -155,6 +158,7 @@ enum By {
     Timeout,
     #[serde(rename = "task-group")]
     TaskGroup,
+    Callback,
     Harness,
 }
 
@@ -240,6 +244,9 @@ fn event<'a>(names: &Names<'a>, what: What) -> Event<'a> {
             Event::WaitingFor { on: names.future(future), until_ns: until.map(|until| until.0) }
         }
         What::LeavingGroup { left, .. } => Event::LeavingGroup { left },
+        What::AwaitingNext { left, .. } => Event::AwaitingNext { left },
+        What::CalledBack { .. } => Event::CalledBack,
+        What::CallbackFailed { error, .. } => Event::CallbackFailed { error: self::error(names, error) },
         What::TimeoutSet { until, .. } => Event::TimeoutSet { until_ns: until.map(|until| until.0) },
         What::Blocked { operation, object, .. } => {
             Event::Blocked { object: names.object(object), operation: operation.method() }
@@ -297,6 +304,7 @@ fn requester(names: &Names<'_>, by: Requester) -> By {
         Requester::Shutdown => By::Shutdown,
         Requester::Timeout => By::Timeout,
         Requester::TaskGroup => By::TaskGroup,
+        Requester::Callback => By::Callback,
         Requester::Harness => By::Harness,
     }
 }

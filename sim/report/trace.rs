@@ -138,6 +138,13 @@ pub(super) fn sentence(names: &Names<'_>, what: What) -> String {
         What::LeavingGroup { left, .. } => {
             format!("leaves the task group: waits for {}", counted(left, "task", "tasks"))
         }
+        What::AwaitingNext { left, .. } => {
+            format!("awaits the next of {} in as_completed()", counted(left, "future", "futures"))
+        }
+        What::CalledBack { .. } => "a callback that it made is called".to_owned(),
+        What::CallbackFailed { error, .. } => {
+            format!("the callback raises {}: the loop reports it", names.error(error))
+        }
         What::TimeoutSet { until: Some(until), .. } => format!("timeout set to {until}"),
         What::TimeoutSet { until: None, .. } => "timeout set to never".to_owned(),
         What::WaitReturned { done, pending, timed_out, .. } => {
@@ -219,6 +226,7 @@ pub(super) fn requester(names: &Names<'_>, by: Requester) -> String {
         Requester::Shutdown => "run()".to_owned(),
         Requester::Timeout => "its timeout".to_owned(),
         Requester::TaskGroup => "the task group".to_owned(),
+        Requester::Callback => "a callback".to_owned(),
         Requester::Harness => "Atropos".to_owned(),
     }
 }
