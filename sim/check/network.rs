@@ -219,9 +219,12 @@ fn nanos(length: Duration) -> Nanos {
     Nanos(u64::try_from(length.as_nanos()).unwrap_or(u64::MAX))
 }
 
+/// Makes the hosts of a run, and what runs on the test's own.
+type Make = dyn Fn(&mut Hosts, Rc<Told>) -> Body + Send + Sync;
+
 /// A test on a network as an experiment.
 struct Networked {
-    make: Box<dyn Fn(&mut Hosts, Rc<Told>) -> Body + Send + Sync>,
+    make: Box<Make>,
     names: Registry,
     network: Hosted,
     ticks: u64,

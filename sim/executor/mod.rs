@@ -38,6 +38,7 @@ use crate::trace::{Fingerprint, Moment, Outcome, Recorder, Trace};
 
 pub use cut::{Cut, Race};
 pub use names::Registry;
+#[cfg(feature = "network")]
 pub(crate) use sim::RETURNED;
 pub use sim::{Settle, Sim};
 
