@@ -104,6 +104,9 @@ pub mod verdict;
 pub use check::check;
 #[doc(inline)]
 pub use executor::twin as tokio;
+/// The simulated network of [`check::Network`], with its sockets: a test and what it tests must use this very one.
+#[cfg(feature = "network")]
+pub use turmoil;
 
 /// The examples of the README are tests.
 #[cfg(doctest)]

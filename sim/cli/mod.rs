@@ -4,6 +4,7 @@
 //!
 //! Knows nothing of how a run is made; that is the harness's.
 
+mod compare;
 mod explore;
 mod progress;
 mod replay;
@@ -47,6 +48,8 @@ enum Command {
     Run(RunArguments),
     /// Try many runs: every single fault in the ordinary order, then seeds; and tell what fails as a short story.
     Explore(explore::Arguments),
+    /// Go through all runs under two strategies, and tell in which ways they end under the one and not under the other.
+    Compare(compare::Arguments),
     /// Make the run that a token names once more, and tell its story.
     Replay(replay::Arguments),
     /// Make a scenario smaller that fails, as long as the failure stays the same.
@@ -94,9 +97,9 @@ struct RunArguments {
     /// Behave like this version of Python, such as 3.10, instead of the file's.
     #[arg(long, value_name = "VERSION", value_parser = profile)]
     python: Option<Profile>,
-    /// What to run on: asyncio, tokio or turmoil.
-    #[arg(long, value_name = "RUNTIME", default_value = "asyncio", value_parser = runtime)]
-    runtime: Runtime,
+    /// What to run on: asyncio, tokio or turmoil [default: turmoil for a file with hosts, otherwise asyncio].
+    #[arg(long, value_name = "RUNTIME", value_parser = runtime)]
+    runtime: Option<Runtime>,
     /// Let this seed decide what is open: the order of equal deadlines and of sets of tasks, and sleeps with a range.
     /// Without one, everything happens in the ordinary order.
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = seed)]
@@ -206,6 +209,7 @@ fn execute(command: Command, out: &mut impl Write) -> Result<ExitCode, Refused> 
     match command {
         Command::Run(arguments) => return run(&arguments, out),
         Command::Explore(arguments) => return explore::explore(&arguments, out),
+        Command::Compare(arguments) => return compare::compare(&arguments, out),
         Command::Replay(arguments) => return replay::replay(&arguments, out),
         Command::Shrink(arguments) => return shrink::shrink(&arguments, out),
         Command::Check { paths } => {
@@ -275,7 +279,8 @@ fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<ExitCode, Refus
     for file in &files {
         let mut runs = Vec::new();
         for strategy in mains(file, arguments.strategy.as_deref())? {
-            let run = Run { strategy, runtime: arguments.runtime, profile: arguments.python, seed: arguments.seed };
+            let runtime = arguments.runtime.unwrap_or(file.runtime());
+            let run = Run { strategy, runtime, profile: arguments.python, seed: arguments.seed };
             let judged = file.run(&run)?;
             if !arguments.format.is_table() {
                 print(arguments.format, file, &run, &judged, std::mem::take(&mut is_first), out)?;

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use crate::choice::{Choices, Ordinary};
 use crate::event_loop::EventLoop;
 use crate::experiment::{Experiment, Ran, Run};
+use crate::explore::exhaustive::{self, Bounds, Searched, Searching};
 use crate::judge::Judge;
-use crate::machine::{Machine, Openings};
+use crate::machine::{Footsteps, Machine, Openings};
 use crate::program::Program;
 use crate::trace::{Moment, Trace};
 use crate::verdict::{Expectation, Verdict};
@@ -25,6 +26,17 @@ impl Asyncio {
     pub fn new(program: Arc<Program>, expectation: Expectation) -> Asyncio {
         Asyncio { program, expectation }
     }
+
+    /// The same with another program.
+    pub(super) fn with_program(self, program: Arc<Program>) -> Asyncio {
+        Asyncio { program, ..self }
+    }
+
+    /// Goes through all its runs.
+    pub fn search(&self, bounds: Bounds, watch: &mut dyn FnMut(Searching) -> bool) -> Searched {
+        let judge = Judge::with_oracles(&self.expectation, &self.program);
+        exhaustive::search(&self.program, EventLoop::new(&self.program), judge, bounds, watch)
+    }
 }
 
 /// Writes into the program how many handles its ordinary run has, and how many victims, so that cuts can be drawn. Other
@@ -33,10 +45,20 @@ pub(super) fn measure(program: &mut Program) {
     if program.cuts.is_empty() {
         return;
     }
+    if program.network.is_some() {
+        #[cfg(feature = "network")]
+        super::network::measure(program);
+        return;
+    }
     let openings = EventLoop::new(program).openings(&mut Ordinary, 0);
-    for (cuts, tasks) in program.cuts.iter_mut().zip(openings.tasks) {
+    leave_room(program, &openings);
+}
+
+/// Cuts may come as long as the measured run, and a quarter longer.
+pub(super) fn leave_room(program: &mut Program, openings: &Openings) {
+    for (cuts, tasks) in program.cuts.iter_mut().zip(&openings.tasks) {
         cuts.handles = openings.handles + openings.handles / 4 + 1;
-        cuts.tasks = tasks;
+        cuts.tasks = *tasks;
     }
 }
 
@@ -78,6 +100,19 @@ impl Run for Runs<'_> {
 
     fn each(&self, see: &mut dyn FnMut(Moment)) {
         self.event_loop.moments().for_each(see);
+    }
+
+    fn footsteps(&mut self, choices: &mut dyn Choices) -> Footsteps {
+        self.event_loop.reset();
+        self.event_loop.begin_search();
+        let mut footsteps = Footsteps::default();
+        while self.event_loop.step(choices).is_some() {
+            let watched = self.event_loop.watched();
+            if let Some(whose) = watched.whose {
+                footsteps.add(whose, watched.parts.into_iter().flat_map(|part| part.touches));
+            }
+        }
+        footsteps
     }
 
     fn openings(&mut self, choices: &mut dyn Choices, most: usize) -> Openings {
