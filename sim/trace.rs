@@ -5,17 +5,19 @@
 //!
 //! Knows nothing of how any of it is drawn, or of which machine ran.
 
+mod link;
 mod names;
 mod sites;
 mod waits;
 
 use crate::choice::{Choice, Kind, Log};
-use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
+use crate::id::{FutureId, HostId, InstanceId, ListId, ObjectId, TaskId, TextId};
 use crate::program::{Error, ErrorType, Operation, Program, Stage, Texts, Value};
 use crate::time::Time;
 
+pub use link::{Carries, Fate, Leg, Message, Serves};
 pub use names::{Names, Whose};
-pub use sites::{Frame, Sites};
+pub use sites::{Dormant, Frame, Sites};
 pub use waits::{Owner, Waits};
 
 /// A recorded run. It ends in its outcome, which cannot be missing.
@@ -147,6 +149,8 @@ pub enum What {
     Dropped { task: TaskId },
     /// A real future was polled and is not done.
     Suspended { task: TaskId },
+    /// Everybody waits for ever, and yet a real future gets on when it is polled: it was not woken when it should have been.
+    WakeLost { task: TaskId },
     /// The task waits inside `wait_for`: until `until` at the latest, or until what it has cancelled is done.
     WaitingFor { task: TaskId, future: FutureId, until: Option<Time> },
     /// The task waits for the `left` tasks of the group that it leaves.
@@ -169,6 +173,16 @@ pub enum What {
     /// semaphore the permits that are left, of a queue the items in it, after `task_done` and `join` those not done,
     /// after `notify` the waiters that sleep on.
     Used { task: TaskId, operation: Operation, object: ObjectId, count: u32 },
+    /// The task sends its request number `request` for `url` to a host.
+    Requested { task: TaskId, request: u32, host: HostId, url: TextId },
+    /// The host has answered with a status, and wants to be left alone for so many seconds.
+    Responded { task: TaskId, request: u32, status: u16, retry_after: Option<u32> },
+    /// What a host does with a request that came from the host of the tasks.
+    Served { host: HostId, request: u32, does: Serves },
+    /// What becomes of a message between two hosts.
+    Carried { message: Message, fate: Fate },
+    /// The outage with this number of the program's begins, or is over; it strikes `host` first of all.
+    Outage { outage: u32, host: HostId, is_over: bool },
     /// A question and its answer.
     Chose(Choice),
 }
@@ -180,6 +194,8 @@ pub enum Subject {
     Task(TaskId),
     /// The future of a gather.
     Gather(FutureId),
+    /// A host of the network.
+    Host(HostId),
     /// The event loop itself, or `run()`.
     EventLoop,
 }
@@ -213,6 +229,7 @@ impl What {
             | What::WaitReturned { task, .. }
             | What::UnhandledInShutdown { task, .. }
             | What::Suspended { task }
+            | What::WakeLost { task }
             | What::Blocked { task, .. }
             | What::WaitingFor { task, .. }
             | What::TimeoutSet { task, .. }
@@ -221,7 +238,12 @@ impl What {
             | What::CalledBack { task }
             | What::CallbackFailed { task, .. }
             | What::Used { task, .. }
+            | What::Requested { task, .. }
+            | What::Responded { task, .. }
             | What::Dropped { task } => Subject::Task(task),
+            What::Served { host, .. } | What::Outage { host, .. } => Subject::Host(host),
+            What::Carried { message, fate: Fate::Sent } => Subject::Host(message.from),
+            What::Carried { message, .. } => Subject::Host(message.to),
             What::GatherCancelRequested { future, .. }
             | What::GatherCancelRefused { future, .. }
             | What::Gathered { future, .. }
@@ -232,8 +254,19 @@ impl What {
             | What::GatherFailed { future, .. } => Subject::Gather(future),
             What::ShutdownBegan { .. } => Subject::EventLoop,
             What::Chose(choice) => match choice.kind {
-                Kind::TimerOrder | Kind::ReadyOrder | Kind::PollOrder | Kind::Cut => Subject::EventLoop,
-                Kind::TaskSetOrder | Kind::SleepLength | Kind::Failure | Kind::Chosen => Subject::Task(choice.subject),
+                Kind::TimerOrder
+                | Kind::ReadyOrder
+                | Kind::PollOrder
+                | Kind::Cut
+                | Kind::Outage
+                | Kind::MessageOrder => Subject::EventLoop,
+                Kind::TaskSetOrder
+                | Kind::SleepLength
+                | Kind::Failure
+                | Kind::Chosen
+                | Kind::Branch
+                | Kind::MessageLatency
+                | Kind::MessageLoss => Subject::Task(choice.subject),
             },
         }
     }
@@ -367,6 +400,7 @@ mod kind {
     pub const TAKEN: u8 = 31;
     pub const CLEANUP: u8 = 32;
     pub const SUSPENDED: u8 = 60;
+    pub const WAKE_LOST: u8 = 61;
     pub const BLOCKED: u8 = 40;
     pub const USED: u8 = 41;
     pub const WAITING_FOR: u8 = 42;
@@ -374,6 +408,11 @@ mod kind {
     pub const TIMEOUT_SET: u8 = 44;
     pub const LEAVING_GROUP: u8 = 45;
     pub const DECLARED: u8 = 46;
+    pub const REQUESTED: u8 = 64;
+    pub const RESPONDED: u8 = 65;
+    pub const SERVED: u8 = 66;
+    pub const CARRIED: u8 = 67;
+    pub const OUTAGE: u8 = 68;
     pub const AWAITING_NEXT: u8 = 47;
     pub const CALLED_BACK: u8 = 48;
     pub const CALLBACK_FAILED: u8 = 49;
@@ -633,6 +672,7 @@ impl Recorder {
             }
             What::Dropped { task } => Event::new(kind::DROPPED, 0, task.0, 0),
             What::Suspended { task } => Event::new(kind::SUSPENDED, 0, task.0, 0),
+            What::WakeLost { task } => Event::new(kind::WAKE_LOST, 0, task.0, 0),
             What::WaitingFor { task, future, until } => {
                 // The small field has 24 bits.
                 Event::new(kind::WAITING_FOR, future.0.min(0xff_ffff), task.0, until.map_or(u64::MAX, |until| until.0))
@@ -651,6 +691,19 @@ impl Recorder {
             }
             What::Used { task, operation, object, count } => {
                 Event::new(kind::USED, operation as u32, task.0, pair(object.0, count))
+            }
+            What::Requested { task, request, host, url } => {
+                Event::new(kind::REQUESTED, host.0, task.0, pair(request, url.0))
+            }
+            What::Responded { task, request, status, retry_after } => {
+                Event::new(kind::RESPONDED, u32::from(status), task.0, pair(request, retry_after.unwrap_or(NOTHING)))
+            }
+            What::Served { host, request, does } => Event::new(kind::SERVED, does.pack(), host.0, u64::from(request)),
+            What::Carried { message, fate } => {
+                Event::new(kind::CARRIED, message.pack(fate), message.connection, u64::from(message.number))
+            }
+            What::Outage { outage, host, is_over } => {
+                Event::new(kind::OUTAGE, u32::from(is_over), host.0, u64::from(outage))
             }
             What::Chose(choice) => return self.record_choice(choice),
         };
@@ -750,6 +803,11 @@ impl Trace {
     /// A hash of everything that happened and was asked.
     pub fn fingerprint(&self) -> Fingerprint {
         fingerprint(order(&self.events), &self.choices, self.outcome, &self.texts)
+    }
+
+    /// A hash of what happened, whatever was asked: distinct orders have distinct ones.
+    pub fn order(&self) -> u64 {
+        order(&self.events)
     }
 
     /// A text of the program or of this run.
@@ -921,6 +979,7 @@ fn decode(event: Event) -> What {
         kind::UNHANDLED_IN_SHUTDOWN => What::UnhandledInShutdown { task, error: error_from(event) },
         kind::DROPPED => What::Dropped { task },
         kind::SUSPENDED => What::Suspended { task },
+        kind::WAKE_LOST => What::WakeLost { task },
         kind::WAITING_FOR => {
             let until = (event.payload != u64::MAX).then_some(Time(event.payload));
             What::WaitingFor { task, future: FutureId(event.small()), until }
@@ -941,6 +1000,25 @@ fn decode(event: Event) -> What {
         kind::USED => {
             let operation = Operation::ALL[event.small() as usize];
             What::Used { task, operation, object: ObjectId(event.high()), count: event.low() }
+        }
+        kind::REQUESTED => {
+            What::Requested { task, request: event.high(), host: HostId(event.small()), url: TextId(event.low()) }
+        }
+        kind::RESPONDED => What::Responded {
+            task,
+            request: event.high(),
+            status: event.small() as u16,
+            retry_after: (event.low() != NOTHING).then_some(event.low()),
+        },
+        kind::SERVED => {
+            What::Served { host: HostId(event.subject()), request: event.low(), does: Serves::unpack(event.small()) }
+        }
+        kind::CARRIED => {
+            let (message, fate) = Message::unpack(event.small(), event.subject(), event.low());
+            What::Carried { message, fate }
+        }
+        kind::OUTAGE => {
+            What::Outage { outage: event.low(), host: HostId(event.subject()), is_over: event.small() != 0 }
         }
         other => unreachable!("no event has kind {other}"),
     }
@@ -995,6 +1073,7 @@ mod tests {
             What::UnhandledInShutdown { task, error },
             What::Dropped { task },
             What::Suspended { task },
+            What::WakeLost { task },
             What::Resumed { task, by: Wake::Task(TaskId(1)) },
             What::Resumed { task, by: Wake::Object(ObjectId(2)) },
             What::Resumed { task, by: Wake::Library },
@@ -1014,6 +1093,23 @@ mod tests {
             What::CancelRequested { task, by: Requester::Timeout, message: None },
             What::Blocked { task, operation: Operation::Join, object: ObjectId(1) },
             What::Used { task, operation: Operation::Acquire, object: ObjectId(1), count: 7 },
+            What::Requested { task, request: 70_000, host: HostId(3), url: TextId(4) },
+            What::Responded { task, request: 7, status: 429, retry_after: Some(30) },
+            What::Responded { task, request: 7, status: 200, retry_after: None },
+            What::Served { host: HostId(511), request: 7, does: Serves::Answered(599) },
+            What::Served { host: HostId(1), request: 7, does: Serves::Dropped },
+            What::Served { host: HostId(1), request: 7, does: Serves::Reset },
+            What::Carried {
+                message: Message {
+                    number: 9,
+                    from: HostId(511),
+                    to: HostId(510),
+                    connection: 70_000,
+                    carries: Carries::Rst,
+                },
+                fate: Fate::Refused,
+            },
+            What::Outage { outage: 3, host: HostId(2), is_over: true },
             What::Chose(Choice { bound: 10, answer: 9, chosen: Some(future), ..choice }),
             What::Chose(choice),
         ];

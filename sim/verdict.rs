@@ -237,6 +237,10 @@ pub enum Oracle {
     CleanupCutShort,
     /// What a task awaited was there, and was lost with the task's cancellation.
     LostResult,
+    /// A host had said for how long it wants to be left alone, and was asked again before.
+    RetryTooSoon,
+    /// A task has ended, and a connection that it opened was never closed.
+    ConnectionLeftOpen,
     /// Everything waits for something else.
     Deadlock,
     /// Time stands still.
@@ -247,6 +251,8 @@ pub enum Oracle {
     MainFailed,
     /// An `assert` failed in a task.
     AssertionFailed,
+    /// A real future could go on, and was never woken.
+    LostWake,
     /// Rust code panicked, or the test returned an error.
     Panicked,
 }
@@ -274,16 +280,19 @@ impl Identity {
 
 impl Oracle {
     /// Every oracle, the most telling first.
-    pub const ALL: [Oracle; 10] = [
+    pub const ALL: [Oracle; 13] = [
         Oracle::Panicked,
+        Oracle::LostWake,
         Oracle::AssertionFailed,
         Oracle::MainFailed,
         Oracle::Deadlock,
         Oracle::Livelock,
         Oracle::Unsettled,
         Oracle::LostCancel,
+        Oracle::RetryTooSoon,
         Oracle::CleanupCutShort,
         Oracle::LostResult,
+        Oracle::ConnectionLeftOpen,
         Oracle::OutlivesMain,
     ];
 
@@ -294,12 +303,15 @@ impl Oracle {
             Oracle::OutlivesMain => "outlives-main",
             Oracle::CleanupCutShort => "cleanup-cut-short",
             Oracle::LostResult => "lost-result",
+            Oracle::RetryTooSoon => "retry-too-soon",
+            Oracle::ConnectionLeftOpen => "connection-left-open",
             Oracle::Deadlock => "deadlock",
             Oracle::Livelock => "livelock",
             Oracle::Unsettled => "unsettled",
             Oracle::MainFailed => "main-failed",
             Oracle::AssertionFailed => "assertion-failed",
             Oracle::Panicked => "panicked",
+            Oracle::LostWake => "lost-wake",
         }
     }
 

@@ -176,7 +176,7 @@ fn acts(what: What) -> Option<TaskId> {
         What::CalledBack { .. } | What::CallbackFailed { .. } => None,
         _ => match what.subject() {
             Subject::Task(task) => Some(task),
-            Subject::Gather(_) | Subject::EventLoop => None,
+            Subject::Gather(_) | Subject::Host(_) | Subject::EventLoop => None,
         },
     }
 }

@@ -203,7 +203,13 @@ impl Teller<'_> {
             | What::Taken { .. }
             | What::Declared { .. }
             | What::Suspended { .. }
+            | What::WakeLost { .. }
             | What::Cleanup { .. }
+            | What::Requested { .. }
+            | What::Responded { .. }
+            | What::Served { .. }
+            | What::Carried { .. }
+            | What::Outage { .. }
             | What::Chose(_) => return None,
         })
     }

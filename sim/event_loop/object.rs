@@ -35,7 +35,7 @@ pub(super) struct Object {
 
 /// The future in which a task waits for an object. One that the task has gone on from is neither pending nor
 /// cancelled any more, wherever it still stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Waiter {
     pub(super) task: TaskId,
     pub(super) serial: u32,

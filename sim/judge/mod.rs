@@ -14,6 +14,7 @@ mod futures;
 mod lost_cancel;
 mod lost_result;
 mod oracles;
+mod requests;
 #[cfg(test)]
 mod tests;
 
@@ -121,7 +122,7 @@ impl<'a> Judge<'a> {
             seen.events.see(moment, expectation, program, texts);
         }
         if let Some(oracles) = oracles {
-            oracles.see(moment.what);
+            oracles.see(moment.time, moment.what);
         }
     }
 

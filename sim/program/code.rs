@@ -52,7 +52,7 @@ pub struct Guard {
 }
 
 /// A text that a step gives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Text {
     /// Known before the run, though it may differ from instance to instance.
     Const(Slot),
@@ -156,6 +156,15 @@ pub enum Op {
         done: Option<Local>,
         /// Where the others go.
         pending: Option<Local>,
+    },
+    /// Asks a host for what is at a URL.
+    Get {
+        /// The URL.
+        url: Text,
+        /// At most this long, in nanoseconds.
+        timeout: Option<Slot>,
+        /// Where the status goes.
+        into: Option<Local>,
     },
     /// `place = …`
     Set {
@@ -437,6 +446,8 @@ pub enum Await {
     Use(Slot),
     /// The end of `async with asyncio.TaskGroup()`, by the number of the group.
     Group(u32),
+    /// `get`: its URL.
+    Get(Text),
     /// The next of `asyncio.as_completed(…)`; every loop has an expression of its own.
     Completed(ExprId),
 }
@@ -451,6 +462,7 @@ impl Op {
             Op::WaitFor { what, .. } => Some(Await::WaitFor(what)),
             Op::Use { operation, object, .. } if operation.waits() => Some(Await::Use(object)),
             Op::Leave { group, .. } => group.map(Await::Group),
+            Op::Get { url, .. } => Some(Await::Get(url)),
             Op::NextCompleted { what, .. } => Some(Await::Completed(what)),
             _ => None,
         }

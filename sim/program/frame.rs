@@ -15,7 +15,7 @@ use super::memory::Frame;
 use super::show::{DEEPEST_LIST, Lookup, display, text_of};
 use super::{
     Attribute, Body, Callable, Comparison, Deferred, Error, ErrorType, Expr, ExprId, FrameId, Inquiry, Library, Local,
-    Memory, Op, Operation, Piece, Place, Program, ReturnWhen, Slot, Strike, Text, Value, When,
+    Memory, Op, Operation, Piece, Place, Program, ReturnWhen, Slot, Strike, Text, Url, Value, When,
 };
 
 /// What a frame does next, as far as its machine is concerned.
@@ -39,6 +39,13 @@ pub enum Next {
         timeout: Option<Nanos>,
         /// What it waits for.
         return_when: ReturnWhen,
+    },
+    /// It asks a host for what is at a URL, and is resumed with the status.
+    Get {
+        /// The URL.
+        url: TextId,
+        /// At most this long.
+        timeout: Option<Nanos>,
     },
     /// It runs a coroutine in place, and is resumed with what that returns.
     Call(InstanceId),
@@ -308,6 +315,7 @@ impl<R: Effects> Run<'_, R> {
     fn bind_input(&mut self, op: &Op, value: Value) {
         match *op {
             Op::Await { into: Some(local), .. }
+            | Op::Get { into: Some(local), .. }
             | Op::Use { into: Some(local), .. }
             | Op::WaitFor { into: Some(local), .. }
             | Op::Shield { into: Some(local), .. }
@@ -425,6 +433,14 @@ impl<R: Effects> Run<'_, R> {
                 let over = self.wait_set(list)?;
                 let timeout = timeout.map(|slot| nanos(self.consts, slot));
                 return Ok(Flow::Out(Next::Wait { over, timeout, return_when }));
+            }
+            Op::Get { url, timeout, .. } => {
+                let url = self.text(url)?;
+                if self.program.network.is_none() {
+                    return Err(self.error(ErrorType::OS_ERROR, "Network is unreachable"));
+                }
+                let timeout = timeout.map(|slot| nanos(self.consts, slot));
+                return Ok(Flow::Out(Next::Get { url, timeout }));
             }
             Op::Set { place, value } => {
                 let value = self.eval(value)?;
@@ -1023,6 +1039,10 @@ impl<R: Effects> Run<'_, R> {
                 let name = self.program.error_types.name(error.ty);
                 return Ok(Value::Text(self.rt.memory().texts.intern(name)));
             }
+            (Attribute::Host, _, Some(instance)) => return Ok(self.host(instance)),
+            (Attribute::Status, Value::Handle(future), _) => {
+                return Ok(self.rt.memory_ref().status(future).map_or(Value::None, |status| Value::Int(status.into())));
+            }
             (Attribute::Name, _, Some(instance)) => return Ok(Value::Text(self.program.instance(instance).name)),
             (Attribute::Key(key), _, Some(instance)) => {
                 let slot = self.program.body(instance).keys.iter().find(|(known, _)| *known == key);
@@ -1033,6 +1053,22 @@ impl<R: Effects> Run<'_, R> {
             _ => {}
         }
         Err(self.error(ErrorType::ATTRIBUTE_ERROR, "it has no such attribute"))
+    }
+
+    /// The host of the first URL in the code of an instance that is known before the run; nothing if there is none.
+    fn host(&mut self, instance: InstanceId) -> Value {
+        let urls = self.program.body(instance).ops.iter().filter_map(|op| match op {
+            Op::Get { url: Text::Const(slot), .. } => Some(self.program.constant(instance, *slot)),
+            _ => None,
+        });
+        let mut hosts = urls.filter_map(|url| match url {
+            Value::Text(url) => Some(Url::parse(self.program.text(url)).ok()?.host),
+            _ => None,
+        });
+        match hosts.next() {
+            Some(host) => Value::Text(self.rt.memory().texts.intern(host)),
+            None => Value::None,
+        }
     }
 
     /// The result of a future; an error that comes out of it is raised here.

@@ -13,6 +13,7 @@ mod frame;
 mod groups;
 mod library;
 mod memory;
+mod network;
 mod object;
 mod pattern;
 mod profile;
@@ -30,6 +31,7 @@ pub use expr::{Attribute, Comparison, Expr, ExprId};
 pub use frame::{Effects, FutureState, Next, resume};
 pub use library::{Callable, Library};
 pub use memory::{FrameId, Memory};
+pub use network::{Answer, Begins, CLIENT, Fault, Host, Network, Outage, Reply, TooMany, Url, Wires};
 pub use object::{Inquiry, Make, Object, Operation};
 pub use pattern::Pattern;
 pub use profile::{GatherDone, Messages, Profile, Semaphores, TaskGroups, WaitFor};
@@ -84,6 +86,8 @@ pub struct Program {
     pub failures: Vec<Failure>,
     /// The cancellations that the harness may put in.
     pub cuts: Vec<Cuts>,
+    /// The network that it talks to, if it has one.
+    pub network: Option<Network>,
     /// Which freedoms are open.
     pub schedule: Schedule,
     /// When to give up.
@@ -169,6 +173,7 @@ impl Program {
             outside_cancels: Vec::new(),
             failures: Vec::new(),
             cuts,
+            network: None,
             schedule: Schedule::default(),
             limits,
             parameters: Vec::new(),

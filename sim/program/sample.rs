@@ -33,6 +33,7 @@ pub(crate) fn program(names: &[&str]) -> Program {
         outside_cancels: Vec::new(),
         failures: Vec::new(),
         cuts: Vec::new(),
+        network: None,
         schedule: Schedule::default(),
         limits: Limits::default(),
         parameters: Vec::new(),

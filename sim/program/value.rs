@@ -96,6 +96,7 @@ builtin_errors! {
     ASYNCIO_TIMEOUT_ERROR = 22 "TimeoutError": EXCEPTION;
     EXCEPTION_GROUP = 23 "ExceptionGroup": EXCEPTION;
     BASE_EXCEPTION_GROUP = 24 "BaseExceptionGroup": BASE_EXCEPTION;
+    CONNECTION_REFUSED_ERROR = 25 "ConnectionRefusedError": CONNECTION_ERROR;
 }
 
 impl ErrorType {

@@ -5,7 +5,7 @@
 use crate::id::TaskId;
 use crate::program::Program;
 use crate::time::Time;
-use crate::trace::{Moment, Owner, Requester, Trace, What};
+use crate::trace::{Dormant, Frame, Moment, Owner, Requester, Trace, What};
 use crate::verdict::{Finding, Oracle, Unmet};
 
 use super::names::{Names, counted, grouped, listed, printable};
@@ -35,6 +35,9 @@ pub(super) fn finding(program: &Program, trace: &Trace, finding: &Finding) -> St
             let what = class.unwrap_or("result");
             format!("{who} was cancelled{}, and the {what} of what it awaited is lost.", run.cancelled(task))
         }
+        Oracle::RetryTooSoon => run.retry_too_soon(task),
+        Oracle::ConnectionLeftOpen => format!("{who} has ended, and a connection that it opened was never closed."),
+        Oracle::Deadlock if !trace.sites.dormant().is_empty() => run.futurelock(),
         Oracle::Deadlock => format!("nothing can go on: {}.", deadlock(&run.names, trace)),
         Oracle::Livelock => run.livelock(),
         Oracle::Unsettled => {
@@ -42,6 +45,10 @@ pub(super) fn finding(program: &Program, trace: &Trace, finding: &Finding) -> St
             format!("after {} the run never settles: it reaches its limit of {limit} steps.", run.last_fault())
         }
         Oracle::Panicked => run.panic(task),
+        Oracle::LostWake => {
+            let now = run.names.doing(task).map(|doing| format!(" {} and", now(&run.names, doing))).unwrap_or_default();
+            format!("nothing goes on, but {who}{now} could: whoever should have woken it has not.")
+        }
         Oracle::MainFailed => {
             format!("main failed{}, which nothing in the file accounts for.", run.error(TaskId::MAIN))
         }
@@ -84,6 +91,34 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// The first request of a task to a host that had said how long to wait.
+    fn retry_too_soon(&self, whose: TaskId) -> String {
+        let who = self.names.marked(whose);
+        let mut hosts = Vec::new();
+        let mut quiet = Vec::new();
+        for moment in &self.moments {
+            match moment.what {
+                What::Requested { task, host, .. } => {
+                    hosts.push(host);
+                    let told = |(other, from, _): &&(_, Time, u32)| *other == host && *from < moment.time;
+                    if let Some((_, from, secs)) = quiet.iter().find(told).filter(|_| task == whose) {
+                        let host = self.names.host(host);
+                        return format!(
+                            "{who} asks {host} at {}, which at {from} said 429 and to wait for {secs} seconds.",
+                            moment.time
+                        );
+                    }
+                }
+                What::Responded { request, retry_after: Some(secs), .. } => {
+                    let host = request.checked_sub(1).and_then(|at| hosts.get(at as usize)).copied();
+                    quiet.extend(host.map(|host| (host, moment.time, secs)));
+                }
+                _ => {}
+            }
+        }
+        format!("{who} asks a host that has said 429 and how long to wait.")
+    }
+
     /// How a task was cancelled, the last time: ` while it waited at its 2nd await (sleep 1s)`, or ` by main at 1s`;
     /// empty if no event tells.
     fn cancelled(&self, whom: TaskId) -> String {
@@ -155,6 +190,29 @@ impl Run<'_> {
             _ => None,
         });
         error.map(|error| format!(" with {}", self.names.error(error))).unwrap_or_default()
+    }
+
+    /// Who keeps what others wait for without ever looking at it.
+    fn futurelock(&self) -> String {
+        let Some(Dormant { task, chain, woken_by }) = self.trace.sites.dormant().first() else { return String::new() };
+        let mut own: Vec<&Frame> = chain.iter().filter(|frame| frame.is_own).collect();
+        own.reverse();
+        let place = |frame: &&Frame| format!("{} in {}", printable(&frame.place()), printable(&frame.function));
+        let [at, from] = [0, 1].map(|at| own.get(at).map(place));
+        let at = at.unwrap_or_else(|| "a place without source".to_owned());
+        let from = from.map(|from| format!(", awaited from {from},")).unwrap_or_default();
+        let by = woken_by.map(|by| format!(" by {}", self.names.marked(by))).unwrap_or_default();
+        let owner = self.names.marked(*task);
+        let waits: Vec<String> = self
+            .names
+            .unfinished()
+            .map(|(task, doing)| format!("{} {}", self.names.marked(task), now(&self.names, doing)))
+            .collect();
+        format!(
+            "a futurelock: the lock waited for at {at}{from} was handed over{by}, and {owner}, which does not poll that \
+             future any more or keeps the lock, does not give it on; behind it, {}.",
+            listed(&waits, MOST_WAITS)
+        )
     }
 
     /// Where and with which words a task panicked.

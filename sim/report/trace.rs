@@ -13,6 +13,7 @@ use crate::trace::{Counting, Outcome, Phase, Requester, Trace, Wake, What};
 
 use super::columns::{Side, align};
 use super::names::{Doing, Names, counted, quoted};
+use super::network;
 use super::sites::own_frame;
 
 /// The trace as text: the events, how the run ended, and the tally.
@@ -51,7 +52,11 @@ pub(super) fn tell(names: &Names<'_>, what: What) -> Option<(String, String)> {
     if is_untold(what) {
         return None;
     }
-    let nobody = if matches!(what, What::Chose(_)) { "event loop" } else { "run()" };
+    let nobody = match what {
+        What::Chose(Choice { kind: Kind::MessageOrder | Kind::Outage, .. }) => "network",
+        What::Chose(_) => "event loop",
+        _ => "run()",
+    };
     let who = names.subject(what).map_or_else(|| nobody.to_owned(), |named| named.to_string());
     Some((who, sentence(names, what)))
 }
@@ -158,7 +163,13 @@ pub(super) fn sentence(names: &Names<'_>, what: What) -> String {
         }
         What::Dropped { .. } => "never ends: the loop is closed".to_owned(),
         What::Suspended { .. } => "waits".to_owned(),
+        What::WakeLost { .. } => "could go on, and nobody has woken it".to_owned(),
         What::Chose(choice) => chosen(names, choice),
+        What::Requested { .. }
+        | What::Responded { .. }
+        | What::Served { .. }
+        | What::Carried { .. }
+        | What::Outage { .. } => network::sentence(names, what).unwrap_or_default(),
         What::Children { .. } | What::Taken { .. } | What::Declared { .. } | What::Cleanup { .. } => {
             unreachable!("{what:?} is not told")
         }
@@ -222,7 +233,8 @@ pub(super) fn requester(names: &Names<'_>, by: Requester) -> String {
 }
 
 /// Who comes earlier than it would have: the exchange that an answer stands for.
-fn chosen(names: &Names<'_>, Choice { kind, bound, answer, chosen, .. }: Choice) -> String {
+fn chosen(names: &Names<'_>, choice: Choice) -> String {
+    let Choice { kind, bound, answer, chosen, .. } = choice;
     let who = chosen.map(|future| format!(", {}", names.future(future))).unwrap_or_default();
     match kind {
         Kind::TimerOrder => format!("next of {bound} timers of one instant: number {}{who}", answer + 1),
@@ -231,9 +243,13 @@ fn chosen(names: &Names<'_>, Choice { kind, bound, answer, chosen, .. }: Choice)
         Kind::ReadyOrder | Kind::PollOrder => {
             format!("next of {bound} that are ready: number {}{who}", answer + 1)
         }
+        Kind::Branch => "polls the last branch of its `select!` first".to_owned(),
         Kind::Chosen => format!("the test chooses {answer} of {bound}"),
         Kind::Cut => format!("a cut: number {answer} of {}", bound - 1),
         Kind::Failure => "an injected failure fires".to_owned(),
+        Kind::MessageLatency | Kind::MessageOrder | Kind::MessageLoss | Kind::Outage => {
+            network::chosen(names, choice).unwrap_or_default()
+        }
     }
 }
 
@@ -249,7 +265,7 @@ fn tell_outcome(program: &Program, names: &Names<'_>, outcome: Outcome, time: Ti
         }
         Outcome::OutOfSteps => {
             let limit = program.limits.steps;
-            out.push_str(&format!("out of steps: the limits are {limit} steps, and on turmoil one virtual hour\n"));
+            out.push_str(&format!("out of steps: the limits are {limit} steps, and on turmoil 3,600,000 ticks\n"));
         }
         Outcome::Livelocked => {
             let limit = program.limits.turns_at_one_instant;
@@ -269,6 +285,7 @@ pub(super) fn now(names: &Names<'_>, doing: Doing) -> String {
         },
         Doing::Awaiting(future) => format!("waits for {}", names.future(future)),
         Doing::Blocked(operation, object) => format!("waits for {}.{}()", names.object(object), operation.method()),
+        Doing::Asking(host) => format!("waits for an answer of {}", names.host(host)),
         Doing::Waiting(count) => format!("waits for {}", counted(count, "future", "futures")),
     }
 }
@@ -521,7 +538,7 @@ time  turn  who       event
             worker    run() reports its unhandled ValueError('stop')
             worker    never ends: the loop is closed
 
-out of steps: the limits are 1000000 steps, and on turmoil one virtual hour
+out of steps: the limits are 1000000 steps, and on turmoil 3,600,000 ticks
 0 finished, 0 failed, 1 cancelled, 0 running when main ended at 0s
 ",
         );

@@ -34,6 +34,8 @@ pub(super) const ATTRIBUTES: &[(&str, Attribute)] = &[
     ("expired", Attribute::Expired),
     ("exceptions", Attribute::Exceptions),
     ("name", Attribute::Name),
+    ("host", Attribute::Host),
+    ("status", Attribute::Status),
     ("type", Attribute::Type),
 ];
 
@@ -66,6 +68,7 @@ pub(super) struct Tables {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fill<'a> {
     Text(&'a Template),
+    Url(&'a Template),
     Least(&'a Template),
     Most(&'a Template),
     /// The object of this name, which has to know this operation.
@@ -632,6 +635,17 @@ impl<'a> Resolver<'a, '_> {
                 };
                 let into = self.bind_optional(into);
                 self.use_object(object, *operation, value, into)?
+            }
+            Verb::Get { url, timeout, into } => {
+                let url = match self.is_constant_text(url) {
+                    true => Text::Const(self.slot(Fill::Url(url))),
+                    false => Text::Template(self.template(url)?),
+                };
+                let timeout = match timeout {
+                    Some(template) => Some(self.length(template, Fill::Least)?),
+                    None => None,
+                };
+                Op::Get { url, timeout, into: self.bind_optional(into) }
             }
             Verb::Callback(callback) => self.callback(&step.span, callback)?,
             Verb::Set { name, value } => {

@@ -39,6 +39,7 @@ pub(super) enum Verb {
     CancelAll { message: Option<Template> },
     Gather { what: Operand, return_exceptions: bool, into: Option<Name> },
     Wait(Box<Wait>),
+    Get { url: Template, timeout: Option<Template>, into: Option<Name> },
     Set { name: Name, value: Expression },
     Add { amount: Expression, name: Name },
     Append { item: Expression, list: Expression },
@@ -160,7 +161,7 @@ const VERBS: &[(&str, &[&str])] = &[
     ("notify_all", &[]),
     ("put", &["into"]),
     ("put_nowait", &["into"]),
-    ("get", &["as"]),
+    ("get", &["timeout", "as"]),
     ("get_nowait", &["as"]),
     ("task_done", &[]),
     ("join", &[]),
@@ -228,6 +229,7 @@ impl Step {
         match &self.verb {
             Verb::Spawn { into, .. }
             | Verb::Await { into, .. }
+            | Verb::Get { into, .. }
             | Verb::Gather { into, .. }
             | Verb::WaitFor { into, .. }
             | Verb::Shield { into, .. }
@@ -446,6 +448,16 @@ fn read_verb(reader: &mut Reader, verb: &'static str, table: &Table) -> Option<V
                 ty: fields.optional("type", read_name)?,
             }
         }
+        "get" if asks_a_host(fields.reader, value) => Verb::Get {
+            url: fields.reader.template(value)?,
+            timeout: fields.optional("timeout", |reader, value| reader.length(value))?,
+            into: fields.name("as")?,
+        },
+        "get" if table.get("timeout").is_some() => {
+            let message = "expected `timeout` beside a URL, but found a queue, whose `get` has none";
+            let error = Diagnostic::at(table.key_span("timeout"), message, "nothing that a queue knows");
+            return fields.reader.error(error.help("put it into { timeout = \"1s\", do = […] }"));
+        }
         "set" => Verb::Set { name: fields.reader.name(value)?, value: fields.expression("to")? },
         "add" => {
             let amount = fields.reader.expression(value)?;
@@ -460,6 +472,11 @@ fn read_verb(reader: &mut Reader, verb: &'static str, table: &Table) -> Option<V
             None => read_block(&mut fields, value)?,
         },
     })
+}
+
+/// Whether `get` sends a request: a file with hosts has no queues.
+fn asks_a_host(reader: &Reader, value: &Value) -> bool {
+    reader.has_hosts || value.get_ref().as_str().is_some_and(|text| text.contains("://"))
 }
 
 /// A step that uses an object.

@@ -30,6 +30,7 @@ strategies! {
     "task-group"
     "timeout-around-gather"
     "shield"
+    "cancel-same-host-on-429"
 }
 
 /// Every strategy, the best known first.

@@ -36,6 +36,7 @@ pub fn program() -> Build {
         outside_cancels: Vec::new(),
         failures: Vec::new(),
         cuts: Vec::new(),
+        network: None,
         schedule: Schedule::default(),
         limits: Limits { steps: 10_000, ..Limits::default() },
         parameters: Vec::new(),

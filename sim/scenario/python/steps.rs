@@ -86,6 +86,8 @@ impl Body<'_, '_> {
                 self.use_object(Operation::Wait, &object, None, &wait.into);
             }
             Verb::Wait(wait) => self.wait(wait),
+            // A script is written only of a file without hosts.
+            Verb::Get { .. } => self.line("raise OSError(\"Network is unreachable\")"),
             Verb::Set { name, value } => self.set(name, value),
             Verb::Add { amount, name } => self.add(amount, name),
             Verb::Append { item, list } => self.append(item, list),
