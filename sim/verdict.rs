@@ -247,6 +247,8 @@ pub enum Oracle {
     MainFailed,
     /// An `assert` failed in a task.
     AssertionFailed,
+    /// A task was still there at the end although what had made it was cut.
+    OutlivesOwner,
     /// A real future could go on, and was never woken.
     LostWake,
     /// Rust code panicked, or the test returned an error.
@@ -276,8 +278,9 @@ impl Identity {
 
 impl Oracle {
     /// Every oracle, the most telling first.
-    pub const ALL: [Oracle; 11] = [
+    pub const ALL: [Oracle; 12] = [
         Oracle::Panicked,
+        Oracle::OutlivesOwner,
         Oracle::LostWake,
         Oracle::AssertionFailed,
         Oracle::MainFailed,
@@ -304,6 +307,7 @@ impl Oracle {
             Oracle::AssertionFailed => "assertion-failed",
             Oracle::Panicked => "panicked",
             Oracle::LostWake => "lost-wake",
+            Oracle::OutlivesOwner => "outlives-owner",
         }
     }
 

@@ -43,6 +43,10 @@ pub(super) fn finding(program: &Program, trace: &Trace, finding: &Finding) -> St
             format!("after {} the run never settles: it reaches its limit of {limit} steps.", run.last_fault())
         }
         Oracle::Panicked => run.panic(task),
+        Oracle::OutlivesOwner => {
+            let now = run.names.doing(task).map(|doing| format!(": it {}", now(&run.names, doing))).unwrap_or_default();
+            format!("{who} was still there at the end although what had made it was cut{now}.")
+        }
         Oracle::LostWake => {
             let now = run.names.doing(task).map(|doing| format!(" {} and", now(&run.names, doing))).unwrap_or_default();
             format!("nothing goes on, but {who}{now} could: whoever should have woken it has not.")
