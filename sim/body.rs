@@ -3,7 +3,13 @@
 //! Whoever makes a body knows nothing of who polls it, and the other way round: tokio's own runtime, or a host of the
 //! simulated network. The door puts the two together.
 
+mod http;
+mod recording;
+
 use std::pin::Pin;
+
+pub use http::{Ask, Http, NoAnswer, Said};
+pub use recording::{Recording, Timer, Timers};
 
 /// Makes the root future, on the thread and inside the runtime that will poll it: a paused, single-threaded tokio
 /// runtime with a `LocalSet`, so `tokio::task::spawn_local` and `tokio::time` work in it.

@@ -21,6 +21,8 @@ macro_rules! ids {
 }
 
 ids! {
+    /// A host of the simulated network: 0 is the one on which the tasks run.
+    HostId;
     /// A task, in creation order; [`TaskId::MAIN`] is the first.
     TaskId;
     /// A future that others can await: a task's own, or a gather's.

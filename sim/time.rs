@@ -20,6 +20,9 @@ pub struct Time(pub u64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Nanos(pub u64);
 
+/// The finest time on a simulated network: messages arrive at whole ticks.
+pub const TICK: Nanos = Nanos(1_000_000);
+
 impl Time {
     /// The instant at which every run begins.
     pub const ZERO: Time = Time(0);

@@ -5,15 +5,17 @@
 //!
 //! Knows nothing of how any of it is drawn, or of which machine ran.
 
+mod link;
 mod names;
 mod sites;
 mod waits;
 
 use crate::choice::{Choice, Kind, Log};
-use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
+use crate::id::{FutureId, HostId, InstanceId, ListId, ObjectId, TaskId, TextId};
 use crate::program::{Error, ErrorType, Operation, Program, Stage, Texts, Value};
 use crate::time::Time;
 
+pub use link::{Carries, Fate, Leg, Message, Serves};
 pub use names::{Names, Whose};
 pub use sites::{Dormant, Frame, Sites};
 pub use waits::{Owner, Waits};
@@ -153,6 +155,12 @@ pub enum What {
     WaitingFor { task: TaskId, future: FutureId, until: Option<Time> },
     /// The task waits for the `left` tasks of the group that it leaves.
     LeavingGroup { task: TaskId, left: u32 },
+    /// The task waits inside `as_completed` for the next of `left` futures.
+    AwaitingNext { task: TaskId, left: u32 },
+    /// A callback that the task has made is called.
+    CalledBack { task: TaskId },
+    /// It raised, and the loop's exception handler is told.
+    CallbackFailed { task: TaskId, error: Error },
     /// A future that the file declares is there, before anything runs.
     Declared { future: FutureId, object: ObjectId },
     /// A future was made that shields `inner`.
@@ -165,6 +173,16 @@ pub enum What {
     /// semaphore the permits that are left, of a queue the items in it, after `task_done` and `join` those not done,
     /// after `notify` the waiters that sleep on.
     Used { task: TaskId, operation: Operation, object: ObjectId, count: u32 },
+    /// The task sends its request number `request` for `url` to a host.
+    Requested { task: TaskId, request: u32, host: HostId, url: TextId },
+    /// The host has answered with a status, and wants to be left alone for so many seconds.
+    Responded { task: TaskId, request: u32, status: u16, retry_after: Option<u32> },
+    /// What a host does with a request that came from the host of the tasks.
+    Served { host: HostId, request: u32, does: Serves },
+    /// What becomes of a message between two hosts.
+    Carried { message: Message, fate: Fate },
+    /// The outage with this number of the program's begins, or is over; it strikes `host` first of all.
+    Outage { outage: u32, host: HostId, is_over: bool },
     /// A question and its answer.
     Chose(Choice),
 }
@@ -176,6 +194,8 @@ pub enum Subject {
     Task(TaskId),
     /// The future of a gather.
     Gather(FutureId),
+    /// A host of the network.
+    Host(HostId),
     /// The event loop itself, or `run()`.
     EventLoop,
 }
@@ -214,8 +234,16 @@ impl What {
             | What::WaitingFor { task, .. }
             | What::TimeoutSet { task, .. }
             | What::LeavingGroup { task, .. }
+            | What::AwaitingNext { task, .. }
+            | What::CalledBack { task }
+            | What::CallbackFailed { task, .. }
             | What::Used { task, .. }
+            | What::Requested { task, .. }
+            | What::Responded { task, .. }
             | What::Dropped { task } => Subject::Task(task),
+            What::Served { host, .. } | What::Outage { host, .. } => Subject::Host(host),
+            What::Carried { message, fate: Fate::Sent } => Subject::Host(message.from),
+            What::Carried { message, .. } => Subject::Host(message.to),
             What::GatherCancelRequested { future, .. }
             | What::GatherCancelRefused { future, .. }
             | What::Gathered { future, .. }
@@ -226,10 +254,19 @@ impl What {
             | What::GatherFailed { future, .. } => Subject::Gather(future),
             What::ShutdownBegan { .. } => Subject::EventLoop,
             What::Chose(choice) => match choice.kind {
-                Kind::TimerOrder | Kind::ReadyOrder | Kind::PollOrder | Kind::Cut => Subject::EventLoop,
-                Kind::TaskSetOrder | Kind::SleepLength | Kind::Failure | Kind::Chosen | Kind::Branch => {
-                    Subject::Task(choice.subject)
-                }
+                Kind::TimerOrder
+                | Kind::ReadyOrder
+                | Kind::PollOrder
+                | Kind::Cut
+                | Kind::Outage
+                | Kind::MessageOrder => Subject::EventLoop,
+                Kind::TaskSetOrder
+                | Kind::SleepLength
+                | Kind::Failure
+                | Kind::Chosen
+                | Kind::Branch
+                | Kind::MessageLatency
+                | Kind::MessageLoss => Subject::Task(choice.subject),
             },
         }
     }
@@ -265,6 +302,8 @@ pub enum Requester {
     Timeout,
     /// A task group, of its parent and of its tasks.
     TaskGroup,
+    /// A callback of the program's own.
+    Callback,
     /// The harness, which cuts where it likes.
     Harness,
 }
@@ -369,6 +408,14 @@ mod kind {
     pub const TIMEOUT_SET: u8 = 44;
     pub const LEAVING_GROUP: u8 = 45;
     pub const DECLARED: u8 = 46;
+    pub const REQUESTED: u8 = 64;
+    pub const RESPONDED: u8 = 65;
+    pub const SERVED: u8 = 66;
+    pub const CARRIED: u8 = 67;
+    pub const OUTAGE: u8 = 68;
+    pub const AWAITING_NEXT: u8 = 47;
+    pub const CALLED_BACK: u8 = 48;
+    pub const CALLBACK_FAILED: u8 = 49;
 }
 
 /// A question and its answer in 32 bytes, and before which event it was put. Apart from the events, so that two runs in
@@ -474,6 +521,7 @@ fn value_bits(value: Value) -> (u32, u64) {
         Value::Call(instance) => (7, u64::from(instance.0)),
         Value::Timeout(timeout) => (10, u64::from(timeout)),
         Value::TaskGroup(group) => (11, u64::from(group)),
+        Value::Callback(callback) => (12, u64::from(callback)),
         Value::List(list) => (8, u64::from(list.0)),
         Value::Error(error) => (9, error_bits(error)),
     }
@@ -493,6 +541,7 @@ fn value_from(event: Event) -> Value {
         9 => Value::Error(error_from(event)),
         10 => Value::Timeout(id),
         11 => Value::TaskGroup(id),
+        12 => Value::Callback(id),
         _ => Value::None,
     }
 }
@@ -506,6 +555,7 @@ fn requester_bits(by: Requester) -> (u32, u32) {
         Requester::Harness => (3, 0),
         Requester::Timeout => (4, 0),
         Requester::TaskGroup => (5, 0),
+        Requester::Callback => (6, 0),
     }
 }
 
@@ -516,7 +566,8 @@ fn requester_from(event: Event) -> Requester {
         2 => Requester::Shutdown,
         3 => Requester::Harness,
         4 => Requester::Timeout,
-        _ => Requester::TaskGroup,
+        5 => Requester::TaskGroup,
+        _ => Requester::Callback,
     }
 }
 
@@ -628,6 +679,9 @@ impl Recorder {
             }
             What::Declared { future, object } => Event::new(kind::DECLARED, 0, future.0, u64::from(object.0)),
             What::LeavingGroup { task, left } => Event::new(kind::LEAVING_GROUP, 0, task.0, u64::from(left)),
+            What::AwaitingNext { task, left } => Event::new(kind::AWAITING_NEXT, 0, task.0, u64::from(left)),
+            What::CalledBack { task } => Event::new(kind::CALLED_BACK, 0, task.0, 0),
+            What::CallbackFailed { task, error } => Event::new(kind::CALLBACK_FAILED, 0, task.0, error_bits(error)),
             What::Shielded { future, by, inner } => Event::new(kind::SHIELDED, 0, future.0, pair(by.0, inner.0)),
             What::TimeoutSet { task, until } => {
                 Event::new(kind::TIMEOUT_SET, 0, task.0, until.map_or(u64::MAX, |until| until.0))
@@ -637,6 +691,19 @@ impl Recorder {
             }
             What::Used { task, operation, object, count } => {
                 Event::new(kind::USED, operation as u32, task.0, pair(object.0, count))
+            }
+            What::Requested { task, request, host, url } => {
+                Event::new(kind::REQUESTED, host.0, task.0, pair(request, url.0))
+            }
+            What::Responded { task, request, status, retry_after } => {
+                Event::new(kind::RESPONDED, u32::from(status), task.0, pair(request, retry_after.unwrap_or(NOTHING)))
+            }
+            What::Served { host, request, does } => Event::new(kind::SERVED, does.pack(), host.0, u64::from(request)),
+            What::Carried { message, fate } => {
+                Event::new(kind::CARRIED, message.pack(fate), message.connection, u64::from(message.number))
+            }
+            What::Outage { outage, host, is_over } => {
+                Event::new(kind::OUTAGE, u32::from(is_over), host.0, u64::from(outage))
             }
             What::Chose(choice) => return self.record_choice(choice),
         };
@@ -736,6 +803,11 @@ impl Trace {
     /// A hash of everything that happened and was asked.
     pub fn fingerprint(&self) -> Fingerprint {
         fingerprint(order(&self.events), &self.choices, self.outcome, &self.texts)
+    }
+
+    /// A hash of what happened, whatever was asked: distinct orders have distinct ones.
+    pub fn order(&self) -> u64 {
+        order(&self.events)
     }
 
     /// A text of the program or of this run.
@@ -914,6 +986,9 @@ fn decode(event: Event) -> What {
         }
         kind::DECLARED => What::Declared { future, object: ObjectId(event.low()) },
         kind::LEAVING_GROUP => What::LeavingGroup { task, left: event.low() },
+        kind::AWAITING_NEXT => What::AwaitingNext { task, left: event.low() },
+        kind::CALLED_BACK => What::CalledBack { task },
+        kind::CALLBACK_FAILED => What::CallbackFailed { task, error: error_from(event) },
         kind::SHIELDED => What::Shielded { future, by, inner: FutureId(event.low()) },
         kind::TIMEOUT_SET => {
             What::TimeoutSet { task, until: (event.payload != u64::MAX).then_some(Time(event.payload)) }
@@ -925,6 +1000,25 @@ fn decode(event: Event) -> What {
         kind::USED => {
             let operation = Operation::ALL[event.small() as usize];
             What::Used { task, operation, object: ObjectId(event.high()), count: event.low() }
+        }
+        kind::REQUESTED => {
+            What::Requested { task, request: event.high(), host: HostId(event.small()), url: TextId(event.low()) }
+        }
+        kind::RESPONDED => What::Responded {
+            task,
+            request: event.high(),
+            status: event.small() as u16,
+            retry_after: (event.low() != NOTHING).then_some(event.low()),
+        },
+        kind::SERVED => {
+            What::Served { host: HostId(event.subject()), request: event.low(), does: Serves::unpack(event.small()) }
+        }
+        kind::CARRIED => {
+            let (message, fate) = Message::unpack(event.small(), event.subject(), event.low());
+            What::Carried { message, fate }
+        }
+        kind::OUTAGE => {
+            What::Outage { outage: event.low(), host: HostId(event.subject()), is_over: event.small() != 0 }
         }
         other => unreachable!("no event has kind {other}"),
     }
@@ -989,11 +1083,33 @@ mod tests {
             What::TimeoutSet { task, until: Some(Time(8)) },
             What::TimeoutSet { task, until: None },
             What::LeavingGroup { task, left: 3 },
+            What::AwaitingNext { task, left: 3 },
+            What::CalledBack { task },
+            What::CallbackFailed { task, error },
+            What::Finished { task, value: Value::Callback(7) },
+            What::CancelRequested { task, by: Requester::Callback, message: None },
             What::Declared { future, object: ObjectId(1) },
             What::CancelRequested { task, by: Requester::TaskGroup, message: None },
             What::CancelRequested { task, by: Requester::Timeout, message: None },
             What::Blocked { task, operation: Operation::Join, object: ObjectId(1) },
             What::Used { task, operation: Operation::Acquire, object: ObjectId(1), count: 7 },
+            What::Requested { task, request: 70_000, host: HostId(3), url: TextId(4) },
+            What::Responded { task, request: 7, status: 429, retry_after: Some(30) },
+            What::Responded { task, request: 7, status: 200, retry_after: None },
+            What::Served { host: HostId(511), request: 7, does: Serves::Answered(599) },
+            What::Served { host: HostId(1), request: 7, does: Serves::Dropped },
+            What::Served { host: HostId(1), request: 7, does: Serves::Reset },
+            What::Carried {
+                message: Message {
+                    number: 9,
+                    from: HostId(511),
+                    to: HostId(510),
+                    connection: 70_000,
+                    carries: Carries::Rst,
+                },
+                fate: Fate::Refused,
+            },
+            What::Outage { outage: 3, host: HostId(2), is_over: true },
             What::Chose(Choice { bound: 10, answer: 9, chosen: Some(future), ..choice }),
             What::Chose(choice),
         ];

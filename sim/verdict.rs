@@ -235,8 +235,16 @@ pub enum Oracle {
     OutlivesMain,
     /// A `finally` began and did not come to its end, or its task was dropped before.
     CleanupCutShort,
-    /// What a task awaited was there, and was lost with the task's cancellation.
+    /// What a task awaited was there, and was lost with the task's cancellation or timeout.
     LostResult,
+    /// A task sleeps on, though what it waits for is there.
+    LostWakeup,
+    /// Others get again and again what a task has asked for before them.
+    Overtaken,
+    /// A host had said for how long it wants to be left alone, and was asked again before.
+    RetryTooSoon,
+    /// A task has ended, and a connection that it opened was never closed.
+    ConnectionLeftOpen,
     /// Everything waits for something else.
     Deadlock,
     /// Time stands still.
@@ -249,8 +257,6 @@ pub enum Oracle {
     AssertionFailed,
     /// A task was still there at the end although what had made it was cut.
     OutlivesOwner,
-    /// A real future could go on, and was never woken.
-    LostWake,
     /// Rust code panicked, or the test returned an error.
     Panicked,
 }
@@ -278,18 +284,21 @@ impl Identity {
 
 impl Oracle {
     /// Every oracle, the most telling first.
-    pub const ALL: [Oracle; 12] = [
+    pub const ALL: [Oracle; 15] = [
         Oracle::Panicked,
         Oracle::OutlivesOwner,
-        Oracle::LostWake,
         Oracle::AssertionFailed,
         Oracle::MainFailed,
         Oracle::Deadlock,
         Oracle::Livelock,
         Oracle::Unsettled,
         Oracle::LostCancel,
+        Oracle::RetryTooSoon,
         Oracle::CleanupCutShort,
         Oracle::LostResult,
+        Oracle::LostWakeup,
+        Oracle::Overtaken,
+        Oracle::ConnectionLeftOpen,
         Oracle::OutlivesMain,
     ];
 
@@ -300,13 +309,16 @@ impl Oracle {
             Oracle::OutlivesMain => "outlives-main",
             Oracle::CleanupCutShort => "cleanup-cut-short",
             Oracle::LostResult => "lost-result",
+            Oracle::LostWakeup => "lost-wakeup",
+            Oracle::Overtaken => "overtaken",
+            Oracle::RetryTooSoon => "retry-too-soon",
+            Oracle::ConnectionLeftOpen => "connection-left-open",
             Oracle::Deadlock => "deadlock",
             Oracle::Livelock => "livelock",
             Oracle::Unsettled => "unsettled",
             Oracle::MainFailed => "main-failed",
             Oracle::AssertionFailed => "assertion-failed",
             Oracle::Panicked => "panicked",
-            Oracle::LostWake => "lost-wake",
             Oracle::OutlivesOwner => "outlives-owner",
         }
     }

@@ -53,7 +53,7 @@ fn a_lost_wake_is_told_from_a_deadlock() {
         is_set.store(true, Ordering::Relaxed);
         forgetful.await.unwrap();
     });
-    assert!(told.starts_with("lost-wake: nothing goes on, but `PollFn` waits and could"), "{told}");
+    assert!(told.starts_with("lost-wakeup: nothing goes on, but `PollFn` waits and could"), "{told}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use atropos::choice::{Choices, Seeded};
 use atropos::experiment::{Experiment, Ran, Run};
 use atropos::explore::{Plan, Sampler};
-use atropos::harness::{Asyncio, File, Search, Setting};
+use atropos::harness::{File, RunsOn, Search, Setting};
 use atropos::machine::Openings;
 use atropos::program::Program;
 use atropos::report;
@@ -133,7 +133,7 @@ fn where_nobody_is_cancelled_a_hint_says_how() {
 
 /// An experiment of which every so-many-th run is made under a seed that nobody asked for.
 struct Unstable {
-    stable: Asyncio,
+    stable: RunsOn,
     runs: AtomicU64,
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use super::{Check, Ending, Sim};
 use crate::body::Body;
 use crate::choice::{Choices, Given, Ordinary, Seeded};
-use crate::executor::{Cuts as Moments, Executor, Registry, Setting};
+use crate::executor::{Cuts as Moments, Executor, RETURNED, Registry, Setting};
 use crate::experiment::{Experiment, Ran, Run};
 use crate::judge;
 use crate::machine::{Machine, Openings};
@@ -39,7 +39,7 @@ impl Futures {
             Body::new(move || async move {
                 let sim = Sim::new();
                 if let Some(problem) = test(sim).await.problem() {
-                    return sim.fail("the error that it returned", problem);
+                    return sim.fail(RETURNED, problem);
                 }
                 if sim.is_watching() {
                     sim.settle().await;

@@ -25,6 +25,8 @@
 //! Knows nothing of how runs are made, chosen, made small or told: it introduces those who do.
 
 mod experiment;
+#[cfg(feature = "network")]
+mod network;
 mod replay;
 mod saved;
 mod telling;
@@ -38,6 +40,9 @@ use std::sync::Arc;
 use crate::choice::Token;
 use crate::executor::Registry;
 pub use crate::executor::{Cut, Probe, Race, Settle, Sim};
+#[cfg(feature = "network")]
+pub use network::{Hosts, Network};
+
 use crate::experiment::Experiment;
 use crate::explore::{Plan, Sampler};
 use crate::harness::Search;
@@ -116,6 +121,20 @@ pub struct Failed {
     pub token: String,
     /// The whole story.
     pub story: String,
+}
+
+impl Found {
+    /// Prints what was covered, or panics with the stories.
+    #[track_caller]
+    fn or_panic(self) {
+        let Found { failures, covered, .. } = self;
+        if failures.is_empty() {
+            println!("{covered}");
+            return;
+        }
+        let stories: Vec<&str> = failures.iter().map(|failed| failed.story.as_str()).collect();
+        panic!("{}\n{covered}", stories.join("\n"));
+    }
 }
 
 impl Default for Check {
@@ -211,13 +230,7 @@ impl Check {
                 _ = saved::add(&path, &made.failures);
             }
         }
-        let Found { failures, covered, .. } = made;
-        if failures.is_empty() {
-            println!("{covered}");
-            return;
-        }
-        let stories: Vec<&str> = failures.iter().map(|failed| failed.story.as_str()).collect();
-        panic!("{}\n{covered}", stories.join("\n"));
+        made.or_panic();
     }
 
     /// Makes the runs, and gives back what was found instead of failing.
@@ -263,7 +276,7 @@ impl Check {
         }
         self.clone().watched(test, move |check, experiment| {
             for token in &tokens {
-                let found = experiment.replay(check, token);
+                let found = replay::replay(&experiment, token, &|told| experiment.failed(check, &told));
                 all.runs += found.runs;
                 all.failures.extend(found.failures);
                 all.covered.push_str(&found.covered);

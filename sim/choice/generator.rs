@@ -64,7 +64,8 @@ impl Generator {
 }
 
 /// Answers every question from a seed: evenly, but for faults. A failure fires as often as it says; of cancellations
-/// there are in a run, each as likely, none, or any number up to as many as there may be.
+/// there are in a run, each as likely, none, or any number up to as many as there may be; every other run has an outage
+/// that may come.
 #[derive(Clone, Debug)]
 pub struct Seeded {
     generator: Generator,
@@ -81,7 +82,11 @@ impl Choices for Seeded {
     fn answer(&mut self, question: &Question<'_>) -> u64 {
         match question.options {
             Options::Futures(futures) => self.generator.below(futures.len() as u64),
-            Options::Range { .. } => self.generator.below(question.bound()),
+            Options::Range { .. } | Options::Ticks { .. } | Options::Connections(_) => {
+                self.generator.below(question.bound())
+            }
+            Options::Moment { .. } if self.generator.below(2) == 0 => 0,
+            Options::Moment { ticks, .. } => 1 + self.generator.below(ticks),
             Options::Fire { per_million } => u64::from(self.generator.below(1_000_000) < u64::from(per_million)),
             Options::Cuts { left, .. } if self.generator.below(u64::from(left) + 1) == 0 => 0,
             Options::Cuts { .. } => 1 + self.generator.below(question.bound() - 1),

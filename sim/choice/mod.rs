@@ -12,11 +12,13 @@
 
 mod generator;
 mod given;
+mod lent;
 mod log;
 mod token;
 
 pub use generator::{Generator, Seeded};
 pub use given::Given;
+pub use lent::{Lent, lend};
 pub use log::{Choice, Divergence, Log, Replay};
 pub use token::{BadToken, Deviation, Token};
 
@@ -29,7 +31,8 @@ pub struct Question<'a> {
     pub kind: Kind,
     /// Whose freedom: the task that sleeps, or that walks a set; main for what belongs to nobody.
     pub subject: TaskId,
-    /// Which one of several: the number of the point for a failure, of the entry in the file for a cut; otherwise 0.
+    /// Which one of several: the number of the point for a failure, of the entry in the file for a cut or an outage, the
+    /// leg of a message; otherwise 0.
     pub site: u16,
     /// What there is to choose from; option 0 is the ordinary one.
     pub options: Options<'a>,
@@ -46,6 +49,22 @@ pub enum Options<'a> {
         min: u64,
         /// The greatest.
         max: u64,
+    },
+    /// A whole number of [ticks](crate::time::TICK) from `min` to `max`, both included; the answer counts from `min`.
+    Ticks {
+        /// The least, and the ordinary one.
+        min: u64,
+        /// The greatest.
+        max: u64,
+    },
+    /// The message of one of these connections is next.
+    Connections(&'a [u32]),
+    /// Never, or at which of so many [ticks](crate::time::TICK): answer 1 is the first of them.
+    Moment {
+        /// The number of the first tick.
+        first: u64,
+        /// How many there are.
+        ticks: u64,
     },
     /// Whether this failure fires here: no, or yes.
     Fire {
@@ -116,8 +135,17 @@ pub enum Kind {
     PollOrder = 6,
     /// What a test leaves free itself: an answer of a server, a size, a chance. Ordinary is the first.
     Chosen = 7,
+    /// How long a message between two hosts travels, or how long a host takes to answer. Ordinary is the minimum.
+    MessageLatency = 8,
+    /// Which of the messages that reach a host in one tick is first: the others come a tick later. Ordinary is that all
+    /// come, in the order in which they were sent.
+    MessageOrder = 9,
+    /// Whether a message between two hosts is lost. Ordinary is no.
+    MessageLoss = 10,
+    /// When a link or a host fails, if it does. Ordinary is never.
+    Outage = 11,
     /// Which branch of a `select!` without `biased` is polled first: tokio draws it. Ordinary is the first branch.
-    Branch = 8,
+    Branch = 12,
 }
 
 /// Why a freedom exists, which a report has to keep apart.
@@ -133,7 +161,7 @@ pub enum Class {
 
 impl Kind {
     /// Every kind, in the order of its number.
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 13] = [
         Kind::TimerOrder,
         Kind::TaskSetOrder,
         Kind::SleepLength,
@@ -142,6 +170,10 @@ impl Kind {
         Kind::Failure,
         Kind::PollOrder,
         Kind::Chosen,
+        Kind::MessageLatency,
+        Kind::MessageOrder,
+        Kind::MessageLoss,
+        Kind::Outage,
         Kind::Branch,
     ];
 
@@ -161,6 +193,10 @@ impl Kind {
             Kind::Failure => "failure",
             Kind::PollOrder => "poll-order",
             Kind::Chosen => "chosen",
+            Kind::MessageLatency => "message-latency",
+            Kind::MessageOrder => "message-order",
+            Kind::MessageLoss => "message-loss",
+            Kind::Outage => "outage",
             Kind::Branch => "branch",
         }
     }
@@ -173,9 +209,11 @@ impl Kind {
             | Kind::SleepLength
             | Kind::PollOrder
             | Kind::Chosen
+            | Kind::MessageLatency
+            | Kind::MessageOrder
             | Kind::Branch => Class::Varies,
             Kind::ReadyOrder => Class::OtherRuntime,
-            Kind::Cut | Kind::Failure => Class::Fault,
+            Kind::Cut | Kind::Failure | Kind::MessageLoss | Kind::Outage => Class::Fault,
         }
     }
 }
@@ -185,7 +223,9 @@ impl Question<'_> {
     pub fn bound(&self) -> u64 {
         match self.options {
             Options::Futures(futures) => futures.len() as u64,
-            Options::Range { min, max } => max - min + 1,
+            Options::Range { min, max } | Options::Ticks { min, max } => max - min + 1,
+            Options::Connections(connections) => connections.len() as u64,
+            Options::Moment { ticks, .. } => 1 + ticks,
             Options::Fire { .. } => 2,
             Options::Cuts { handles, victims, .. } => 1 + handles * u64::from(victims),
         }

@@ -94,9 +94,9 @@ struct RunArguments {
     /// Behave like this version of Python, such as 3.10, instead of the file's.
     #[arg(long, value_name = "VERSION", value_parser = profile)]
     python: Option<Profile>,
-    /// What to run on: asyncio, tokio or turmoil.
-    #[arg(long, value_name = "RUNTIME", default_value = "asyncio", value_parser = runtime)]
-    runtime: Runtime,
+    /// What to run on: asyncio, tokio or turmoil [default: turmoil for a file with hosts, otherwise asyncio].
+    #[arg(long, value_name = "RUNTIME", value_parser = runtime)]
+    runtime: Option<Runtime>,
     /// Let this seed decide what is open: the order of equal deadlines and of sets of tasks, and sleeps with a range.
     /// Without one, everything happens in the ordinary order.
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = seed)]
@@ -275,7 +275,8 @@ fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<ExitCode, Refus
     for file in &files {
         let mut runs = Vec::new();
         for strategy in mains(file, arguments.strategy.as_deref())? {
-            let run = Run { strategy, runtime: arguments.runtime, profile: arguments.python, seed: arguments.seed };
+            let runtime = arguments.runtime.unwrap_or(file.runtime());
+            let run = Run { strategy, runtime, profile: arguments.python, seed: arguments.seed };
             let judged = file.run(&run)?;
             if !arguments.format.is_table() {
                 print(arguments.format, file, &run, &judged, std::mem::take(&mut is_first), out)?;
@@ -290,9 +291,9 @@ fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<ExitCode, Refus
             if !judged.verdict.is_good() {
                 out.flush()?;
                 let apart = if std::mem::replace(&mut met, false) { "" } else { "\n" };
-                let title = title(file, &run, judged.program.profile);
+                let title = file.run_title(&run, judged.program.profile);
                 let Judged { program, trace, verdict } = &judged;
-                let message = report::verdict(&title, program, trace, verdict, &command(file, &run));
+                let message = report::verdict(&title, program, trace, verdict, &file.run_command(&run));
                 // Nobody has to read it: the exit code says it too.
                 _ = write!(io::stderr(), "{apart}{message}");
             }
@@ -330,7 +331,7 @@ fn print(
     match format {
         Format::Text => {
             let apart = if is_first { "" } else { "\n" };
-            write!(out, "{apart}{}\n\n{}", title(file, run, program.profile), report::trace(program, trace))
+            write!(out, "{apart}{}\n\n{}", file.run_title(run, program.profile), report::trace(program, trace))
         }
         Format::Json => {
             let path = file.path.display().to_string();
@@ -343,7 +344,8 @@ fn print(
 }
 
 fn table(format: Format, runs: &[(Run, Judged)]) -> String {
-    let on: Vec<String> = runs.iter().map(|(run, judged)| runtime_name(run.runtime, judged.program.profile)).collect();
+    let on: Vec<String> =
+        runs.iter().map(|(run, judged)| harness::runtime_name(run.runtime, judged.program.profile)).collect();
     let rows: Vec<Row<'_>> = runs
         .iter()
         .zip(&on)
@@ -355,40 +357,6 @@ fn table(format: Format, runs: &[(Run, Judged)]) -> String {
         })
         .collect();
     if format == Format::Markdown { report::markdown(&rows) } else { report::table(&rows) }
-}
-
-/// Which run it is: `first.toml under cancel-each-task on asyncio 3.13, seed 7`.
-fn title(file: &File, run: &Run, profile: Profile) -> String {
-    let under = run.strategy.as_ref().map(|name| format!(" under {name}")).unwrap_or_default();
-    let on = runtime_name(run.runtime, profile);
-    let order = run.seed.map_or_else(|| "in the ordinary order".to_owned(), |seed| format!("seed {seed}"));
-    format!("{}{under} on {on}, {order}", file.path.display())
-}
-
-/// What it ran on: only asyncio is one of several versions.
-fn runtime_name(runtime: Runtime, profile: Profile) -> String {
-    match runtime {
-        Runtime::Asyncio => format!("asyncio {}", profile.name),
-        other => other.name().to_owned(),
-    }
-}
-
-/// The command that shows a run.
-fn command(file: &File, run: &Run) -> String {
-    let mut command = format!("atropos run {}", report::pasted(&file.path.display().to_string()));
-    if let Some(strategy) = &run.strategy {
-        command.push_str(&format!(" --strategy {strategy}"));
-    }
-    if let Some(profile) = run.profile {
-        command.push_str(&format!(" --python {}", profile.name));
-    }
-    if run.runtime != Runtime::Asyncio {
-        command.push_str(&format!(" --runtime {}", run.runtime.name()));
-    }
-    if let Some(seed) = run.seed {
-        command.push_str(&format!(" --seed {seed}"));
-    }
-    command
 }
 
 fn list_strategies(out: &mut impl Write) -> io::Result<()> {

@@ -203,6 +203,7 @@ impl EventLoop<'_> {
             Next::Await(future) => return self.await_future(task, future),
             Next::Wait { over, timeout, return_when } => self.begin_wait(task, over, timeout, return_when),
             Next::Library(call) => return self.call_library(task, call, choices),
+            Next::Get { .. } => unreachable!("a program with a network runs on one"),
             Next::Call(instance) => {
                 self.tasks[task.index()].frame = self.memory.open(self.program, instance, Some(frame));
                 self.recorder.record(What::Called { task, instance });

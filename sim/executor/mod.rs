@@ -14,7 +14,7 @@
 mod cut;
 mod draws;
 mod names;
-mod panics;
+pub(crate) mod panics;
 mod queue;
 mod rounds;
 mod shared;
@@ -30,7 +30,7 @@ use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::body::Body;
-use crate::choice::{Choices, Cut as PlannedCut, Kind, Options, Question};
+use crate::choice::{Choices, Cut as PlannedCut, Kind, Options, Question, lend};
 use crate::id::TaskId;
 use crate::machine::{Footprint, Machine, Openings};
 use crate::program::{Error, Limits, Texts, Value};
@@ -38,11 +38,12 @@ use crate::trace::{Fingerprint, Moment, Outcome, Recorder, Trace};
 
 pub use cut::{Cut, Race};
 pub use names::Registry;
+pub(crate) use sim::RETURNED;
 pub use sim::{Probe, Settle, Sim};
 
 use cut::Victims;
 use rounds::Rounds;
-use shared::{Asker, CHOICES, Entered, Shared};
+use shared::{Entered, Shared};
 use sites::Kept;
 
 /// How runs are made.
@@ -142,7 +143,7 @@ impl<'a> Executor<'a> {
     }
 
     fn make_run(&self, choices: &mut dyn Choices, victims: Victims) -> Ended {
-        panics::quietly(|| CHOICES.set(Asker(choices), || self.make_run_quietly(victims)))
+        panics::quietly(|| lend(choices, || self.make_run_quietly(victims)))
     }
 
     fn make_run_quietly(&self, victims: Victims) -> Ended {

@@ -120,7 +120,7 @@ impl Registry {
     }
 
     /// The number of a place that panics.
-    pub(super) fn panic(&self, place: &str) -> ErrorType {
+    pub(crate) fn panic(&self, place: &str) -> ErrorType {
         let panics = &mut self.known().panics;
         let builtin = ErrorTypes::new([]).names().count();
         ErrorType((builtin + number(panics, place)) as u16)

@@ -8,11 +8,11 @@ use std::sync::Once;
 
 /// A panic of the code under test.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Panic {
+pub(crate) struct Panic {
     /// `src/pool.rs:20:9`
-    pub(super) place: String,
+    pub(crate) place: String,
     /// What it says.
-    pub(super) message: String,
+    pub(crate) message: String,
 }
 
 thread_local! {
@@ -23,7 +23,7 @@ thread_local! {
 static HOOK: Once = Once::new();
 
 /// Does something during which panics of this thread are noted and not printed.
-pub(super) fn quietly<T>(what: impl FnOnce() -> T) -> T {
+pub(crate) fn quietly<T>(what: impl FnOnce() -> T) -> T {
     HOOK.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
@@ -48,7 +48,7 @@ impl Drop for Restore {
 }
 
 /// The panics since the last time, in their order.
-pub(super) fn take() -> Vec<Panic> {
+pub(crate) fn take() -> Vec<Panic> {
     PANICS.take()
 }
 

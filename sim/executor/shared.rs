@@ -9,7 +9,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
-use scoped_tls_hkt::{ReborrowMut, scoped_thread_local};
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
@@ -19,7 +18,7 @@ use super::panics::Panic;
 use super::queue::{Queue, TaskWaker};
 use super::sim::Probe;
 use super::sites::Kept;
-use crate::choice::{Choice, Choices, Question};
+use crate::choice::{Choice, Choices as _, Lent, Question};
 use crate::id::{InstanceId, TaskId};
 use crate::program::{Error, Texts, Value};
 use crate::time::Time;
@@ -32,19 +31,6 @@ thread_local! {
 /// Of more wakers that are left somewhere, only so many of the first and of the last are told: to find out the line of
 /// each takes a millisecond.
 const PLACES_MAX: usize = 256;
-
-/// Who answers on this thread.
-pub(super) struct Asker<'a>(pub(super) &'a mut dyn Choices);
-
-impl<'a> ReborrowMut<'a> for Asker<'_> {
-    type Result = Asker<'a>;
-
-    fn reborrow_mut(&'a mut self) -> Asker<'a> {
-        Asker(&mut *self.0)
-    }
-}
-
-scoped_thread_local!(pub(super) static mut CHOICES: for<'a> Asker<'a>);
 
 /// The run that goes on on this thread.
 pub(super) fn current() -> Option<Rc<Shared>> {
@@ -327,7 +313,7 @@ impl Shared {
 
     /// Asks, and notes question and answer.
     pub(super) fn ask(&self, question: &Question<'_>) -> u64 {
-        let answer = CHOICES.with(|choices| choices.0.answer(question));
+        let answer = Lent.answer(question);
         self.record(What::Chose(Choice::new(question, answer)));
         answer
     }

@@ -174,6 +174,9 @@ impl Sim {
     }
 }
 
+/// The place of an error that was returned.
+pub(crate) const RETURNED: &str = "an error that main returned";
+
 impl fmt::Debug for Sim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Sim")

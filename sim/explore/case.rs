@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::{Pct, Plan, Sampler};
-use crate::choice::{Choices, Kind, Ordinary, Question, Seeded};
+use crate::choice::{Choice, Choices, Class, Kind, Ordinary, Question, Seeded};
 use crate::experiment::Experiment;
 use crate::machine::Opening;
 
@@ -55,8 +55,11 @@ impl Cases {
         run.run(&mut Ordinary);
         let log = run.trace().log();
         let has_cuts = log.iter().any(|choice| choice.kind == Kind::Cut);
-        let failures = (0..).zip(&log).filter(|(_, choice)| choice.kind == Kind::Failure);
-        let mut faults: Vec<Fault> = failures.map(|(question, _)| Fault { question, answer: 1 }).collect();
+        let is_fault = |choice: &Choice| choice.kind.class() == Class::Fault && choice.kind != Kind::Cut;
+        let asked = (0..).zip(&log).filter(|(_, choice)| is_fault(choice));
+        let single =
+            asked.flat_map(|(question, choice)| (1..choice.bound).map(move |answer| Fault { question, answer }));
+        let mut faults: Vec<Fault> = single.take(OPENINGS_MAX).collect();
         let mut possible = faults.len() as u64;
         if has_cuts {
             let openings = run.openings(&mut Ordinary, OPENINGS_MAX);

@@ -33,10 +33,20 @@ pub(super) fn measure(program: &mut Program) {
     if program.cuts.is_empty() {
         return;
     }
+    if program.network.is_some() {
+        #[cfg(feature = "network")]
+        super::network::measure(program);
+        return;
+    }
     let openings = EventLoop::new(program).openings(&mut Ordinary, 0);
-    for (cuts, tasks) in program.cuts.iter_mut().zip(openings.tasks) {
+    leave_room(program, &openings);
+}
+
+/// Cuts may come as long as the measured run, and a quarter longer.
+pub(super) fn leave_room(program: &mut Program, openings: &Openings) {
+    for (cuts, tasks) in program.cuts.iter_mut().zip(&openings.tasks) {
         cuts.handles = openings.handles + openings.handles / 4 + 1;
-        cuts.tasks = tasks;
+        cuts.tasks = *tasks;
     }
 }
 

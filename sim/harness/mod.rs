@@ -6,7 +6,10 @@
 
 mod asyncio;
 mod coverage;
+#[cfg(feature = "network")]
+mod network;
 mod python;
+mod runs_on;
 mod saved;
 mod search;
 #[cfg(feature = "shrink")]
@@ -15,12 +18,15 @@ mod telling;
 mod verify;
 
 pub use asyncio::Asyncio;
+#[cfg(feature = "network")]
+pub use network::OnNetwork;
 pub use python::{Interpreter, Patience, Problem, Session, installed};
-pub use saved::Kept;
+pub use runs_on::RunsOn;
+pub use saved::{Kept, without_scenario};
 pub use search::{Replayed, Search, Setting, Told, replayed, tell};
 #[cfg(feature = "shrink")]
 pub use small::{Effort, Small};
-pub use telling::Findings;
+pub use telling::{Findings, runtime_name};
 pub use verify::{Compared, Verified, Verifier};
 
 use std::path::{Path, PathBuf};
@@ -91,6 +97,8 @@ pub enum Refused {
     NoTwin(Runtime),
     /// This build does not have the runtime.
     NotBuilt(Runtime),
+    /// The file has hosts, and the runtime has no network.
+    NoNetwork(Runtime),
 }
 
 impl File {
@@ -147,6 +155,11 @@ impl File {
         Ok(Arc::new(program))
     }
 
+    /// What it runs on if nobody says: turmoil if it has hosts, or else asyncio.
+    pub fn runtime(&self) -> Runtime {
+        if self.scenario.has_hosts() { Runtime::Turmoil } else { Runtime::Asyncio }
+    }
+
     /// One run of it.
     ///
     /// # Errors
@@ -156,7 +169,7 @@ impl File {
         let strategy = run.strategy.as_deref();
         let program = self.program(strategy, run.profile)?;
         let trace = trace(&program, run.runtime, run.seed)?;
-        let expectation = self.expectation(strategy, run.runtime != Runtime::Asyncio);
+        let expectation = self.expectation(strategy, run.runtime != self.runtime());
         let mut verdict = judge(&expectation, &program, &trace);
         if let Some(must_find) = &expectation.must_find {
             // What a search has to find may well be there without one.
@@ -196,6 +209,9 @@ impl File {
 ///
 /// If this build does not have the runtime, or the runtime does not have what the program does.
 pub fn trace(program: &Arc<Program>, runtime: Runtime, seed: Option<u64>) -> Result<Trace, Refused> {
+    if program.network.is_some() && runtime != Runtime::Turmoil {
+        return Err(Refused::NoNetwork(runtime));
+    }
     let mut choices: Box<dyn Choices> = match seed {
         Some(seed) => Box::new(Seeded::new(seed)),
         None => Box::new(Ordinary),
@@ -210,19 +226,17 @@ pub fn trace(program: &Arc<Program>, runtime: Runtime, seed: Option<u64>) -> Res
             Ok(event_loop.trace())
         }
         Runtime::Tokio => Ok(tokio_program::run(program.clone(), choices)),
-        Runtime::Turmoil => on_turmoil(program.clone(), choices),
+        Runtime::Turmoil => on_turmoil(program, choices),
     }
 }
 
 #[cfg(feature = "network")]
-fn on_turmoil(program: Arc<Program>, choices: Box<dyn Choices>) -> Result<Trace, Refused> {
-    let (body, recorded) = tokio_program::body(program, choices);
-    crate::network::run(body);
-    Ok(recorded.trace())
+fn on_turmoil(program: &Arc<Program>, choices: Box<dyn Choices>) -> Result<Trace, Refused> {
+    Ok(network::trace(program, choices))
 }
 
 #[cfg(not(feature = "network"))]
-fn on_turmoil(_: Arc<Program>, _: Box<dyn Choices>) -> Result<Trace, Refused> {
+fn on_turmoil(_: &Arc<Program>, _: Box<dyn Choices>) -> Result<Trace, Refused> {
     Err(Refused::NotBuilt(Runtime::Turmoil))
 }
 
@@ -300,6 +314,9 @@ impl std::fmt::Display for Refused {
             Refused::Rejected(rejected) => rejected.fmt(f),
             Refused::NoTwin(runtime) => {
                 write!(f, "this scenario has steps that only asyncio has, so {} cannot run it", runtime.name())
+            }
+            Refused::NoNetwork(runtime) => {
+                write!(f, "{} has no network, and this file has hosts; run it with `--runtime turmoil`", runtime.name())
             }
             Refused::NotBuilt(runtime) => {
                 write!(f, "this build has no {}; build it with `--features network`", runtime.name())

@@ -17,7 +17,7 @@ use crate::trace::Trace;
 use crate::verdict::{Identity, MustFind, Verdict};
 
 use super::asyncio::{Asyncio, measure};
-use super::{File, Rejected};
+use super::{File, Rejected, RunsOn};
 
 /// Which experiment to make of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct Setting {
 
 /// What came of exploring an experiment.
 #[derive(Debug)]
-pub struct Search<E = Asyncio> {
+pub struct Search<E = RunsOn> {
     /// What was explored.
     pub experiment: E,
     /// What came of it.
@@ -76,18 +76,32 @@ impl File {
     /// # Errors
     ///
     /// If the file does not fit the strategy.
-    pub fn experiment(&self, setting: &Setting) -> Result<Asyncio, Rejected> {
+    pub fn experiment(&self, setting: &Setting) -> Result<RunsOn, Rejected> {
         self.experiment_within(u64::MAX, setting)
     }
 
     /// The same with runs that are given up after so many steps, if not earlier.
-    pub(super) fn experiment_within(&self, steps: u64, setting: &Setting) -> Result<Asyncio, Rejected> {
+    pub(super) fn experiment_within(&self, steps: u64, setting: &Setting) -> Result<RunsOn, Rejected> {
         let strategy = setting.strategy.as_deref();
         let mut program = self.scenario.program(strategy, setting.profile).map_err(|errors| self.rejected(errors))?;
         program.limits.steps = program.limits.steps.min(steps);
         allow_cuts(&mut program, setting.cancels);
         measure(&mut program);
-        Ok(Asyncio::new(program.into(), self.expectation(strategy, false)))
+        if program.network.is_some() {
+            return self.on_network(program, strategy);
+        }
+        Ok(RunsOn::Asyncio(Asyncio::new(program.into(), self.expectation(strategy, false))))
+    }
+
+    #[cfg(feature = "network")]
+    fn on_network(&self, program: Program, strategy: Option<&str>) -> Result<RunsOn, Rejected> {
+        Ok(RunsOn::Network(super::OnNetwork::new(program.into(), self.expectation(strategy, false))))
+    }
+
+    #[cfg(not(feature = "network"))]
+    fn on_network(&self, _: Program, _: Option<&str>) -> Result<RunsOn, Rejected> {
+        let message = super::Refused::NotBuilt(crate::experiment::Runtime::Turmoil).to_string();
+        Err(Rejected::whole(&self.path, message, "it has a [[host]], and only turmoil has a network"))
     }
 
     /// Explores it, and makes what fails small. `watch` is told how far the exploration has come, and says whether to go
@@ -135,7 +149,7 @@ impl Replayed {
 
 impl File {
     /// The token of a failure that an experiment with this file showed.
-    pub fn token(&self, setting: &Setting, experiment: &Asyncio, told: &Told) -> Token {
+    pub fn token(&self, setting: &Setting, experiment: &dyn Experiment, told: &Told) -> Token {
         let mut choices = Given::new(&told.answers);
         Token {
             scenario_hash: Token::hash(&self.text),

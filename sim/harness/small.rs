@@ -15,9 +15,8 @@ use crate::shrink::{self, Size};
 use crate::trace::Outcome;
 use crate::verdict::Identity;
 
-use super::asyncio::Asyncio;
 use super::search::{answers, small};
-use super::{File, Setting, Told, strategies};
+use super::{File, RunsOn, Setting, Told, strategies};
 
 /// How much a scenario may cost that is made smaller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +40,7 @@ pub struct Small {
     /// The scenario; the same, if none is smaller.
     pub file: File,
     /// What was run of it.
-    pub experiment: Asyncio,
+    pub experiment: RunsOn,
     /// What happens in it.
     pub told: Told,
     /// The run of it.
@@ -88,7 +87,7 @@ impl File {
 /// The smallest scenario so far, and its run.
 struct Best {
     file: File,
-    experiment: Asyncio,
+    experiment: RunsOn,
     log: Log,
     deviations: Vec<Deviation>,
 }
@@ -158,7 +157,7 @@ impl<'a> Search<'a> {
     }
 
     /// The experiment with a text, if it is a scenario that has the main.
-    fn read(&self, text: &str) -> Option<(File, Asyncio)> {
+    fn read(&self, text: &str) -> Option<(File, RunsOn)> {
         let scenario = Scenario::parse(text, &self.strategies).ok()?;
         let file = File { path: self.best.file.path.clone(), scenario, text: text.to_owned() };
         if self.is_listed && !file.speaks_of(self.setting.strategy.as_deref()) {
@@ -169,7 +168,7 @@ impl<'a> Search<'a> {
     }
 
     /// The choices of a run with these answers, if it fails in the same way and in no other, and takes no more than before.
-    fn same(&self, experiment: &Asyncio, answers: &[u64]) -> Option<Log> {
+    fn same(&self, experiment: &RunsOn, answers: &[u64]) -> Option<Log> {
         let mut run = experiment.begin();
         let log = shows(&mut *run, experiment, answers, self.identity)?;
         let (size, before) = (Size::of(&log), Size::of(&self.best.log));
@@ -182,7 +181,7 @@ impl<'a> Search<'a> {
     }
 
     /// The same for any of the first runs that an exploration makes.
-    fn searched(&self, experiment: &Asyncio) -> Option<Log> {
+    fn searched(&self, experiment: &RunsOn) -> Option<Log> {
         let Size { faults, deviations, .. } = Size::of(&self.best.log);
         let faults = if 0 < faults { self.effort.runs } else { 0 };
         // A seed decides orders and lengths; without any it would be the same runs again.

@@ -3,7 +3,7 @@
 //! - `panicked`: a task panicked, or the test returned an error. Only the first one in a run: that a panic of one task goes
 //!   through a `JoinHandle` and has another one panic is the same failure.
 //! - `outlives-owner`, if that is asked for: a task is still there at the end although what had made it was cut.
-//! - `lost-wake`: everybody waits for ever, and somebody gets on when polled once more.
+//! - `lost-wakeup`: everybody waits for ever, and somebody gets on when polled once more.
 //! - `deadlock`, `livelock`, `unsettled`: the run ended so.
 //!
 //! Knows nothing of how a run came about, or of how a verdict is told.
@@ -80,7 +80,7 @@ impl Futures {
             }
             Outcome::Failed(_) => None,
             Outcome::Deadlocked => Some(match self.unwoken {
-                Some(task) => self.finding(Oracle::LostWake, task),
+                Some(task) => self.finding(Oracle::LostWakeup, task),
                 None => self.finding(Oracle::Deadlock, TaskId::MAIN),
             }),
             Outcome::OutOfSteps => Some(self.finding(Oracle::Unsettled, TaskId::MAIN)),

@@ -13,7 +13,10 @@ mod events;
 mod futures;
 mod lost_cancel;
 mod lost_result;
+mod lost_wakeup;
 mod oracles;
+mod overtaken;
+mod requests;
 #[cfg(test)]
 mod tests;
 
@@ -121,7 +124,7 @@ impl<'a> Judge<'a> {
             seen.events.see(moment, expectation, program, texts);
         }
         if let Some(oracles) = oracles {
-            oracles.see(moment.what);
+            oracles.see(moment.time, moment.what);
         }
     }
 

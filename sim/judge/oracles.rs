@@ -9,8 +9,12 @@ use super::cleanup::Cleanup;
 use super::endings::Endings;
 use super::lost_cancel::LostCancel;
 use super::lost_result::LostResult;
+use super::lost_wakeup::LostWakeup;
+use super::overtaken::Overtaken;
+use super::requests::Requests;
 use crate::id::TaskId;
 use crate::program::{ErrorType, Program};
+use crate::time::Time;
 use crate::trace::{Outcome, Waits, What};
 use crate::verdict::{Expectation, Finding, Oracle};
 
@@ -21,7 +25,10 @@ pub struct Oracles {
     waits: Waits,
     lost_cancel: LostCancel,
     lost_result: LostResult,
+    lost_wakeup: LostWakeup,
+    overtaken: Overtaken,
     cleanup: Cleanup,
+    requests: Requests,
     endings: Endings,
     found: Found,
 }
@@ -31,6 +38,11 @@ pub struct Oracles {
 pub(super) struct Found(Vec<Finding>);
 
 impl Found {
+    #[cfg(test)]
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Finding> {
+        self.0.iter()
+    }
+
     /// Something is wrong with a task.
     pub(super) fn add(&mut self, oracle: Oracle, task: TaskId, waits: &Waits, error: Option<ErrorType>) {
         self.0.push(Finding { oracle, task: Some((task, waits.instance_of(task))), error });
@@ -44,7 +56,10 @@ impl Oracles {
             waits: Waits::default(),
             lost_cancel: LostCancel::default(),
             lost_result: LostResult::default(),
+            lost_wakeup: LostWakeup::new(program),
+            overtaken: Overtaken::default(),
             cleanup: Cleanup::default(),
+            requests: Requests::default(),
             endings: Endings::new(program),
             found: Found::default(),
         }
@@ -55,27 +70,34 @@ impl Oracles {
         self.waits.reset();
         self.lost_cancel.reset();
         self.lost_result.reset();
+        self.lost_wakeup.reset();
+        self.overtaken.reset();
         self.cleanup.reset();
+        self.requests.reset();
         self.endings.reset();
         self.found.0.clear();
     }
 
     /// Takes one more event in.
     #[inline]
-    pub fn see(&mut self, what: What) {
+    pub fn see(&mut self, now: Time, what: What) {
         if concerns_nobody(what) {
             self.lost_cancel.see_another();
         } else {
-            self.tell_all(what);
+            self.tell_all(now, what);
         }
     }
 
     #[inline(never)]
-    fn tell_all(&mut self, what: What) {
-        let Oracles { waits, lost_cancel, lost_result, cleanup, endings, found } = self;
+    fn tell_all(&mut self, now: Time, what: What) {
+        let Oracles { waits, lost_cancel, lost_result, lost_wakeup, overtaken, cleanup, requests, endings, found } =
+            self;
         lost_cancel.see(what, waits, found);
         lost_result.see(what, waits);
+        lost_wakeup.see(now, what, waits, found);
+        overtaken.see(what, waits, found);
         cleanup.see(what, waits, found);
+        requests.see(now, what, waits, found);
         endings.see(what, waits, found);
         if let What::ShutdownBegan { .. } = what {
             outlives_main(waits, found);
@@ -87,6 +109,8 @@ impl Oracles {
     pub fn findings(&self, expectation: &Expectation, outcome: Outcome) -> Vec<Finding> {
         let mut found = self.found.clone();
         self.lost_result.end(&self.waits, &mut found);
+        self.lost_wakeup.end(outcome, &self.waits, &mut found);
+        self.requests.end(outcome, &self.waits, &mut found);
         self.endings.end(outcome, expectation, &self.waits, &mut found);
         found.0.retain(|finding| !expectation.allows(finding.oracle));
         found.0
@@ -125,6 +149,7 @@ pub(super) mod tests {
     use super::*;
     use crate::id::{FutureId, InstanceId, TextId};
     use crate::program::{Error, Value, sample};
+    use crate::time::Time;
     use crate::trace::Requester;
 
     pub(in crate::judge) const MAIN: TaskId = TaskId::MAIN;
@@ -191,7 +216,7 @@ pub(super) mod tests {
         let mut oracles = Oracles::new(&program);
         let mut once = || {
             let created = [A, B, C].map(|task| What::Created { task, by: MAIN, instance: InstanceId(task.0) });
-            created.iter().chain(events.iter().copied().flatten()).for_each(|&what| oracles.see(what));
+            created.iter().chain(events.iter().copied().flatten()).for_each(|&what| oracles.see(Time::ZERO, what));
             oracles.findings(expectation, outcome)
         };
         let first = once();

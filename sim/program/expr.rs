@@ -98,6 +98,10 @@ pub enum Attribute {
     Name,
     /// The class of an error
     Type,
+    /// The host of the first URL that its steps ask for, if that is known before the run
+    Host,
+    /// The status of the last answer that it got
+    Status,
     /// One of the values of its `[[task]]`: an index into [`Program::keys`](super::Program::keys)
     Key(u16),
 }

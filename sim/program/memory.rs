@@ -49,6 +49,8 @@ pub struct Memory {
     pub(super) scratch: Scratch,
     /// How many times each injected failure may still fire.
     pub(super) fires_left: Vec<u32>,
+    /// The status of the last answer that each task got, sorted by task.
+    statuses: Vec<(FutureId, u16)>,
     /// Below zero if more was asked for than was left.
     pub(super) steps_left: i64,
 }
@@ -125,6 +127,7 @@ impl Memory {
         self.newest.clear();
         self.newest.resize(program.instances.len(), None);
         self.texts.restart_above(&program.texts);
+        self.statuses.clear();
         self.fires_left.clear();
         self.fires_left.extend(program.failures.iter().map(|failure| failure.up_to));
         self.steps_left = i64::try_from(program.limits.steps).unwrap_or(i64::MAX);
@@ -275,6 +278,20 @@ impl Memory {
     /// Whether the coroutine object of an instance has been started.
     pub fn is_started(&self, instance: InstanceId) -> bool {
         self.started[instance.index()]
+    }
+
+    /// The status of the last answer that a task got.
+    pub fn status(&self, task: FutureId) -> Option<u16> {
+        let at = self.statuses.binary_search_by_key(&task, |(known, _)| *known).ok()?;
+        Some(self.statuses[at].1)
+    }
+
+    /// A task has got an answer.
+    pub fn set_status(&mut self, task: FutureId, status: u16) {
+        match self.statuses.binary_search_by_key(&task, |(known, _)| *known) {
+            Ok(at) => self.statuses[at].1 = status,
+            Err(at) => self.statuses.insert(at, (task, status)),
+        }
     }
 
     /// The newest task of an instance.

@@ -13,6 +13,7 @@ mod frame;
 mod groups;
 mod library;
 mod memory;
+mod network;
 mod object;
 mod pattern;
 mod profile;
@@ -23,12 +24,14 @@ mod text;
 mod value;
 
 pub use code::{
-    Action, Await, Body, Cuts, Failure, Guard, Local, Op, OutsideCancel, Place, ReturnWhen, Slot, Stage, Strike, Text,
+    Action, Await, Body, Cuts, Deferred, Failure, Guard, Local, Op, OutsideCancel, Place, ReturnWhen, Slot, Stage,
+    Strike, Text, When,
 };
 pub use expr::{Attribute, Comparison, Expr, ExprId};
 pub use frame::{Effects, FutureState, Next, resume};
-pub use library::Library;
+pub use library::{Callable, Library};
 pub use memory::{FrameId, Memory};
+pub use network::{Answer, Begins, CLIENT, Fault, Host, Network, Outage, Reply, TooMany, Url, Wires};
 pub use object::{Inquiry, Make, Object, Operation};
 pub use pattern::Pattern;
 pub use profile::{GatherDone, Messages, Profile, Semaphores, TaskGroups, WaitFor};
@@ -61,6 +64,8 @@ pub struct Program {
     pub exprs: Vec<Expr>,
     /// Texts with placeholders that are only known during the run.
     pub templates: Vec<Vec<Piece>>,
+    /// What callbacks do.
+    pub deferred: Vec<Deferred>,
     /// The classes of errors.
     pub error_types: ErrorTypes,
     /// The names of `each` keys, and `i`: what `{t.secs}` may ask a task for.
@@ -81,6 +86,8 @@ pub struct Program {
     pub failures: Vec<Failure>,
     /// The cancellations that the harness may put in.
     pub cuts: Vec<Cuts>,
+    /// The network that it talks to, if it has one.
+    pub network: Option<Network>,
     /// Which freedoms are open.
     pub schedule: Schedule,
     /// When to give up.
@@ -155,6 +162,7 @@ impl Program {
             consts: Vec::new(),
             exprs: Vec::new(),
             templates: Vec::new(),
+            deferred: Vec::new(),
             error_types: ErrorTypes::new(panics.iter().cloned()),
             keys: Vec::new(),
             shared: Vec::new(),
@@ -165,6 +173,7 @@ impl Program {
             outside_cancels: Vec::new(),
             failures: Vec::new(),
             cuts,
+            network: None,
             schedule: Schedule::default(),
             limits,
             parameters: Vec::new(),

@@ -29,6 +29,8 @@ pub enum Value {
     Timeout(u32),
     /// A task group that was entered.
     TaskGroup(u32),
+    /// The handle of a callback.
+    Callback(u32),
     /// An error that was caught, or that is an entry of a gather's results.
     Error(Error),
 }
@@ -94,6 +96,7 @@ builtin_errors! {
     ASYNCIO_TIMEOUT_ERROR = 22 "TimeoutError": EXCEPTION;
     EXCEPTION_GROUP = 23 "ExceptionGroup": EXCEPTION;
     BASE_EXCEPTION_GROUP = 24 "BaseExceptionGroup": BASE_EXCEPTION;
+    CONNECTION_REFUSED_ERROR = 25 "ConnectionRefusedError": CONNECTION_ERROR;
 }
 
 impl ErrorType {

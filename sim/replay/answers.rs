@@ -6,14 +6,17 @@ use std::collections::BTreeMap;
 
 use crate::choice::{Choices, Options, Question};
 use crate::id::FutureId;
+use crate::time::TICK;
 
 /// What is to be chosen at a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wish {
     /// This future, the how manieth of those options that are it, from 1.
     Future(FutureId, usize),
-    /// So many nanoseconds.
+    /// So many nanoseconds, or a time of so many.
     Length(u64),
+    /// The message of this connection.
+    Connection(u32),
     /// That it fires.
     Fires,
 }
@@ -42,6 +45,19 @@ impl Choices for Answers<'_> {
                 same.map(|(at, _)| at).nth(nth - 1).unwrap_or(0)
             }
             (Some(&Wish::Length(length)), Options::Range { min, max }) if (min..=max).contains(&length) => length - min,
+            (Some(&Wish::Length(length)), Options::Ticks { min, max })
+                if length % TICK.0 == 0 && (min..=max).contains(&(length / TICK.0)) =>
+            {
+                length / TICK.0 - min
+            }
+            (Some(&Wish::Length(time)), Options::Moment { first, ticks })
+                if time % TICK.0 == 0 && (first..first + ticks).contains(&(time / TICK.0)) =>
+            {
+                1 + time / TICK.0 - first
+            }
+            (Some(&Wish::Connection(connection)), Options::Connections(all)) => {
+                (0..).zip(all).find(|&(_, &other)| other == connection).map_or(0, |(at, _)| at)
+            }
             (Some(Wish::Fires), Options::Fire { .. }) => 1,
             _ => 0,
         }

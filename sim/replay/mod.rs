@@ -200,8 +200,14 @@ fn key(deviation: &Deviation) -> (Kind, &str, &str, u32) {
 /// The option that is chosen, if there can be such a one.
 fn wish(named: &Named, Deviation { kind, chosen, .. }: &Deviation) -> Option<Wish> {
     match kind {
-        Kind::SleepLength => duration::parse(chosen).ok().map(|length| Wish::Length(length.0)),
-        Kind::Failure => (chosen == FIRES).then_some(Wish::Fires),
+        Kind::MessageOrder => {
+            let number = || chosen.strip_prefix("connection ")?.parse().ok();
+            named.connections.get(chosen).copied().or_else(number).map(Wish::Connection)
+        }
+        Kind::SleepLength | Kind::MessageLatency | Kind::Outage => {
+            duration::parse(chosen).ok().map(|length| Wish::Length(length.0))
+        }
+        Kind::Failure | Kind::MessageLoss => (chosen == FIRES).then_some(Wish::Fires),
         Kind::Chosen if chosen == FIRES => Some(Wish::Fires),
         Kind::Chosen | Kind::Branch => chosen.parse().ok().map(Wish::Length),
         Kind::TimerOrder | Kind::ReadyOrder | Kind::TaskSetOrder | Kind::PollOrder => {

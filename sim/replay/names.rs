@@ -12,8 +12,8 @@ use crate::experiment::Run;
 use crate::id::{FutureId, InstanceId, TaskId};
 use crate::machine::Openings;
 use crate::program::Program;
-use crate::time::Nanos;
-use crate::trace::{Names, What, Whose};
+use crate::time::{Nanos, TICK};
+use crate::trace::{Leg, Names, What, Whose};
 
 /// How many openings are looked at. What is cut after so many keeps its number for a name.
 const OPENINGS_MAX: usize = 1 << 22;
@@ -31,6 +31,8 @@ pub(super) struct Named {
     pub(super) cuts: Vec<(usize, u64)>,
     /// Its futures by name.
     pub(super) futures: BTreeMap<String, FutureId>,
+    /// Its connections by name.
+    pub(super) connections: BTreeMap<String, u32>,
     /// Its tasks by number: the name, and the coroutine.
     pub(super) tasks: Vec<(String, InstanceId)>,
     /// Where it could have been cut, if that was to be found out.
@@ -68,6 +70,7 @@ impl Named {
             cuts,
             // Of two with one name the first is meant.
             futures: all_futures.rev().map(|future| (naming.future(future), future)).collect(),
+            connections: (1..=naming.names.requests() as u32).map(|at| (naming.names.request(at), at)).collect(),
             tasks: naming.tasks(),
             openings,
         }
@@ -80,6 +83,7 @@ enum Picked {
     /// A future, and the how manieth of those options that are the same one, from 1.
     Future(FutureId, usize),
     Length(Nanos),
+    Connection(u32),
     Fires(bool),
     Cut,
 }
@@ -99,6 +103,10 @@ impl Choices for Noting<'_> {
                 Picked::Future(*picked, 1 + before.iter().filter(|other| *other == picked).count())
             }
             Options::Range { min, .. } => Picked::Length(Nanos(min + answer)),
+            Options::Ticks { min, .. } => Picked::Length(Nanos((min + answer) * TICK.0)),
+            Options::Moment { .. } if answer == 0 => Picked::Fires(false),
+            Options::Moment { first, .. } => Picked::Length(Nanos((first + answer - 1) * TICK.0)),
+            Options::Connections(connections) => Picked::Connection(connections[answer as usize]),
             Options::Fire { .. } => Picked::Fires(answer != 0),
             Options::Cuts { .. } => Picked::Cut,
         });
@@ -141,26 +149,45 @@ impl<'p> Naming<'p> {
         let subject = match choice.kind {
             Kind::TimerOrder | Kind::ReadyOrder | Kind::Cut => "event loop".to_owned(),
             Kind::PollOrder => "tokio".to_owned(),
-            Kind::TaskSetOrder | Kind::SleepLength | Kind::Failure | Kind::Chosen | Kind::Branch => {
-                self.names.task(choice.subject)
-            }
+            Kind::MessageOrder | Kind::Outage => "network".to_owned(),
+            Kind::TaskSetOrder
+            | Kind::SleepLength
+            | Kind::Failure
+            | Kind::Chosen
+            | Kind::Branch
+            | Kind::MessageLatency
+            | Kind::MessageLoss => self.names.task(choice.subject),
         };
         let site = match choice.kind {
             Kind::Failure => self.point(choice.subject, choice.site),
             Kind::SleepLength | Kind::Chosen | Kind::Branch => String::new(),
-            Kind::TimerOrder | Kind::ReadyOrder | Kind::TaskSetOrder | Kind::PollOrder | Kind::Cut => time,
+            Kind::MessageLatency | Kind::MessageLoss => Leg::name_of(choice.site).to_owned(),
+            Kind::Outage => self.outage(choice.site),
+            Kind::TimerOrder
+            | Kind::ReadyOrder
+            | Kind::TaskSetOrder
+            | Kind::PollOrder
+            | Kind::MessageOrder
+            | Kind::Cut => time,
         };
         let chosen = match picked {
             Picked::Future(future, 1) => self.future(future),
             Picked::Future(future, nth) => format!("{} ({nth})", self.future(future)),
             Picked::Length(Nanos(number)) if matches!(choice.kind, Kind::Chosen | Kind::Branch) => number.to_string(),
             Picked::Length(length) => length.to_string(),
+            Picked::Connection(connection) => self.names.request(connection),
             Picked::Fires(true) => FIRES.to_owned(),
             Picked::Fires(false) | Picked::Cut => String::new(),
         };
         let visit = self.visits.entry((choice.kind, subject.clone(), site.clone())).or_default();
         *visit += 1;
         Deviation { kind: choice.kind, subject, site, visit: *visit, chosen }
+    }
+
+    /// What fails: the verb of the file and the hosts.
+    fn outage(&self, outage: u16) -> String {
+        let network = self.program.network.as_ref();
+        network.map_or_else(String::new, |network| network.outage(usize::from(outage)))
     }
 
     /// The name of a point of the coroutine that a task runs: the innermost one that has something to be asked there.

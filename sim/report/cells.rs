@@ -11,6 +11,7 @@ use crate::time::{Nanos, Time};
 use crate::trace::{Moment, Phase, Requester, Trace, Wake, What};
 
 use super::names::{Doing, Names, clipped, counted, listed, ordinal, quoted};
+use super::network;
 use super::parting::is_counted;
 use super::sites::{Site, own_frame};
 use super::trace::{is_untold, requester, sentence};
@@ -297,9 +298,10 @@ impl Fold<'_> {
                 act(task, Tone::Plain, format!("resumed: {} wakes it", names.object(object)))
             }
             What::Resumed { task, by: Wake::Library } => plain(task, "resumed"),
-            What::Blocked { task, .. } | What::WaitingFor { task, .. } | What::LeavingGroup { task, .. } => {
-                act(task, Tone::Plain, sentence(names, what))
-            }
+            What::Blocked { task, .. }
+            | What::WaitingFor { task, .. }
+            | What::LeavingGroup { task, .. }
+            | What::AwaitingNext { task, .. } => act(task, Tone::Plain, sentence(names, what)),
             What::Used { task, .. } | What::TimeoutSet { task, .. } => act(task, Tone::Plain, sentence(names, what)),
             What::Shielded { future, by, inner } => {
                 act(by, Tone::Plain, format!("makes {} of {}", names.future(future), names.future(inner)))
@@ -309,6 +311,10 @@ impl Fold<'_> {
             }
             What::WaitReturned { task, done, pending, .. } => {
                 act(task, Tone::Plain, format!("resumed: {done} done, {pending} pending"))
+            }
+            What::CalledBack { task } => plain(task, "its callback is called"),
+            What::CallbackFailed { task, error } => {
+                act(task, Tone::Trouble, format!("its callback raises {}", names.error(error)))
             }
             What::Raised { task, error } => act(task, Tone::Trouble, format!("raises {}", names.error(error))),
             What::Caught { task, error, .. } => act(task, Tone::Trouble, format!("catches {}", names.error(error))),
@@ -387,7 +393,10 @@ impl Fold<'_> {
                 Some(Act { whose: task, text, tone: Tone::Unusual, actor: None })
             }
             What::UnhandledInShutdown { task, error } => act(task, format!("run() reports its {}", names.error(error))),
-            _ => None,
+            _ => {
+                let (whose, text) = network::cell(names, what)?;
+                Some(Act { whose, text, tone: Tone::Plain, actor: None })
+            }
         }
     }
 
@@ -407,6 +416,7 @@ impl Fold<'_> {
             Requester::Shutdown => ("cancelled by run()".to_owned(), None),
             Requester::Timeout => ("cancelled by its timeout".to_owned(), None),
             Requester::TaskGroup => ("cancelled by the task group".to_owned(), None),
+            Requester::Callback => ("cancelled by a callback".to_owned(), None),
             // The cut itself says so.
             Requester::Harness if matches!(self.last, Some(What::Cut { task: cut, .. }) if cut == task) => return None,
             Requester::Harness => {
@@ -445,6 +455,9 @@ impl Fold<'_> {
             Kind::Chosen => format!("the test chooses {answer}"),
             Kind::SleepLength => format!("takes {} longer", Nanos(answer)),
             Kind::Failure => "an injected failure fires".to_owned(),
+            Kind::MessageLatency | Kind::MessageOrder | Kind::MessageLoss | Kind::Outage => {
+                network::chosen(&self.names, choice)?
+            }
         };
         Some(Act { whose, text, tone: Tone::Unusual, actor: None })
     }

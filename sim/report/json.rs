@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::choice::Choice;
 use crate::id::{FutureId, TextId};
 use crate::program::{self, Program};
-use crate::trace::{Counting, Outcome, Requester, Trace, Wake, What};
+use crate::trace::{Counting, Message, Outcome, Requester, Serves, Trace, Wake, What};
 use crate::verdict::Ending;
 
 use super::names::{Named, Names};
@@ -122,9 +122,17 @@ enum Event<'a> {
     Shielded { by: String, inner: Named },
     WaitingFor { on: Named, until_ns: Option<u64> },
     LeavingGroup { left: u32 },
+    AwaitingNext { left: u32 },
+    CalledBack,
+    CallbackFailed { error: Error<'a> },
     TimeoutSet { until_ns: Option<u64> },
     Blocked { object: String, operation: &'static str },
     Used { object: String, operation: &'static str, count: u32 },
+    Requested { request: u32, host: String, url: &'a str },
+    Responded { request: u32, status: u16, retry_after_s: Option<u32> },
+    Served { request: u32, does: &'static str, status: Option<u16> },
+    Carried { message: u32, fate: &'static str, carries: &'static str, connection: u32, from: String, to: String },
+    Outage { outage: String },
     Chose { kind: &'static str, bound: u64, answer: u64, chosen: Option<String> },
 }
 
@@ -151,6 +159,7 @@ enum By {
     Timeout,
     #[serde(rename = "task-group")]
     TaskGroup,
+    Callback,
     Harness,
 }
 
@@ -237,6 +246,9 @@ fn event<'a>(names: &Names<'a>, what: What) -> Event<'a> {
             Event::WaitingFor { on: names.future(future), until_ns: until.map(|until| until.0) }
         }
         What::LeavingGroup { left, .. } => Event::LeavingGroup { left },
+        What::AwaitingNext { left, .. } => Event::AwaitingNext { left },
+        What::CalledBack { .. } => Event::CalledBack,
+        What::CallbackFailed { error, .. } => Event::CallbackFailed { error: self::error(names, error) },
         What::TimeoutSet { until, .. } => Event::TimeoutSet { until_ns: until.map(|until| until.0) },
         What::Blocked { operation, object, .. } => {
             Event::Blocked { object: names.object(object), operation: operation.method() }
@@ -244,6 +256,31 @@ fn event<'a>(names: &Names<'a>, what: What) -> Event<'a> {
         What::Used { operation, object, count, .. } => {
             Event::Used { object: names.object(object), operation: operation.method(), count }
         }
+        What::Requested { request, host, url, .. } => {
+            Event::Requested { request, host: names.host(host), url: names.text(url) }
+        }
+        What::Responded { request, status, retry_after, .. } => {
+            Event::Responded { request, status, retry_after_s: retry_after }
+        }
+        What::Served { request, does, .. } => {
+            let (does, status) = match does {
+                Serves::Arrived => ("arrived", None),
+                Serves::Answered(status) => ("answered", Some(status)),
+                Serves::Dropped => ("dropped", None),
+                Serves::Closed => ("closed", None),
+                Serves::Reset => ("reset", None),
+            };
+            Event::Served { request, does, status }
+        }
+        What::Carried { message: Message { number, from, to, connection, carries }, fate } => Event::Carried {
+            message: number,
+            fate: fate.name(),
+            carries: carries.name(),
+            connection,
+            from: names.host(from),
+            to: names.host(to),
+        },
+        What::Outage { outage, is_over, .. } => Event::Outage { outage: names.outage(outage, is_over) },
         What::Chose(Choice { kind, bound, answer, chosen, .. }) => {
             let chosen = chosen.map(|future| names.future(future).to_string());
             Event::Chose { kind: kind.label(), bound, answer, chosen }
@@ -269,6 +306,7 @@ fn requester(names: &Names<'_>, by: Requester) -> By {
         Requester::Shutdown => By::Shutdown,
         Requester::Timeout => By::Timeout,
         Requester::TaskGroup => By::TaskGroup,
+        Requester::Callback => By::Callback,
         Requester::Harness => By::Harness,
     }
 }

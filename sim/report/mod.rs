@@ -27,6 +27,7 @@ mod failure;
 mod json;
 mod lanes;
 mod names;
+mod network;
 mod paint;
 mod parting;
 mod points;

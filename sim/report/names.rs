@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
+use crate::id::{FutureId, HostId, InstanceId, ListId, ObjectId, TaskId, TextId};
 use crate::program::{Error, ErrorType, Lookup, Make, Operation, Program, Value, push_printable, quote, repr};
 use crate::trace::{self, Subject, Trace, What, Whose};
 
@@ -31,6 +31,8 @@ pub(super) enum Doing {
     Running,
     /// Waits for a future.
     Awaiting(FutureId),
+    /// Waits for the answer of a host.
+    Asking(HostId),
     /// Waits for some of this many futures.
     Waiting(u32),
     /// It is a real future, and was polled so often without being done.
@@ -47,12 +49,13 @@ pub(super) enum Named {
     Gather(u32),
     Shield(u32),
     Future(String),
+    Host(String),
 }
 
 impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Named::Task(name) | Named::Future(name) => f.write_str(name),
+            Named::Task(name) | Named::Future(name) | Named::Host(name) => f.write_str(name),
             Named::Gather(number) => write!(f, "gather {number}"),
             Named::Shield(number) => write!(f, "shield {number}"),
         }
@@ -83,13 +86,17 @@ impl<'a> Names<'a> {
             What::Awaited { task, future } => self.set(task, Some(Doing::Awaiting(future))),
             What::Waited { task, count, .. } => self.set(task, Some(Doing::Waiting(count))),
             What::Suspended { task } => self.suspend(task),
-            What::LeavingGroup { task, left } => self.set(task, Some(Doing::Waiting(left))),
+            What::LeavingGroup { task, left } | What::AwaitingNext { task, left } => {
+                self.set(task, Some(Doing::Waiting(left)))
+            }
             What::WaitingFor { task, future, .. } => self.set(task, Some(Doing::Awaiting(future))),
             What::Blocked { task, operation, object } => self.set(task, Some(Doing::Blocked(operation, object))),
             What::Finished { task, .. }
             | What::Failed { task, .. }
             | What::Cancelled { task, .. }
             | What::Dropped { task } => self.set(task, None),
+            What::Requested { task, host, .. } => self.set(task, Some(Doing::Asking(host))),
+            What::Responded { task, .. } => self.set(task, Some(Doing::Running)),
             _ => {}
         }
     }
@@ -187,8 +194,51 @@ impl<'a> Names<'a> {
         match what.subject() {
             Subject::Task(task) => Some(Named::Task(self.task(task))),
             Subject::Gather(future) => Some(self.future(future)),
+            Subject::Host(host) => Some(Named::Host(self.host(host))),
             Subject::EventLoop => None,
         }
+    }
+
+    /// What runs.
+    pub(super) fn program(&self) -> &'a Program {
+        self.program
+    }
+
+    /// What a host is called.
+    pub(super) fn host(&self, host: HostId) -> String {
+        self.who.host(host)
+    }
+
+    /// A request by whose it is.
+    pub(super) fn request(&self, request: u32) -> String {
+        self.who.request(request)
+    }
+
+    /// Whose request it is.
+    pub(super) fn requested_by(&self, request: u32) -> Option<TaskId> {
+        self.who.requested_by(request)
+    }
+
+    /// A fault of the network as the file writes it.
+    pub(super) fn fault(&self, outage: u32) -> String {
+        let network = self.program.network.as_ref();
+        network.map_or_else(|| format!("outage {outage}"), |network| network.outage(outage as usize))
+    }
+
+    /// A fault of the network, or what ends it.
+    pub(super) fn outage(&self, outage: u32, is_over: bool) -> String {
+        let fault = self.fault(outage);
+        let network = self.program.network.as_ref();
+        let verbs = network.and_then(|network| network.wires.outages.get(outage as usize)).map(|it| it.what.verbs());
+        match verbs.zip(fault.split_once(' ')) {
+            Some(((_, end), (_, whom))) if is_over => format!("{end} {whom}"),
+            _ => fault,
+        }
+    }
+
+    /// A text on one line.
+    pub(super) fn printable(&self, id: TextId) -> String {
+        printable(self.text(id))
     }
 
     /// A point's name.

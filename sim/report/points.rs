@@ -2,13 +2,14 @@
 //!
 //! Knows nothing of why any of it leads to a failure.
 
-use crate::choice::{Choice, Kind};
+use crate::choice::{Choice, Class, Kind};
 use crate::id::TaskId;
 use crate::program::Program;
 use crate::time::{Nanos, Time};
 use crate::trace::{Moment, Requester, Trace, Wake, What};
 
 use super::names::{Names, counted, grouped, quoted};
+use super::network;
 use super::sites::Site;
 
 /// Everything that is not ordinary in the run, in the order of the run; first of all whether it is in plain order. Cuts
@@ -27,7 +28,7 @@ pub(super) fn points(program: &Program, trace: &Trace, window: Option<(Time, Tim
                 points.push(format!("{verb} {who} {}, {when}", time(moment.time, window)));
             }
             What::Chose(choice) if choice.answer != 0 && choice.kind != Kind::Cut => {
-                is_plain &= choice.kind == Kind::Failure;
+                is_plain &= choice.kind.class() == Class::Fault;
                 points.push(point(&names, choice, moment.time, &moments[at + 1..]));
             }
             _ => {}
@@ -56,6 +57,9 @@ fn point(names: &Names<'_>, choice: Choice, time: Time, rest: &[Moment]) -> Stri
         others => format!("the other {} that are {what}", grouped(others)),
     };
     match kind {
+        Kind::MessageLatency | Kind::MessageOrder | Kind::MessageLoss | Kind::Outage => {
+            network::point(names, choice, time).unwrap_or_default()
+        }
         Kind::TimerOrder => {
             let other = if bound == 2 { woken_next(time, chosen, rest) } else { None };
             let than = other.map_or_else(|| others("due"), |other| names.marked(other));

@@ -2,8 +2,8 @@
 //!
 //! Knows nothing of how it was found.
 
-use crate::id::TaskId;
-use crate::program::Program;
+use crate::id::{ObjectId, TaskId};
+use crate::program::{Make, Operation, Program};
 use crate::time::Time;
 use crate::trace::{Dormant, Frame, Moment, Owner, Requester, Trace, What};
 use crate::verdict::{Finding, Oracle, Unmet};
@@ -33,8 +33,22 @@ pub(super) fn finding(program: &Program, trace: &Trace, finding: &Finding) -> St
         },
         Oracle::LostResult => {
             let what = class.unwrap_or("result");
-            format!("{who} was cancelled{}, and the {what} of what it awaited is lost.", run.cancelled(task))
+            match run.cancelled(task) {
+                how if how.is_empty() => format!("{who} timed out, and the {what} of what it waited for is lost."),
+                how => format!("{who} was cancelled{how}, and the {what} of what it awaited is lost."),
+            }
         }
+        Oracle::LostWakeup if program.is_rust() => {
+            let now = run.names.doing(task).map(|doing| format!(" {} and", now(&run.names, doing))).unwrap_or_default();
+            format!("nothing goes on, but {who}{now} could: whoever should have woken it has not.")
+        }
+        Oracle::LostWakeup => run.lost_wakeup(task),
+        Oracle::Overtaken => {
+            let what = run.last_use(task).map_or("something".to_owned(), |(_, object)| run.names.object(object));
+            format!("{who} waited for {what}, and again and again others got it who had asked later.")
+        }
+        Oracle::RetryTooSoon => run.retry_too_soon(task),
+        Oracle::ConnectionLeftOpen => format!("{who} has ended, and a connection that it opened was never closed."),
         Oracle::Deadlock if !trace.sites.dormant().is_empty() => run.futurelock(),
         Oracle::Deadlock => format!("nothing can go on: {}.", deadlock(&run.names, trace)),
         Oracle::Livelock => run.livelock(),
@@ -46,10 +60,6 @@ pub(super) fn finding(program: &Program, trace: &Trace, finding: &Finding) -> St
         Oracle::OutlivesOwner => {
             let now = run.names.doing(task).map(|doing| format!(": it {}", now(&run.names, doing))).unwrap_or_default();
             format!("{who} was still there at the end although what had made it was cut{now}.")
-        }
-        Oracle::LostWake => {
-            let now = run.names.doing(task).map(|doing| format!(" {} and", now(&run.names, doing))).unwrap_or_default();
-            format!("nothing goes on, but {who}{now} could: whoever should have woken it has not.")
         }
         Oracle::MainFailed => {
             format!("main failed{}, which nothing in the file accounts for.", run.error(TaskId::MAIN))
@@ -93,6 +103,34 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// The first request of a task to a host that had said how long to wait.
+    fn retry_too_soon(&self, whose: TaskId) -> String {
+        let who = self.names.marked(whose);
+        let mut hosts = Vec::new();
+        let mut quiet = Vec::new();
+        for moment in &self.moments {
+            match moment.what {
+                What::Requested { task, host, .. } => {
+                    hosts.push(host);
+                    let told = |(other, from, _): &&(_, Time, u32)| *other == host && *from < moment.time;
+                    if let Some((_, from, secs)) = quiet.iter().find(told).filter(|_| task == whose) {
+                        let host = self.names.host(host);
+                        return format!(
+                            "{who} asks {host} at {}, which at {from} said 429 and to wait for {secs} seconds.",
+                            moment.time
+                        );
+                    }
+                }
+                What::Responded { request, retry_after: Some(secs), .. } => {
+                    let host = request.checked_sub(1).and_then(|at| hosts.get(at as usize)).copied();
+                    quiet.extend(host.map(|host| (host, moment.time, secs)));
+                }
+                _ => {}
+            }
+        }
+        format!("{who} asks a host that has said 429 and how long to wait.")
+    }
+
     /// How a task was cancelled, the last time: ` while it waited at its 2nd await (sleep 1s)`, or ` by main at 1s`;
     /// empty if no event tells.
     fn cancelled(&self, whom: TaskId) -> String {
@@ -187,6 +225,31 @@ impl Run<'_> {
              future any more or keeps the lock, does not give it on; behind it, {}.",
             listed(&waits, MOST_WAITS)
         )
+    }
+
+    /// The last operation and object for which a task had to wait.
+    fn last_use(&self, whose: TaskId) -> Option<(Operation, ObjectId)> {
+        self.moments.iter().rev().find_map(|moment| match moment.what {
+            What::Blocked { task, operation, object } if task == whose => Some((operation, object)),
+            _ => None,
+        })
+    }
+
+    /// For what a task sleeps on, and that it is there.
+    fn lost_wakeup(&self, whose: TaskId) -> String {
+        let who = self.names.marked(whose);
+        let Some((operation, object)) = self.last_use(whose) else { return format!("{who} sleeps on.") };
+        let why = match (self.names.make(object), operation) {
+            (Make::Lock, _) => "it is free",
+            (Make::Semaphore(_), _) => "it has a permit",
+            (Make::Event, _) => "it is set",
+            (Make::Queue(_), Operation::Put) => "it has room",
+            (Make::Queue(_), _) => "it has an item",
+            (Make::Condition | Make::Future, _) => {
+                "there was a notification, which was lost with a task that was cancelled"
+            }
+        };
+        format!("{who} sleeps on in {}.{}(), though {why}.", self.names.object(object), operation.method())
     }
 
     /// Where and with which words a task panicked.

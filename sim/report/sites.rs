@@ -89,6 +89,9 @@ impl<'a> Site<'a> {
             Op::Use { operation, object, .. } if operation.waits() => {
                 format!("{}.{}()", object_name(program, self.instance, object), operation.method())
             }
+            Op::NextCompleted { what, .. } => {
+                format!("the next of {}", expression(program, self.instance, what, DEEPEST))
+            }
             Op::Leave { group: Some(_), .. } => "the end of a task group".to_owned(),
             _ => return None,
         })

@@ -13,6 +13,7 @@ use crate::trace::{Counting, Outcome, Phase, Requester, Trace, Wake, What};
 
 use super::columns::{Side, align};
 use super::names::{Doing, Names, counted, quoted};
+use super::network;
 use super::sites::own_frame;
 
 /// The trace as text: the events, how the run ended, and the tally.
@@ -51,7 +52,11 @@ pub(super) fn tell(names: &Names<'_>, what: What) -> Option<(String, String)> {
     if is_untold(what) {
         return None;
     }
-    let nobody = if matches!(what, What::Chose(_)) { "event loop" } else { "run()" };
+    let nobody = match what {
+        What::Chose(Choice { kind: Kind::MessageOrder | Kind::Outage, .. }) => "network",
+        What::Chose(_) => "event loop",
+        _ => "run()",
+    };
     let who = names.subject(what).map_or_else(|| nobody.to_owned(), |named| named.to_string());
     Some((who, sentence(names, what)))
 }
@@ -133,6 +138,13 @@ pub(super) fn sentence(names: &Names<'_>, what: What) -> String {
         What::LeavingGroup { left, .. } => {
             format!("leaves the task group: waits for {}", counted(left, "task", "tasks"))
         }
+        What::AwaitingNext { left, .. } => {
+            format!("awaits the next of {} in as_completed()", counted(left, "future", "futures"))
+        }
+        What::CalledBack { .. } => "a callback that it made is called".to_owned(),
+        What::CallbackFailed { error, .. } => {
+            format!("the callback raises {}: the loop reports it", names.error(error))
+        }
         What::TimeoutSet { until: Some(until), .. } => format!("timeout set to {until}"),
         What::TimeoutSet { until: None, .. } => "timeout set to never".to_owned(),
         What::WaitReturned { done, pending, timed_out, .. } => {
@@ -153,6 +165,11 @@ pub(super) fn sentence(names: &Names<'_>, what: What) -> String {
         What::Suspended { .. } => "waits".to_owned(),
         What::WakeLost { .. } => "could go on, and nobody has woken it".to_owned(),
         What::Chose(choice) => chosen(names, choice),
+        What::Requested { .. }
+        | What::Responded { .. }
+        | What::Served { .. }
+        | What::Carried { .. }
+        | What::Outage { .. } => network::sentence(names, what).unwrap_or_default(),
         What::Children { .. } | What::Taken { .. } | What::Declared { .. } | What::Cleanup { .. } => {
             unreachable!("{what:?} is not told")
         }
@@ -210,12 +227,14 @@ pub(super) fn requester(names: &Names<'_>, by: Requester) -> String {
         Requester::Shutdown => "run()".to_owned(),
         Requester::Timeout => "its timeout".to_owned(),
         Requester::TaskGroup => "the task group".to_owned(),
+        Requester::Callback => "a callback".to_owned(),
         Requester::Harness => "Atropos".to_owned(),
     }
 }
 
 /// Who comes earlier than it would have: the exchange that an answer stands for.
-fn chosen(names: &Names<'_>, Choice { kind, bound, answer, chosen, .. }: Choice) -> String {
+fn chosen(names: &Names<'_>, choice: Choice) -> String {
+    let Choice { kind, bound, answer, chosen, .. } = choice;
     let who = chosen.map(|future| format!(", {}", names.future(future))).unwrap_or_default();
     match kind {
         Kind::TimerOrder => format!("next of {bound} timers of one instant: number {}{who}", answer + 1),
@@ -228,6 +247,9 @@ fn chosen(names: &Names<'_>, Choice { kind, bound, answer, chosen, .. }: Choice)
         Kind::Chosen => format!("the test chooses {answer} of {bound}"),
         Kind::Cut => format!("a cut: number {answer} of {}", bound - 1),
         Kind::Failure => "an injected failure fires".to_owned(),
+        Kind::MessageLatency | Kind::MessageOrder | Kind::MessageLoss | Kind::Outage => {
+            network::chosen(names, choice).unwrap_or_default()
+        }
     }
 }
 
@@ -243,7 +265,7 @@ fn tell_outcome(program: &Program, names: &Names<'_>, outcome: Outcome, time: Ti
         }
         Outcome::OutOfSteps => {
             let limit = program.limits.steps;
-            out.push_str(&format!("out of steps: the limits are {limit} steps, and on turmoil one virtual hour\n"));
+            out.push_str(&format!("out of steps: the limits are {limit} steps, and on turmoil 3,600,000 ticks\n"));
         }
         Outcome::Livelocked => {
             let limit = program.limits.turns_at_one_instant;
@@ -263,6 +285,7 @@ pub(super) fn now(names: &Names<'_>, doing: Doing) -> String {
         },
         Doing::Awaiting(future) => format!("waits for {}", names.future(future)),
         Doing::Blocked(operation, object) => format!("waits for {}.{}()", names.object(object), operation.method()),
+        Doing::Asking(host) => format!("waits for an answer of {}", names.host(host)),
         Doing::Waiting(count) => format!("waits for {}", counted(count, "future", "futures")),
     }
 }
@@ -515,7 +538,7 @@ time  turn  who       event
             worker    run() reports its unhandled ValueError('stop')
             worker    never ends: the loop is closed
 
-out of steps: the limits are 1000000 steps, and on turmoil one virtual hour
+out of steps: the limits are 1000000 steps, and on turmoil 3,600,000 ticks
 0 finished, 0 failed, 1 cancelled, 0 running when main ended at 0s
 ",
         );

@@ -14,6 +14,7 @@ use super::constants::Constants;
 use super::faults;
 use super::file::Task;
 use super::flatten::{TooLarge, flatten};
+use super::hosts::check_url;
 use super::reader::{Span, listed, unknown};
 use super::resolve::{Fill, Resolved, Surroundings, Tables, resolve};
 use super::strategy_text::StrategyText;
@@ -63,6 +64,7 @@ pub(super) fn assemble(
         consts: Vec::new(),
         exprs: tables.exprs,
         templates: tables.templates,
+        deferred: tables.deferred,
         error_types: scenario.error_types.clone(),
         keys: keys.clone(),
         shared: scenario.shared.clone(),
@@ -73,6 +75,7 @@ pub(super) fn assemble(
         outside_cancels: Vec::new(),
         failures: Vec::new(),
         cuts,
+        network: scenario.network.clone(),
         schedule: scenario.schedule,
         limits: scenario.limits.run,
         parameters: main.lengths(),
@@ -238,6 +241,13 @@ fn write_instances(
         for (fill, fixed) in body.fills.iter().zip(&fixed) {
             let value = match (fill, fixed) {
                 (_, Some(text)) => Value::Text(*text),
+                (Fill::Url(template), None) => {
+                    let url = constants.fold(template)?;
+                    if let Some(error) = check_url(program.network.as_ref(), &url, || template.source.span.clone()) {
+                        return Err(named(error, template, cast, id));
+                    }
+                    Value::Text(program.texts.push(&url))
+                }
                 (Fill::Text(template), None) => Value::Text(program.texts.push(&constants.fold(template)?)),
                 (Fill::Least(template), None) => Value::Int(length(constants, template, cast, id)?.0),
                 (Fill::Most(template), None) => Value::Int(length(constants, template, cast, id)?.1),
@@ -260,6 +270,14 @@ fn write_instances(
         program.instances.push(Instance { name, body: at as u32, consts, points });
     }
     Ok(())
+}
+
+/// An error of a text with placeholders says for which task it is one.
+fn named(error: Diagnostic, template: &Template, cast: &Cast, id: InstanceId) -> Diagnostic {
+    match template.pieces.as_slice() {
+        [Piece::Text(_)] => error,
+        _ => error.help(format!("this is so for `{}`", cast.names[id.index()])),
+    }
 }
 
 fn fixed_text(fill: &Fill, program: &mut Program) -> Option<TextId> {

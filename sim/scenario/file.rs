@@ -12,6 +12,7 @@ use crate::program::{ErrorTypes, Limits, Profile, Schedule};
 use super::constants::Constant;
 use super::expect::{self, Expectations};
 use super::faults;
+use super::hosts;
 use super::inject::{self, Injection};
 use super::objects;
 use super::reader::{Quoted, Reader, Span, Table, Value, describe, unknown};
@@ -41,6 +42,8 @@ const KEYS: &[&str] = &[
     "fail",
     "cancel",
     "inject",
+    "host",
+    "network",
 ];
 
 /// How many shared variables, `each` keys, exceptions or injections a file may declare.
@@ -68,6 +71,7 @@ pub(super) fn read(text: &str, strategies: &[(&str, &str)]) -> Result<Scenario, 
     let document = open(text)?;
     let table = Table { map: document.get_ref(), span: 0..0 };
     let mut reader = Reader::new(text).with_file_keys(KEYS);
+    reader.has_hosts = table.get("host").is_some();
     let known = read_strategies(strategies)?;
     let scenario = read_tables(&mut reader, &table, known);
     match scenario.filter(|_| reader.errors.is_empty()) {
@@ -97,7 +101,8 @@ fn read_tables(reader: &mut Reader, table: &Table, known: Vec<StrategyText>) -> 
     let parameters = read_parameters(reader, table, &known, &listed);
     let schedule = read_schedule(reader, table);
     let limits = read_limits(reader, table);
-    let runtimes = read_runtimes(reader, table);
+    let network = hosts::read(reader, table);
+    let runtimes = read_runtimes(reader, table, network.is_some());
     let seeds = read_seeds(reader, table);
     let mut expectations = match table.get("expect").and_then(|value| reader.table(value)) {
         Some(expect) => expect::read(reader, &expect, &listed, &error_types),
@@ -133,6 +138,7 @@ fn read_tables(reader: &mut Reader, table: &Table, known: Vec<StrategyText>) -> 
         main,
         parameters,
         runtimes,
+        network,
         seeds,
         error_types,
         shared,
@@ -324,12 +330,19 @@ fn read_limits(reader: &mut Reader, table: &Table) -> Bounds {
     bounds
 }
 
-fn read_runtimes(reader: &mut Reader, table: &Table) -> Vec<Runtime> {
+/// The others have no network.
+fn read_runtimes(reader: &mut Reader, table: &Table, has_network: bool) -> Vec<Runtime> {
     if table.get("runtimes").is_none() {
-        return vec![Runtime::Asyncio];
+        return vec![if has_network { Runtime::Turmoil } else { Runtime::Asyncio }];
     }
     let words = Runtime::ALL.map(|runtime| (runtime.name(), runtime));
     let values = read_array(reader, table, "runtimes");
+    if let Some(other) = values.iter().find(|value| value.get_ref().as_str() != Some("turmoil")).filter(|_| has_network)
+    {
+        let message = "expected only turmoil, which has a network, but found another runtime";
+        let error = Diagnostic::at(other.span(), message, "has no hosts");
+        reader.errors.push(error.help("leave `runtimes` out: a file with a [[host]] runs on turmoil"));
+    }
     values.iter().filter_map(|value| reader.word(value, "runtime", &words)).collect()
 }
 

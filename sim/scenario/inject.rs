@@ -83,7 +83,7 @@ fn read_names(reader: &mut Reader, value: &Value) -> Option<Vec<Name>> {
 }
 
 /// `"2.5 %"`, in a million.
-fn read_chance(reader: &mut Reader, value: &Value) -> Option<u32> {
+pub(super) fn read_chance(reader: &mut Reader, value: &Value) -> Option<u32> {
     let text = reader.text(value)?;
     let percent = text.text.strip_suffix('%').and_then(|number| number.trim_end().parse::<f64>().ok());
     match percent.filter(|percent| 0.0 < *percent && *percent <= 100.0) {

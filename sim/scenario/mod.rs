@@ -16,6 +16,7 @@ mod failures;
 mod faults;
 mod file;
 mod flatten;
+mod hosts;
 mod inject;
 mod objects;
 mod python;
@@ -33,7 +34,7 @@ use toml::de::DeTable;
 
 use crate::diagnostic::Diagnostic;
 use crate::experiment::Runtime;
-use crate::program::{ErrorTypes, Object, Profile, Program, Schedule};
+use crate::program::{ErrorTypes, Network, Object, Profile, Program, Schedule};
 use crate::verdict::Expectation;
 
 use constants::Constant;
@@ -86,6 +87,7 @@ pub struct Scenario {
     main: Option<(Vec<Step>, Span)>,
     parameters: Vec<(String, Constant)>,
     runtimes: Vec<Runtime>,
+    network: Option<Network>,
     seeds: Vec<u64>,
     error_types: ErrorTypes,
     shared: Vec<(String, i64)>,
@@ -148,9 +150,13 @@ impl Scenario {
     ///
     /// # Errors
     ///
-    /// If there is no such main, or if it does not fit, as in [`Scenario::program`].
+    /// If there is no such main, if it does not fit, as in [`Scenario::program`], or if the file has hosts.
     pub fn python(&self, strategy: Option<&str>, profile: Option<Profile>) -> Result<String, Vec<Diagnostic>> {
         let program = self.program(strategy, profile)?;
+        if program.network.is_some() {
+            let message = "expected a file without hosts, but found a [[host]]: a script has no simulated network";
+            return Err(vec![Diagnostic::whole(message).help("`atropos run` runs it")]);
+        }
         let strategy = strategy.and_then(|name| self.known.iter().find(|strategy| strategy.name == name));
         Ok(python::script(self, strategy, &program))
     }
@@ -188,6 +194,11 @@ impl Scenario {
     /// What the regression suite runs it on.
     pub fn runtimes(&self) -> &[Runtime] {
         &self.runtimes
+    }
+
+    /// Whether it has hosts, and so needs a network to run on.
+    pub fn has_hosts(&self) -> bool {
+        self.network.is_some()
     }
 
     /// The seeds that the regression suite runs besides the ordinary run.

@@ -76,12 +76,14 @@ pub(super) struct Reader<'s> {
     file_keys: &'static [&'static str],
     /// Those of them that stand under a table or are misspelt: nobody has to be told that they are missing.
     misplaced: Vec<String>,
+    /// Whether the file has hosts: then `get` sends them requests.
+    pub(super) has_hosts: bool,
     pub(super) errors: Vec<Diagnostic>,
 }
 
 impl<'s> Reader<'s> {
     pub(super) fn new(source: &'s str) -> Reader<'s> {
-        Reader { source, file_keys: &[], misplaced: Vec::new(), errors: Vec::new() }
+        Reader { source, file_keys: &[], misplaced: Vec::new(), has_hosts: false, errors: Vec::new() }
     }
 
     /// The same for a file whose keys are these.

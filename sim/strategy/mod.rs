@@ -28,6 +28,7 @@ strategies! {
     "wait-first-exception"
     "poll-and-cancel"
     "await-one-by-one"
+    "cancel-same-host-on-429"
 }
 
 /// Every strategy, the best known first.

@@ -9,6 +9,8 @@
 //!
 //! Knows nothing of files, of asyncio's event loop, or of simulated networks.
 
+mod cut;
+mod get;
 mod shared;
 mod stage;
 mod strategies;
@@ -20,9 +22,11 @@ use std::sync::Arc;
 use tokio::task::LocalSet;
 use tokio::time::Duration;
 
-use crate::body::Body;
+use crate::body::{Body, Http, Recording};
 use crate::choice::Choices;
+use crate::machine::Openings;
 use crate::program::Program;
+use crate::time::Time;
 use crate::trace::{Outcome, Requester, Trace};
 
 use shared::Shared;
@@ -59,7 +63,16 @@ pub fn run(program: Arc<Program>, choices: Box<dyn Choices>) -> Trace {
 ///
 /// A root that is dropped before its end has run out of steps.
 pub fn body(program: Arc<Program>, choices: Box<dyn Choices>) -> (Body, Run) {
-    let shared = Shared::new(program, choices);
+    of(Shared::new(program, Recording::new(choices), None))
+}
+
+/// The same for a program on a network: others take part in its run, and whoever drives it says through the recording
+/// when nothing is left to happen.
+pub fn on_network(program: Arc<Program>, recording: Recording, http: Rc<dyn Http>) -> (Body, Run) {
+    of(Shared::new(program, recording, Some(http)))
+}
+
+fn of(shared: Rc<Shared>) -> (Body, Run) {
     let root = Root(shared.clone());
     (Body::new(move || root.run()), Run { shared })
 }
@@ -75,8 +88,18 @@ impl Run {
     /// # Panics
     ///
     /// If the body is still there and has not been polled to its end.
-    pub fn trace(self) -> Trace {
+    pub fn trace(&self) -> Trace {
         self.shared.trace()
+    }
+
+    /// Where the run could have been cut, each place a millisecond of a wait; of more than `most`, the first.
+    ///
+    /// # Panics
+    ///
+    /// As above.
+    pub fn openings(&self, most: usize) -> Openings {
+        let end = self.trace().tally().ended;
+        cut::openings(&self.shared.program.cuts, &self.shared.tasks(), &self.shared.spells(), end, most)
     }
 }
 
@@ -101,13 +124,17 @@ impl Root {
         shared.begin();
         // Its timers come before those of the program, as those of a `call_later` before `run()`.
         let cancels = tokio::task::spawn_local(cancel_from_outside(shared.clone()));
+        // Cuts are for those who wait for hosts; the harness measures and draws the others on the event loop.
+        let cuts = shared.program.network.as_ref().map(|_| tokio::task::spawn_local(cut::make(shared.clone())));
         shared.start_main();
         tokio::select! {
             biased;
             () = shared.ended() => {}
-            () = watch_for_deadlock(shared) => shared.end(Outcome::Deadlocked),
+            outcome = shared.recording.given_up() => shared.end(outcome),
+            () = watch_for_deadlock(shared), if shared.http.is_none() => shared.end(Outcome::Deadlocked),
         }
         cancels.abort();
+        cuts.inspect(|cuts| cuts.abort());
     }
 }
 
@@ -116,7 +143,7 @@ async fn cancel_from_outside(shared: Rc<Shared>) {
     let mut cancels = shared.program.outside_cancels.clone();
     cancels.sort_by_key(|cancel| cancel.at);
     for cancel in cancels {
-        shared.sleep_until(shared.start_plus(cancel.at)).await;
+        shared.sleep_until(Time::ZERO + cancel.at).await;
         shared.abort_newest(cancel.victim, Requester::Outside);
     }
 }
@@ -131,10 +158,10 @@ async fn watch_for_deadlock(shared: &Shared) {
     let mut interval = Duration::from_secs(1);
     loop {
         tokio::time::sleep(interval).await;
-        let before = shared.timers();
-        if before.pending == 0 {
+        let before = shared.recording.timers();
+        if before.next.is_none() {
             tokio::time::sleep(Duration::from_millis(1)).await;
-            if shared.timers() == before {
+            if shared.recording.timers() == before {
                 return;
             }
         }

@@ -4,7 +4,7 @@
 //!
 //! Knows nothing of what the tasks do.
 
-use std::cell::{Cell, RefCell, RefMut};
+use std::cell::{RefCell, RefMut};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -12,38 +12,34 @@ use std::task::{Context, Poll, Waker};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use super::cut::Spell;
 use super::task::{Gather, Task};
-use crate::choice::{Choice, Choices, Kind, Options, Question};
+use crate::body::{Http, Recording, Timer};
+use crate::choice::{Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
 use crate::program::{Effects, Error, ErrorType, FrameId, FutureState, Inquiry, Memory, Next, Program, Value, resume};
 use crate::time::{Nanos, Time};
-use crate::trace::{Outcome, Recorder, Requester, Trace, What};
+use crate::trace::{Outcome, Phase, Requester, Trace, What};
 
 pub(super) struct Shared {
     pub(super) program: Arc<Program>,
+    pub(super) recording: Recording,
+    /// The network, if it runs on one; then whoever drives that knows when nothing is left to happen.
+    pub(super) http: Option<Rc<dyn Http>>,
     state: RefCell<State>,
-    timers: Cell<Timers>,
-}
-
-/// The timers of the program.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Timers {
-    /// How many it waits for.
-    pub(super) pending: u32,
-    /// How many it ever made.
-    made: u64,
 }
 
 struct State {
     memory: Memory,
-    recorder: Recorder,
-    /// The time that was recorded last.
-    recorded: Time,
-    choices: Box<dyn Choices>,
+    recording: Recording,
     /// When the root was polled first.
     start: Option<Instant>,
     tasks: Vec<FutureId>,
     futures: Vec<Entry>,
+    /// Every wait of the run, in the order of their beginnings.
+    spells: Vec<Spell>,
+    /// By task, its last wait.
+    last_spells: Vec<Option<usize>>,
     /// How the run ended, once it has: from then on nothing is recorded.
     outcome: Option<Outcome>,
     root: Option<Waker>,
@@ -60,31 +56,22 @@ struct Entry {
     wakers: Vec<Waker>,
 }
 
-/// A timer of the program, as long as it is pending.
-pub(super) struct Timer<'a>(&'a Cell<Timers>);
-
-impl Drop for Timer<'_> {
-    fn drop(&mut self) {
-        self.0.update(|timers| Timers { pending: timers.pending - 1, ..timers });
-    }
-}
-
 impl Shared {
-    pub(super) fn new(program: Arc<Program>, choices: Box<dyn Choices>) -> Rc<Shared> {
+    pub(super) fn new(program: Arc<Program>, recording: Recording, http: Option<Rc<dyn Http>>) -> Rc<Shared> {
         let mut memory = Memory::default();
         memory.reset(&program);
         let state = State {
             memory,
-            recorder: Recorder::default(),
-            recorded: Time::ZERO,
-            choices,
+            recording: recording.clone(),
             start: None,
             tasks: Vec::new(),
             futures: Vec::new(),
+            spells: Vec::new(),
+            last_spells: Vec::new(),
             outcome: None,
             root: None,
         };
-        Rc::new(Shared { program, state: RefCell::new(state), timers: Cell::default() })
+        Rc::new(Shared { program, recording, http, state: RefCell::new(state) })
     }
 
     /// From here on the clock of the run is running.
@@ -140,6 +127,58 @@ impl Shared {
         Running { shared: self, state: self.state.borrow_mut(), task }
     }
 
+    /// Puts a question, and records it with its answer.
+    pub(super) fn ask(&self, question: &Question<'_>) -> u64 {
+        self.state.borrow_mut().ask(question)
+    }
+
+    /// Every task so far, in creation order.
+    pub(super) fn tasks(&self) -> Vec<(TaskId, InstanceId)> {
+        let state = self.state.borrow();
+        state.tasks.iter().filter_map(|future| state.futures[future.index()].task).collect()
+    }
+
+    /// Every wait so far.
+    pub(super) fn spells(&self) -> Vec<Spell> {
+        self.state.borrow().spells.clone()
+    }
+
+    /// A task begins to wait in a frame.
+    pub(super) fn waits(&self, task: TaskId, frame: FrameId) {
+        let mut state = self.state.borrow_mut();
+        let (instance, site) = state.memory.site(frame);
+        let before = state.last_spells[task.index()];
+        let visit = before.map_or(0, |at| state.spells[at].visit) + 1;
+        let from = state.now();
+        state.last_spells[task.index()] = Some(state.spells.len());
+        state.spells.push(Spell { task, instance, site, visit, from, to: None });
+    }
+
+    /// A task does not wait any more.
+    pub(super) fn goes_on(&self, task: TaskId) {
+        let mut state = self.state.borrow_mut();
+        let now = state.now();
+        if let Some(at) = state.last_spells[task.index()] {
+            state.spells[at].to.get_or_insert(now);
+        }
+    }
+
+    /// The harness cancels a task, if that has not ended.
+    pub(super) fn cut(&self, task: TaskId) {
+        let mut state = self.state.borrow_mut();
+        let future = state.tasks[task.index()];
+        if state.futures[future.index()].state != FutureState::Pending {
+            return;
+        }
+        let own = state.futures[future.index()].task.map_or(InstanceId::MAIN, |(_, instance)| instance);
+        let what = match state.last_spells[task.index()].map(|at| state.spells[at]) {
+            Some(Spell { instance, site, .. }) => What::Cut { task, phase: Phase::Waiting, instance, site },
+            None => What::Cut { task, phase: Phase::NotStarted, instance: own, site: 0 },
+        };
+        state.record(what);
+        state.abort(future, Requester::Harness);
+    }
+
     /// How long a sleep lasts.
     pub(super) fn length(&self, task: TaskId, min: Nanos, max: Nanos) -> Nanos {
         if min >= max {
@@ -147,7 +186,7 @@ impl Shared {
         }
         let options = Options::Range { min: min.0, max: max.0 };
         let question = Question { kind: Kind::SleepLength, subject: task, site: 0, options };
-        Nanos(min.0 + self.state.borrow_mut().ask(&question))
+        Nanos(min.0 + self.ask(&question))
     }
 
     /// The virtual time.
@@ -161,18 +200,14 @@ impl Shared {
     }
 
     /// A timer of the program, which keeps the run from counting as deadlocked.
-    pub(super) fn timer(&self) -> Timer<'_> {
-        self.timers.update(|timers| Timers { pending: timers.pending + 1, made: timers.made + 1 });
-        Timer(&self.timers)
+    pub(super) fn timer(&self, due: Time) -> Timer {
+        self.recording.timer(due)
     }
 
-    pub(super) fn timers(&self) -> Timers {
-        self.timers.get()
-    }
-
-    pub(super) async fn sleep_until(&self, instant: Instant) {
-        let _timer = self.timer();
-        tokio::time::sleep_until(instant).await;
+    /// Sleeps until this time of the run.
+    pub(super) async fn sleep_until(&self, due: Time) {
+        let _timer = self.timer(due);
+        tokio::time::sleep_until(self.start_plus(Nanos(due.0))).await;
     }
 
     /// How a future stands, and a wake-up for whoever is polled here once it is done.
@@ -201,6 +236,11 @@ impl Shared {
     pub(super) fn settle(&self, future: FutureId, state: FutureState, result: Result<Value, Error>, what: What) {
         let mut borrowed = self.state.borrow_mut();
         borrowed.record(what);
+        let now = borrowed.now();
+        let task = borrowed.futures[future.index()].task;
+        if let Some(at) = task.and_then(|(task, _)| borrowed.last_spells[task.index()]) {
+            borrowed.spells[at].to.get_or_insert(now);
+        }
         let entry = &mut borrowed.futures[future.index()];
         (entry.state, entry.result) = (state, result);
         let wakers = std::mem::take(&mut entry.wakers);
@@ -247,7 +287,7 @@ impl Shared {
 
     pub(super) fn trace(&self) -> Trace {
         let state = self.state.borrow();
-        state.recorder.trace(state.outcome.expect("the run has ended"), state.memory.texts_ref())
+        self.recording.trace(state.outcome.expect("the run has ended"), state.memory.texts_ref())
     }
 }
 
@@ -259,21 +299,14 @@ impl State {
 
     /// Every question of a run goes through here, so that each is recorded.
     fn ask(&mut self, question: &Question<'_>) -> u64 {
-        let answer = self.choices.answer(question);
-        self.record(What::Chose(Choice::new(question, answer)));
-        answer
+        self.recording.ask(self.now(), question)
     }
 
     fn record(&mut self, what: What) {
         if self.outcome.is_some() {
             return;
         }
-        let now = self.now();
-        if self.recorded != now {
-            self.recorded = now;
-            self.recorder.turn(0, now);
-        }
-        self.recorder.record(what);
+        self.recording.record(self.now(), what);
     }
 
     fn add(&mut self, task: Option<(TaskId, InstanceId)>) -> FutureId {
@@ -286,6 +319,7 @@ impl State {
         let task = TaskId(self.tasks.len() as u32);
         let future = self.add(Some((task, instance)));
         self.tasks.push(future);
+        self.last_spells.push(None);
         self.memory.set_newest(instance, future);
         self.record(What::Created { task, by, instance });
         (future, task)
@@ -422,6 +456,18 @@ impl Effects for Running<'_> {
     }
 
     fn expired(&self, _: u32) -> bool {
+        unreachable!("what only asyncio has is refused before it runs")
+    }
+
+    fn call_off(&mut self, _: u32) {
+        unreachable!("what only asyncio has is refused before it runs")
+    }
+
+    fn is_called_off(&self, _: u32) -> bool {
+        unreachable!("what only asyncio has is refused before it runs")
+    }
+
+    fn completions_left(&self, _: u32) -> u32 {
         unreachable!("what only asyncio has is refused before it runs")
     }
 

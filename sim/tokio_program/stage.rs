@@ -104,7 +104,7 @@ impl Stage {
     /// If `length` has passed first.
     pub async fn timeout<F: Future>(&self, length: Duration, future: F) -> Result<F::Output, Elapsed> {
         self.take_step().await;
-        let _timer = self.shared.timer();
+        let _timer = self.shared.timer(self.shared.now() + nanos(length));
         tokio::time::timeout(length, future).await
     }
 

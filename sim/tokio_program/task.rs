@@ -10,6 +10,7 @@ use std::task::Poll;
 
 use futures_util::future::{join_all, try_join_all};
 
+use super::get::get;
 use super::shared::Shared;
 use super::stage::Stage;
 use super::strategies;
@@ -72,11 +73,16 @@ pub(super) async fn run_in_place(shared: &Rc<Shared>, task: TaskId, instance: In
     let mut frame = shared.memory().open(&shared.program, instance, None);
     let mut input = Ok(Value::None);
     loop {
-        input = match shared.resume(task, frame, input) {
+        let next = shared.resume(task, frame, input);
+        if let Next::Sleep { .. } | Next::Await(_) | Next::Wait { .. } | Next::Get { .. } = next {
+            shared.waits(task, frame);
+        }
+        input = match next {
             Next::Sleep { min, max } => sleep(shared, task, min, max).await,
             Next::Await(future) => join(shared, task, future).await,
             Next::Wait { over, timeout, return_when } => wait(shared, task, over, timeout, return_when).await,
             Next::Library(_) => unreachable!("what only asyncio has is refused before it runs"),
+            Next::Get { url, timeout } => get(shared, task, url, timeout).await,
             Next::Call(instance) => {
                 frame = shared.memory().open(&shared.program, instance, Some(frame));
                 shared.record(What::Called { task, instance });
@@ -96,6 +102,7 @@ pub(super) async fn run_in_place(shared: &Rc<Shared>, task: TaskId, instance: In
             }
             Next::OutOfSteps => return out_of_steps(shared).await,
         };
+        shared.goes_on(task);
     }
 }
 
@@ -114,7 +121,7 @@ pub(super) async fn sleep(shared: &Shared, task: TaskId, min: Nanos, max: Nanos)
     } else {
         let until = shared.now() + length;
         shared.record(What::Slept { task, until });
-        shared.sleep_until(shared.start_plus(Nanos(until.0))).await;
+        shared.sleep_until(until).await;
         Wake::Timer
     };
     shared.record(What::Resumed { task, by });
@@ -166,7 +173,7 @@ async fn wait(
             false
         }
         Some(until) => {
-            let _timer = shared.timer();
+            let _timer = shared.timer(until);
             tokio::time::timeout_at(shared.start_plus(Nanos(until.0)), enough).await.is_err()
         }
     };

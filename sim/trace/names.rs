@@ -6,7 +6,7 @@
 //! Knows nothing of what any of them does.
 
 use super::What;
-use crate::id::{FutureId, InstanceId, ObjectId, TaskId};
+use crate::id::{FutureId, HostId, InstanceId, ObjectId, TaskId};
 use crate::program::{Program, push_printable};
 
 /// The tasks and futures that the events so far have introduced.
@@ -21,6 +21,8 @@ pub struct Names<'p> {
     counts: Vec<u32>,
     gathers: u32,
     shields: u32,
+    /// By number from 1: whose request it is, and the how manieth of that task's.
+    requests: Vec<(TaskId, u32)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +72,7 @@ impl<'p> Names<'p> {
         counts[InstanceId::MAIN.index()] = 1;
         let main = Task { instance: InstanceId::MAIN, ordinal: 1, gathers: 0, shields: 0 };
         let futures = vec![Whose::Task(TaskId::MAIN)];
-        Names { program, tasks: vec![main], futures, counts, gathers: 0, shields: 0 }
+        Names { program, tasks: vec![main], futures, counts, gathers: 0, shields: 0, requests: Vec::new() }
     }
 
     /// Takes one more event in.
@@ -101,8 +103,37 @@ impl<'p> Names<'p> {
                 self.futures.push(Whose::Shield { number: self.shields, ordinal, by });
             }
             What::Declared { object, .. } => self.futures.push(Whose::Declared(object)),
+            What::Requested { task, .. } => {
+                let before = self.requests.iter().filter(|(other, _)| *other == task).count();
+                self.requests.push((task, before as u32 + 1));
+            }
             _ => {}
         }
+    }
+
+    /// Whose request a connection was opened for.
+    pub fn requested_by(&self, connection: u32) -> Option<TaskId> {
+        Some(self.requests.get(connection.checked_sub(1)? as usize)?.0)
+    }
+
+    /// A request by whose it is: `request of worker 1`, `request 2 of worker 1`.
+    pub fn request(&self, connection: u32) -> String {
+        match connection.checked_sub(1).and_then(|at| self.requests.get(at as usize)) {
+            Some(&(task, 1)) => format!("request of {}", self.task(task)),
+            Some(&(task, ordinal)) => format!("request {ordinal} of {}", self.task(task)),
+            None => format!("connection {connection}"),
+        }
+    }
+
+    /// How many requests there are so far.
+    pub fn requests(&self) -> usize {
+        self.requests.len()
+    }
+
+    /// What a host is called.
+    pub fn host(&self, host: HostId) -> String {
+        let name = self.program.network.as_ref().map(|network| network.name(host));
+        name.map_or_else(|| format!("host {}", host.0), str::to_owned)
     }
 
     /// How many tasks there are so far, main counted.

@@ -86,6 +86,8 @@ impl Body<'_, '_> {
                 self.use_object(Operation::Wait, &object, None, &wait.into);
             }
             Verb::Wait(wait) => self.wait(wait),
+            // A script is written only of a file without hosts.
+            Verb::Get { .. } => self.line("raise OSError(\"Network is unreachable\")"),
             Verb::Set { name, value } => self.set(name, value),
             Verb::Add { amount, name } => self.add(amount, name),
             Verb::Append { item, list } => self.append(item, list),
@@ -137,7 +139,7 @@ impl Body<'_, '_> {
     }
 
     /// What a step works on that takes one thing.
-    fn single(&mut self, what: &Operand) -> Printed {
+    pub(super) fn single(&mut self, what: &Operand) -> Printed {
         match what {
             Operand::One(subject) => self.subject(subject, Use::Any),
             Operand::Each(_) => self.operand(what),
@@ -200,7 +202,7 @@ impl Body<'_, '_> {
         }
     }
 
-    fn repeated(&mut self, body: &[Step]) {
+    pub(super) fn repeated(&mut self, body: &[Step]) {
         self.loops += 1;
         self.block(body);
         self.loops -= 1;

@@ -1,0 +1,41 @@
+//! What a file is explored on: the simulated event loop, or a simulated network if it has hosts.
+//!
+//! Knows nothing of how either makes its runs.
+
+use std::sync::Arc;
+
+use super::Asyncio;
+#[cfg(feature = "network")]
+use super::OnNetwork;
+use crate::experiment::{Experiment, Run};
+use crate::program::Program;
+
+/// The experiment of a file.
+#[derive(Clone, Debug)]
+pub enum RunsOn {
+    /// On the event loop.
+    Asyncio(Asyncio),
+    /// On a network.
+    #[cfg(feature = "network")]
+    Network(OnNetwork),
+}
+
+impl RunsOn {
+    fn inner(&self) -> &dyn Experiment {
+        match self {
+            RunsOn::Asyncio(experiment) => experiment,
+            #[cfg(feature = "network")]
+            RunsOn::Network(experiment) => experiment,
+        }
+    }
+}
+
+impl Experiment for RunsOn {
+    fn program(&self) -> Arc<Program> {
+        self.inner().program()
+    }
+
+    fn begin(&self) -> Box<dyn Run + '_> {
+        self.inner().begin()
+    }
+}

@@ -1,0 +1,250 @@
+//! The simulated network: equal runs everywhere, what a search finds in it, what it does at its limits.
+
+use std::num::NonZero;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use atropos::body::Recording;
+use atropos::choice::{Kind, Seeded};
+use atropos::experiment::Runtime;
+use atropos::explore::{Plan, Sampler};
+use atropos::harness::{File, Judged, Run, Setting, find};
+use atropos::network::{Cost, Simulation};
+use atropos::program::Program;
+use atropos::tokio_program;
+use atropos::trace::{Fate, Outcome, Serves, Trace, What};
+use atropos::verdict::Ending;
+
+fn file(name: &str, text: &str) -> File {
+    File::parse(Path::new(name), text.to_owned()).unwrap_or_else(|rejected| panic!("{rejected}"))
+}
+
+fn scenarios() -> Vec<File> {
+    find(&["scenarios/network".into()]).unwrap().iter().map(|path| File::load(path).unwrap()).collect()
+}
+
+fn run(file: &File, strategy: Option<&str>, seed: Option<u64>) -> Judged {
+    let strategy = strategy.map(str::to_owned);
+    file.run(&Run { strategy, runtime: Runtime::Turmoil, profile: None, seed }).unwrap()
+}
+
+fn plan(seeds: u64) -> Plan {
+    Plan {
+        faults: 10_000,
+        seeds: 0..seeds,
+        sampler: Sampler::Random,
+        shard: (0, NonZero::<u64>::MIN),
+        jobs: NonZero::new(2).unwrap(),
+    }
+}
+
+/// A run with what it cost.
+fn cost(program: &Arc<Program>, seed: u64) -> (Trace, Cost) {
+    let recording = Recording::new(Box::new(Seeded::new(seed)));
+    let simulation = Simulation::new(program.network.as_ref(), recording.clone());
+    let (body, run) = tokio_program::on_network(program.clone(), recording, simulation.http());
+    let cost = simulation.run(body).unwrap();
+    (run.trace(), cost)
+}
+
+#[test]
+fn two_hundred_repetitions_of_a_seed_are_equal() {
+    for file in scenarios() {
+        for main in file.scenario.mains() {
+            let first = run(&file, main, Some(7)).trace;
+            for _ in 0..200 {
+                assert!(run(&file, main, Some(7)).trace == first, "{} differs from itself", file.path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn separate_processes_print_the_same_bytes() {
+    for seed in ["0", "7"] {
+        let output = |_| {
+            let arguments = ["run", "scenarios/network", "--format", "json", "--seed", seed];
+            Command::new(env!("CARGO_BIN_EXE_atropos")).args(arguments).output().unwrap().stdout
+        };
+        let first = output(0);
+        assert!(first.windows(9).any(|bytes| bytes == b"\"carried\""), "messages are in it");
+        assert!((1..4).map(output).all(|other| other == first), "two processes differ under seed {seed}");
+    }
+}
+
+/// The naive strategy knocks on, the right one does not, whatever the network does.
+#[test]
+fn a_search_finds_who_goes_on_knocking() {
+    let file = File::load(Path::new("scenarios/network/too-many-requests.toml")).unwrap();
+    let explore = |strategy: &str| {
+        let setting = Setting { strategy: Some(strategy.to_owned()), ..Setting::default() };
+        let search = file.explore(&setting, &plan(60), &mut |_| true).unwrap();
+        let experiment = file.experiment(&setting).unwrap();
+        for told in &search.told {
+            let token = file.token(&setting, &experiment, told);
+            let again = file.replay(&token).unwrap();
+            assert!(again.unplaced.is_empty(), "{:?}", again.unplaced);
+            assert_eq!(again.trace, told.trace, "a token is the whole run");
+        }
+        assert_eq!(search.explored.unstable.as_ref().map(|unstable| unstable.number), None);
+        search.told.iter().map(|told| told.identity.what).collect::<Vec<_>>()
+    };
+    assert_eq!(explore("gather-return-exceptions"), ["retry-too-soon"]);
+    assert_eq!(explore("cancel-same-host-on-429"), [""; 0]);
+    assert_eq!(explore("cancel-each-task"), [""; 0]);
+}
+
+/// What the host sees of three requests that are cancelled together.
+#[test]
+fn a_host_drops_a_handler_or_is_connected_to_for_nobody_or_sees_nothing() {
+    let file = File::load(Path::new("scenarios/network/too-many-requests.toml")).unwrap();
+    let trace = run(&file, Some("cancel-same-host-on-429"), None).trace;
+    let (mut asked, mut dropped, mut arrived) = (Vec::new(), Vec::new(), Vec::new());
+    for moment in trace.iter() {
+        match moment.what {
+            What::Requested { request, .. } => asked.push(request),
+            What::Served { request, does: Serves::Arrived, .. } => arrived.push(request),
+            What::Served { request, does: Serves::Dropped, .. } => dropped.push((request, moment.time)),
+            _ => {}
+        }
+    }
+    let cancelled = trace.iter().find(|moment| matches!(moment.what, What::Cancelled { .. })).unwrap().time;
+    assert_eq!(dropped.len(), 1);
+    assert_eq!(dropped[0].1.0, cancelled.0 + 5_000_000, "one latency after its request was cancelled");
+    let never: Vec<u32> = asked.iter().copied().filter(|request| !arrived.contains(request)).collect();
+    assert_eq!(never.len(), 1, "one had been sent and never arrived as a request");
+    assert_eq!(trace.tally().cancelled, 3, "and one was not even sent");
+}
+
+/// Every answer of a range is reached, and every order of two messages.
+#[test]
+fn order_delay_and_loss_are_questions() {
+    let file = file(
+        "two.toml",
+        r#"
+        about = "Two ask at once."
+        [[host]]
+        name = "shop"
+        too_many = { after = 1, retry_after = "1s" }
+        [network]
+        latency = "1ms..3ms"
+        loss = { chance = "20%", up_to = 1 }
+        [[task]]
+        name = "buyer {i}"
+        count = 2
+        steps = [{ get = "http://shop/", timeout = "1s", as = "status" }, { return = "{status}" }]
+        [main]
+        steps = [{ spawn = "coros", as = "tasks" }, { wait = "tasks" }]
+        "#,
+    );
+    let mut kinds = std::collections::BTreeSet::new();
+    let mut refused = std::collections::BTreeSet::new();
+    let mut lost = 0;
+    for seed in 0..200 {
+        let trace = run(&file, None, Some(seed)).trace;
+        kinds.extend(trace.log().iter().filter(|choice| choice.answer != 0).map(|choice| choice.kind));
+        lost += u32::from(trace.iter().any(|moment| matches!(moment.what, What::Carried { fate: Fate::Lost, .. })));
+        for moment in trace.iter() {
+            if let What::Responded { task, status: 429, .. } = moment.what {
+                refused.insert(task);
+            }
+        }
+    }
+    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), [Kind::MessageLatency, Kind::MessageOrder, Kind::MessageLoss]);
+    assert_eq!(refused.len(), 2, "either may come first");
+    assert!(20 < lost && lost < 190, "{lost} of 200");
+}
+
+/// The ordinary run is well; one millisecond of twenty leaves the buyer waiting for ever, and the search names it.
+#[test]
+fn a_search_finds_the_millisecond_of_a_crash() {
+    let file = File::load(Path::new("scenarios/network/maybe-a-crash.toml")).unwrap();
+    let search = file.explore(&Setting::default(), &plan(0), &mut |_| true).unwrap();
+    assert!(search.is_good(), "the deadlock is what had to be found");
+    assert_eq!(search.explored.faults, (21, 21), "one for each millisecond");
+    let told = &search.told[0];
+    assert_eq!(told.identity.what, "deadlock");
+    assert_eq!(told.trace.log().iter().filter(|choice| choice.answer != 0).count(), 1);
+}
+
+const SILENT: &str = r#"
+    about = "Nobody answers."
+    [[host]]
+    name = "shop"
+    FAULT
+    [[task]]
+    name = "buyer"
+    steps = [{ sleep = "10ms" }, { get = "http://shop/", as = "status" }]
+    [main]
+    steps = [{ await = "buyer" }]
+"#;
+
+/// An outcome, and at once: not a hang, and not an hour of ticks.
+#[test]
+fn who_waits_for_a_host_that_never_answers_is_deadlocked() {
+    for fault in [
+        "delay = \"1h\"\n[network]\nfaults = [{ partition = [\"client\", \"shop\"], at = \"0s\" }]",
+        "[network]\nfaults = [{ crash = \"shop\", at = \"0s\" }]",
+        "[network]\nfaults = [{ hold = [\"client\", \"shop\"], at = \"12ms\" }]",
+        "[network]\nloss = \"100%\"",
+    ] {
+        let file = file("silent.toml", &SILENT.replace("FAULT", fault));
+        let program = file.program(None, None).unwrap();
+        let (trace, cost) = cost(&program, 1);
+        assert_eq!(Ending::from(trace.outcome), Ending::Deadlocked, "{fault}");
+        assert!(cost.ticks < 100, "{fault}: {cost:?}");
+    }
+}
+
+#[test]
+fn idle_hours_cost_nothing() {
+    let file = file("slow.toml", &SILENT.replace("FAULT", "delay = \"1h\"\n[network]\nlatency = \"1h\""));
+    let (trace, cost) = cost(&file.program(None, None).unwrap(), 0);
+    assert!(matches!(trace.outcome, Outcome::Finished(_)));
+    assert_eq!(trace.tally().ended.0, 3 * 3_600_000_000_000 + 3_600_000_000_000 + 10_000_000, "four hours on the way");
+    assert!(cost.ticks < 100 && cost.skipped > 14_000_000, "{cost:?}");
+}
+
+/// A program that never comes to its end, as long as its hosts answer.
+#[test]
+fn who_asks_for_ever_runs_out_of_steps() {
+    let file = file(
+        "for-ever.toml",
+        r#"
+        about = "Asks again and again."
+        [[host]]
+        name = "shop"
+        [limits]
+        steps = 1000
+        [main]
+        steps = [{ while = "True", do = [{ get = "http://shop/", as = "status" }] }]
+        "#,
+    );
+    assert_eq!(Ending::from(run(&file, None, None).trace.outcome), Ending::OutOfSteps);
+}
+
+/// turmoil forgets to take back some of its ports. Where it would panic, the program gets an error.
+#[test]
+fn ports_run_out_with_an_error() {
+    let file = file(
+        "ports.toml",
+        r#"
+        about = "Knocks on a door that is not there."
+        [[host]]
+        name = "shop"
+        [main]
+        steps = [
+            { for = "at", in = "range(17000)", do = [
+                { try = [{ get = "http://shop:81/" }], except = { ConnectionRefusedError = [] } },
+            ] },
+        ]
+        [expect]
+        raises = "OSError"
+        "#,
+    );
+    let judged = run(&file, None, None);
+    assert!(judged.verdict.is_good(), "{:?}", judged.trace.outcome);
+    let asked = judged.trace.iter().filter(|moment| matches!(moment.what, What::Requested { .. })).count();
+    assert_eq!(asked, (1 << 14) + 1, "and the last one failed");
+}
