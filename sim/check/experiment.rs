@@ -37,7 +37,7 @@ impl Futures {
         let make = move || {
             let test = test.clone();
             Body::new(move || async move {
-                let sim = Sim::new();
+                let sim = Sim::here();
                 if let Some(problem) = test(sim).await.problem() {
                     return sim.fail(RETURNED, problem);
                 }

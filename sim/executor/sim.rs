@@ -50,8 +50,8 @@ pub struct Settle {
 }
 
 impl Sim {
-    /// The run that goes on on this thread.
-    pub(crate) fn new() -> Sim {
+    /// The run that goes on on this thread, for code that nobody hands it to. Outside of a run all but this panics.
+    pub fn here() -> Sim {
         Sim(())
     }
 
