@@ -7,9 +7,11 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use atropos::experiment::Runtime;
-use atropos::harness::{File, Run, find};
+use atropos::experiment::{Experiment, Runtime};
+use atropos::explore::exhaustive::{Bounds, Method, STATES_MAX};
+use atropos::harness::{File, Run, Setting, Unlisted, find};
 use atropos::report;
+use atropos::trace::Trace;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() {
@@ -59,6 +61,13 @@ fn add_trials(name: &str, file: File, trials: &mut Vec<Trial>, used: &mut BTreeS
                 used.insert(folder(name).join(format!("{snapshot}.snap")));
                 runs.push((run, snapshot));
             }
+            if runtime == Runtime::Asyncio && file.scenario.expectation(main.as_deref(), false).outcomes.is_some() {
+                let snapshot = format!("{main_name}.outcomes");
+                used.insert(folder(name).join(format!("{snapshot}.snap")));
+                let (file, name, strategy) = (file.clone(), name.to_owned(), main.clone());
+                let trial = format!("{name}::{main_name}::outcomes");
+                trials.push(Trial::test(trial, move || check_outcomes(&file, &name, strategy, &snapshot)));
+            }
             let (file, name) = (file.clone(), name.to_owned());
             let trial = format!("{name}::{main_name}::{}", runtime.name());
             let ignored = runtime == Runtime::Turmoil && cfg!(not(feature = "network"));
@@ -80,13 +89,7 @@ fn check(file: &File, name: &str, runs: &[(Run, String)]) -> Result<(), Failed> 
         }
         let judged = file.run(run)?;
         asked &= run.seed.is_some() || !judged.trace.log().is_empty();
-        let mut settings = insta::Settings::clone_current();
-        settings.set_snapshot_path(folder(name));
-        settings.set_prepend_module_to_snapshot(false);
-        settings.set_omit_expression(true);
-        settings.set_description(file.scenario.about());
-        settings.set_input_file(&file.path);
-        settings.bind(|| {
+        with_settings(file, name, || {
             insta::assert_snapshot!(snapshot.as_str(), report::trace(&judged.program, &judged.trace));
         });
         if !judged.verdict.is_good() {
@@ -95,6 +98,36 @@ fn check(file: &File, name: &str, runs: &[(Run, String)]) -> Result<(), Failed> 
         }
     }
     Ok(())
+}
+
+/// Every way in which runs end is one that the file lists; the snapshot has a simplest run for each.
+fn check_outcomes(file: &File, name: &str, strategy: Option<String>, snapshot: &str) -> Result<(), Failed> {
+    let bounds = Bounds { method: Method::Reduced, deviations: None, states: STATES_MAX };
+    let setting = Setting { strategy, ..Setting::default() };
+    let exhaustion = file.exhaust(&setting, bounds, &mut |_| true)?;
+    let program = exhaustion.experiment.program();
+    let mut told = report::completeness(&exhaustion.covered(None));
+    for (outcome, trace) in exhaustion.outcomes() {
+        told.push_str(&format!("\n{outcome}\n\n{}", report::trace(&program, &trace)));
+    }
+    with_settings(file, name, || insta::assert_snapshot!(snapshot, told));
+    let Unlisted { new, missing } = exhaustion.unlisted();
+    if new.is_empty() && missing.is_empty() {
+        return Ok(());
+    }
+    let traces = |(outcome, trace): (String, Trace)| (outcome, report::trace(&program, &trace));
+    Err(report::unlisted(&new.into_iter().map(traces).collect::<Vec<_>>(), &missing).into())
+}
+
+/// Runs with the settings of a scenario's snapshots.
+fn with_settings(file: &File, name: &str, assert: impl FnOnce()) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(folder(name));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.set_description(file.scenario.about());
+    settings.set_input_file(&file.path);
+    settings.bind(assert);
 }
 
 /// Where the snapshots of a scenario are kept.
