@@ -238,8 +238,12 @@ pub enum Oracle {
     OutlivesMain,
     /// A `finally` began and did not come to its end, or its task was dropped before.
     CleanupCutShort,
-    /// What a task awaited was there, and was lost with the task's cancellation.
+    /// What a task awaited was there, and was lost with the task's cancellation or timeout.
     LostResult,
+    /// A task sleeps on, though what it waits for is there.
+    LostWakeup,
+    /// Others get again and again what a task has asked for before them.
+    Overtaken,
     /// A host had said for how long it wants to be left alone, and was asked again before.
     RetryTooSoon,
     /// A task has ended, and a connection that it opened was never closed.
@@ -281,7 +285,7 @@ impl Identity {
 
 impl Oracle {
     /// Every oracle, the most telling first.
-    pub const ALL: [Oracle; 12] = [
+    pub const ALL: [Oracle; 14] = [
         Oracle::Panicked,
         Oracle::AssertionFailed,
         Oracle::MainFailed,
@@ -292,6 +296,8 @@ impl Oracle {
         Oracle::RetryTooSoon,
         Oracle::CleanupCutShort,
         Oracle::LostResult,
+        Oracle::LostWakeup,
+        Oracle::Overtaken,
         Oracle::ConnectionLeftOpen,
         Oracle::OutlivesMain,
     ];
@@ -303,6 +309,8 @@ impl Oracle {
             Oracle::OutlivesMain => "outlives-main",
             Oracle::CleanupCutShort => "cleanup-cut-short",
             Oracle::LostResult => "lost-result",
+            Oracle::LostWakeup => "lost-wakeup",
+            Oracle::Overtaken => "overtaken",
             Oracle::RetryTooSoon => "retry-too-soon",
             Oracle::ConnectionLeftOpen => "connection-left-open",
             Oracle::Deadlock => "deadlock",

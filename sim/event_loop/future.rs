@@ -5,6 +5,7 @@
 //!
 //! Knows nothing of turns: it says who is to be told, not when.
 
+use std::collections::BTreeSet;
 use std::hash::{Hash as _, Hasher};
 
 use super::object::Waiter;
@@ -50,7 +51,7 @@ pub(super) enum Result {
 }
 
 /// Who is told that a future is done, in the order in which they asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Callback {
     /// A task that awaits it.
     Wake(TaskId),
@@ -62,6 +63,10 @@ pub(super) enum Callback {
     Release(Waiter),
     /// The task group that it belongs to.
     Group(u32),
+    /// An `as_completed` that waits for it.
+    Completed(u32),
+    /// A callback of the program's own.
+    Call(u32),
     /// A shield of it.
     ShieldInner(u32),
     /// The shield that it is.
@@ -85,13 +90,20 @@ pub(super) struct Futures {
     all: Vec<Future>,
     nodes: Vec<(Callback, Option<u32>)>,
     free: Option<u32>,
+    /// Callbacks that are removed and still stand in a long list, where looking for one would cost as much as the list
+    /// is long.
+    removed: BTreeSet<(FutureId, Callback)>,
 }
+
+/// Lists that are longer than this keep what is removed from them for a while.
+const SHORT: usize = 16;
 
 impl Futures {
     pub(super) fn clear(&mut self) {
         self.all.clear();
         self.nodes.clear();
         self.free = None;
+        self.removed.clear();
     }
 
     pub(super) fn add(&mut self, owner: Owner) -> FutureId {
@@ -136,12 +148,25 @@ impl Futures {
         }
     }
 
-    /// Removes every copy of a callback; one that is queued already is out of reach.
+    /// Removes every copy of a callback, which is not added again; one that is queued already is out of reach.
     pub(super) fn remove_callback(&mut self, future: FutureId, callback: Callback) {
+        if self.all_callbacks(future).nth(SHORT).is_none() {
+            return self.drop_callbacks(future, |other| other == callback);
+        }
+        self.removed.insert((future, callback));
+        if self.removed.len() * 2 > self.nodes.len() + self.all.len() {
+            let removed = std::mem::take(&mut self.removed);
+            for future in (0..self.all.len() as u32).map(FutureId) {
+                self.drop_callbacks(future, |callback| removed.contains(&(future, callback)));
+            }
+        }
+    }
+
+    fn drop_callbacks(&mut self, future: FutureId, is_dropped: impl Fn(Callback) -> bool) {
         let mut all = std::mem::take(&mut self.all[future.index()].callbacks);
-        while let Some(other) = self.take_first(&mut all) {
-            if other != callback {
-                self.add_callback(future, other);
+        while let Some(callback) = self.take_first(&mut all) {
+            if !is_dropped(callback) {
+                self.add_callback(future, callback);
             }
         }
     }
@@ -154,7 +179,9 @@ impl Futures {
         }
         let mut callbacks = std::mem::take(callbacks);
         while let Some(callback) = self.take_first(&mut callbacks) {
-            tell(callback);
+            if self.removed.is_empty() || !self.removed.contains(&(future, callback)) {
+                tell(callback);
+            }
         }
     }
 
@@ -171,6 +198,11 @@ impl Futures {
 
     /// The callbacks of a future, in order.
     pub(super) fn callbacks(&self, future: FutureId) -> impl Iterator<Item = Callback> {
+        self.all_callbacks(future).filter(move |&callback| !self.removed.contains(&(future, callback)))
+    }
+
+    /// The same with those that are removed and still there.
+    fn all_callbacks(&self, future: FutureId) -> impl Iterator<Item = Callback> {
         let Callbacks { first, second, .. } = self.all[future.index()].callbacks;
         let mut at = second;
         first.into_iter().chain(std::iter::from_fn(move || {
@@ -234,11 +266,34 @@ mod tests {
         }
         futures.remove_callback(future, b);
         assert_eq!(futures.callbacks(future).collect::<Vec<_>>(), [a, c]);
+        let b = Callback::Wait(3);
         futures.add_callback(future, b);
         let mut taken = Vec::new();
         futures.take_callbacks(future, |callback| taken.push(callback));
         assert_eq!(taken, [a, c, b]);
         futures.add_callback(future, a);
         assert_eq!(futures.callbacks(future).collect::<Vec<_>>(), [a]);
+    }
+
+    #[test]
+    fn what_is_removed_from_a_long_list_is_not_told() {
+        let mut futures = Futures::default();
+        let future = futures.add(Owner::Gather(0));
+        let mut expected: Vec<u32> = (0..1000).collect();
+        expected.iter().for_each(|&number| futures.add_callback(future, Callback::Wait(number)));
+        // Every third, from behind; and more than half of all.
+        for number in (0..1000).rev().filter(|number| number % 3 == 0).chain(300..700) {
+            futures.remove_callback(future, Callback::Wait(number));
+            expected.retain(|&other| other != number);
+        }
+        let numbers = |callbacks: Vec<Callback>| -> Vec<u32> {
+            let number = |callback| if let Callback::Wait(number) = callback { number } else { unreachable!() };
+            callbacks.into_iter().map(number).collect()
+        };
+        assert_eq!(numbers(futures.callbacks(future).collect()), expected);
+        assert!(futures.nodes.len() < 1000 && !futures.removed.is_empty(), "{:?}", futures.removed.len());
+        let mut taken = Vec::new();
+        futures.take_callbacks(future, |callback| taken.push(callback));
+        assert_eq!(numbers(taken), expected);
     }
 }

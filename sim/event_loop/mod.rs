@@ -17,7 +17,9 @@
 //!
 //! Knows nothing of files, TOML, wall clocks, or of how a trace is told.
 
+mod callback;
 mod cancel;
+mod completed;
 mod condition;
 mod cut;
 mod event;
@@ -42,6 +44,7 @@ mod wait_for;
 
 use std::hash::Hash as _;
 
+use completed::Completions;
 use cut::Cutting;
 use footprint::Watch;
 use future::{Callback, Future, Futures, Owner};
@@ -106,6 +109,7 @@ pub struct EventLoop<'p> {
     deadlines: Vec<Deadline>,
     shields: Vec<Shield>,
     groups: Vec<Group>,
+    completions: Vec<Completions>,
     memory: Memory,
     phase: Phase,
     /// Whether the loop stops at the end of this turn.
@@ -133,6 +137,8 @@ enum Handle {
     Release(Waiter),
     /// A task group notes that a task of its is done.
     GroupTask { group: u32, child: FutureId },
+    /// An `as_completed` notes that one of its futures is done.
+    Completed { iterator: u32, child: FutureId },
     /// What is shielded is done.
     ShieldInner(u32),
     /// A shield is done.
@@ -196,6 +202,7 @@ impl<'p> EventLoop<'p> {
             deadlines: Vec::new(),
             shields: Vec::new(),
             groups: Vec::new(),
+            completions: Vec::new(),
             memory: Memory::default(),
             phase: Phase::Main,
             stopping: false,
@@ -229,6 +236,7 @@ impl<'p> EventLoop<'p> {
         self.deadlines.clear();
         self.shields.clear();
         self.groups.clear();
+        self.completions.clear();
         self.memory.reset(self.program);
         self.phase = Phase::Main;
         self.stopping = false;
@@ -455,7 +463,7 @@ impl<'p> EventLoop<'p> {
             Handle::Fire(timer) => self.whose(timer),
             Handle::GatherChild { gather, .. } => self.gathers[gather as usize].future,
             Handle::WaitChild { wait, .. } => self.tasks[self.waits[wait as usize].task.index()].future,
-            Handle::GroupTask { child, .. } => child,
+            Handle::GroupTask { child, .. } | Handle::Completed { child, .. } => child,
             Handle::Release(waiter) => self.tasks[waiter.task.index()].future,
             Handle::ShieldInner(shield) | Handle::ShieldOuter(shield) => self.shields[shield as usize].outer,
             Handle::Stop | Handle::ShutdownRound => self.tasks[0].future,
@@ -503,6 +511,7 @@ impl<'p> EventLoop<'p> {
             Handle::GatherChild { gather, child } => self.count_gather_child(gather, child),
             Handle::WaitChild { wait, child } => self.count_wait_child(wait, child),
             Handle::Release(waiter) => _ = self.wake(waiter),
+            Handle::Completed { iterator, child } => self.count_completion(iterator, child),
             Handle::GroupTask { group, child } => self.group_task_done(group, child, choices),
             Handle::ShieldInner(shield) => self.shield_inner_done(shield),
             Handle::ShieldOuter(shield) => self.shield_outer_done(shield),
@@ -539,7 +548,7 @@ impl<'p> EventLoop<'p> {
     fn hash_unordered(&self, hasher: &mut KeyHasher) {
         (self.outcome, self.now, self.stopping, self.phase).hash(hasher);
         (&self.tasks, &self.gathers, &self.waits, &self.objects).hash(hasher);
-        (&self.deadlines, &self.shields, &self.groups).hash(hasher);
+        (&self.deadlines, &self.shields, &self.groups, &self.completions).hash(hasher);
         self.cutting.hash_state(self.handles(), hasher);
         self.futures.hash_state(hasher);
         self.memory.hash(hasher);
@@ -558,6 +567,8 @@ fn handle_for(callback: Callback, future: FutureId) -> Handle {
         Callback::Wait(wait) => Handle::WaitChild { wait, child: future },
         Callback::Release(waiter) => Handle::Release(waiter),
         Callback::Group(group) => Handle::GroupTask { group, child: future },
+        Callback::Completed(iterator) => Handle::Completed { iterator, child: future },
+        Callback::Call(callback) => Handle::Fire(Timer::Deadline { deadline: callback, serial: 0 }),
         Callback::ShieldInner(shield) => Handle::ShieldInner(shield),
         Callback::ShieldOuter(shield) => Handle::ShieldOuter(shield),
         Callback::Stop => Handle::Stop,

@@ -2,12 +2,11 @@
 //!
 //! Knows nothing of turns; all of this happens at once.
 
-use super::cancel::TooDeep;
 use super::{EventLoop, Owner};
 use crate::choice::{Choices, Question};
 use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
 use crate::machine::{Access, Object};
-use crate::program::{Effects, Error, ErrorType, FutureState, Inquiry, Memory, Messages, Op, Value};
+use crate::program::{Effects, Error, FutureState, Inquiry, Memory, Op, Value};
 use crate::time::Time;
 use crate::trace::{Requester, What};
 
@@ -15,22 +14,6 @@ pub(super) struct Running<'a, 'p, C: ?Sized> {
     pub(super) event_loop: &'a mut EventLoop<'p>,
     pub(super) choices: &'a mut C,
     pub(super) task: TaskId,
-}
-
-impl<C: Choices + ?Sized> Running<'_, '_, C> {
-    fn error(&mut self, ty: ErrorType, message: &str) -> Error {
-        let message = Some(self.memory().texts().intern(message));
-        let error = Error { ty, message };
-        self.record(What::Raised { task: self.task, error });
-        error
-    }
-
-    fn check_message(&mut self, message: Option<TextId>) -> Result<(), Error> {
-        if message.is_some() && self.event_loop.program.profile.messages == Messages::None {
-            return Err(self.error(ErrorType::TYPE_ERROR, "cancel() takes no keyword arguments"));
-        }
-        Ok(())
-    }
 }
 
 impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
@@ -80,11 +63,9 @@ impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
     }
 
     fn cancel(&mut self, future: FutureId, message: Option<TextId>) -> Result<bool, Error> {
-        self.check_message(message)?;
-        match self.event_loop.cancel(future, Requester::Task(self.task), message) {
-            Ok(accepted) => Ok(accepted),
-            Err(TooDeep) => Err(self.error(ErrorType::RECURSION_ERROR, TooDeep::MESSAGE)),
-        }
+        let task = self.task;
+        let accepted = self.event_loop.cancel_as_python(future, Requester::Task(task), message);
+        accepted.map_err(|error| self.event_loop.raised(task, error))
     }
 
     fn cancel_all(&mut self, message: Option<TextId>) -> Result<(), Error> {
@@ -136,6 +117,18 @@ impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
 
     fn expired(&self, timeout: u32) -> bool {
         self.event_loop.is_expired(timeout)
+    }
+
+    fn call_off(&mut self, callback: u32) {
+        self.event_loop.call_off(callback);
+    }
+
+    fn is_called_off(&self, callback: u32) -> bool {
+        self.event_loop.is_called_off(callback)
+    }
+
+    fn completions_left(&self, iterator: u32) -> u32 {
+        self.event_loop.completions_left(iterator)
     }
 
     fn group_refusal(&self, group: u32) -> Option<&'static str> {

@@ -19,8 +19,10 @@ pub(super) struct Group {
     is_exiting: bool,
     is_aborting: bool,
     has_cancelled_parent: bool,
-    /// Its tasks whose end it has not noted, in creation order.
+    /// Its tasks in creation order, at least those whose end it has not noted, and how many these are. In the place of
+    /// another one stands its number.
     tasks: ListId,
+    left: u32,
     /// What has failed, in the order in which that was noted.
     errors: ListId,
     /// The parent, where it waits for the last task.
@@ -48,6 +50,7 @@ impl EventLoop<'_> {
             is_aborting: false,
             has_cancelled_parent: false,
             tasks,
+            left: 0,
             errors,
             on_completed: None,
         });
@@ -57,7 +60,7 @@ impl EventLoop<'_> {
     /// Why the group takes no more tasks, if it does not.
     pub(super) fn group_refusal(&self, group: u32) -> Option<&'static str> {
         let group = &self.groups[group as usize];
-        if group.is_exiting && self.memory.list(group.tasks).is_empty() {
+        if group.is_exiting && group.left == 0 {
             Some("TaskGroup is finished")
         } else {
             group.is_aborting.then_some("TaskGroup is shutting down")
@@ -66,17 +69,18 @@ impl EventLoop<'_> {
 
     /// A task was made for the group.
     pub(super) fn add_to_group(&mut self, group: u32, task: FutureId) {
-        let tasks = self.groups[group as usize].tasks;
-        self.memory.list_mut(tasks).push(Value::Handle(task));
+        let Group { tasks, left, .. } = &mut self.groups[group as usize];
+        *left += 1;
+        self.memory.list_mut(*tasks).push(Value::Handle(task));
         self.add_done_callback(task, Callback::Group(group));
     }
 
     /// A task of the group is done.
     pub(super) fn group_task_done<C: Choices + ?Sized>(&mut self, group: u32, task: FutureId, choices: &mut C) {
-        let Group { parent, is_aborting, has_cancelled_parent, tasks, errors, on_completed, .. } =
+        self.note_end(group, task);
+        let Group { parent, is_aborting, has_cancelled_parent, left, errors, on_completed, .. } =
             self.groups[group as usize];
-        self.memory.list_mut(tasks).retain(|&other| other != Value::Handle(task));
-        if let Some(waiter) = on_completed.filter(|_| self.memory.list(tasks).is_empty()) {
+        if let Some(waiter) = on_completed.filter(|_| left == 0) {
             self.wake(waiter);
         }
         let future::Result::Failed(error) = self.futures[task].result else { return };
@@ -90,6 +94,22 @@ impl EventLoop<'_> {
         }
     }
 
+    /// Takes a task out of the group; out of the list only together with as many others as stay.
+    fn note_end(&mut self, group: u32, task: FutureId) {
+        let Group { tasks, left, .. } = &mut self.groups[group as usize];
+        let list = self.memory.list_mut(*tasks);
+        let at = list.partition_point(|item| match *item {
+            Value::Handle(other) => other < task,
+            Value::Int(noted) => noted < i64::from(task.0),
+            other => unreachable!("a group has tasks, not {other:?}"),
+        });
+        list[at] = Value::Int(i64::from(task.0));
+        *left -= 1;
+        if list.len() >= 2 * *left as usize {
+            list.retain(|item| matches!(item, Value::Handle(_)));
+        }
+    }
+
     /// Cancels every task of the group that is not done. They are a set, so in any order.
     fn abort_group<C: Choices + ?Sized>(&mut self, group: u32, choices: &mut C) {
         let Group { parent, tasks, .. } = self.groups[group as usize];
@@ -97,7 +117,9 @@ impl EventLoop<'_> {
         let victims = self.memory.new_list();
         for at in 0..self.memory.list(tasks).len() {
             let victim = self.memory.list(tasks)[at];
-            self.memory.list_mut(victims).push(victim);
+            if let Value::Handle(_) = victim {
+                self.memory.list_mut(victims).push(victim);
+            }
         }
         self.order_set(victims, parent, choices);
         for at in 0..self.memory.list(victims).len() {
@@ -148,7 +170,7 @@ impl EventLoop<'_> {
 
     /// Waits until every task is done, however often it is cancelled meanwhile.
     fn wait_for_group(&mut self, task: TaskId, leaving: Leaving) -> Progress {
-        let left = self.memory.list(self.groups[leaving.group as usize].tasks).len() as u32;
+        let left = self.groups[leaving.group as usize].left;
         if left == 0 {
             return Some(self.end_of_group(task, leaving));
         }

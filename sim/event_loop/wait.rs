@@ -45,7 +45,7 @@ impl EventLoop<'_> {
     }
 
     /// A set has each future once; creation order is the ordinary order of one.
-    fn keep_each_once(&mut self, over: ListId) {
+    pub(super) fn keep_each_once(&mut self, over: ListId) {
         let items = self.memory.list_mut(over);
         items.sort_unstable_by_key(|item| match item {
             Value::Handle(future) => *future,

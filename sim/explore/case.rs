@@ -95,7 +95,7 @@ impl Cases {
             let (first, rest) = first_of_each(openings.list);
             faults.extend(first.into_iter().chain(rest).map(cut));
         }
-        let is_single = |kind| matches!(kind, Kind::PollOrder | Kind::Chosen);
+        let is_single = |kind| matches!(kind, Kind::PollOrder | Kind::Chosen | Kind::Branch);
         for (question, choice) in (0..).zip(&log).filter(|(_, choice)| is_single(choice.kind)) {
             possible += choice.bound - 1;
             let answers = 1..choice.bound.min(1 + ANSWERS_MAX);

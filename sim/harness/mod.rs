@@ -24,11 +24,11 @@ pub use exhaustive::{Exhaustion, Unlisted};
 pub use network::OnNetwork;
 pub use python::{Interpreter, Patience, Problem, Session, installed};
 pub use runs_on::RunsOn;
-pub use saved::Kept;
+pub use saved::{Kept, without_scenario};
 pub use search::{Replayed, Search, Setting, Told, replayed, tell};
 #[cfg(feature = "shrink")]
 pub use small::{Effort, Small};
-pub use telling::Findings;
+pub use telling::{Findings, runtime_name};
 pub use verify::{Compared, Verified, Verifier};
 
 use std::path::{Path, PathBuf};

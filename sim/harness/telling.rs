@@ -5,7 +5,7 @@
 use crate::choice::Token;
 use crate::experiment::{Experiment, Runtime};
 use crate::explore::{Case, Sampler};
-use crate::program::Program;
+use crate::program::{Profile, Program};
 use crate::report::{self, Story, Wrong};
 use crate::scenario::SavedFailure;
 use crate::trace::Trace;
@@ -13,7 +13,7 @@ use crate::verdict::Identity;
 
 #[cfg(feature = "shrink")]
 use super::Effort;
-use super::{Exhaustion, File, Search, Setting, Told, Unlisted};
+use super::{Exhaustion, File, Run, Search, Setting, Told, Unlisted};
 
 /// In a story, a scenario in small has at most so many lines.
 #[cfg(feature = "shrink")]
@@ -42,14 +42,39 @@ impl File {
         format!("atropos replay {token} {}{failure}", report::pasted(&self.path.display().to_string()))
     }
 
+    /// The command that shows a run.
+    pub fn run_command(&self, run: &Run) -> String {
+        let mut command = format!("atropos run {}", report::pasted(&self.path.display().to_string()));
+        if let Some(strategy) = &run.strategy {
+            command.push_str(&format!(" --strategy {strategy}"));
+        }
+        if let Some(profile) = run.profile {
+            command.push_str(&format!(" --python {}", profile.name));
+        }
+        if run.runtime != self.runtime() {
+            command.push_str(&format!(" --runtime {}", run.runtime.name()));
+        }
+        if let Some(seed) = run.seed {
+            command.push_str(&format!(" --seed {seed}"));
+        }
+        command
+    }
+
+    /// Which run it is: `first.toml under cancel-each-task on asyncio 3.13, seed 7`.
+    pub fn run_title(&self, run: &Run, profile: Profile) -> String {
+        let order = run.seed.map_or_else(|| "in the ordinary order".to_owned(), |seed| format!("seed {seed}"));
+        format!("{}, {order}", self.under_on(run.strategy.as_deref(), run.runtime, profile))
+    }
+
     /// Which exploration it is: `first.toml under cancel-each-task on asyncio 3.13`.
     pub fn title(&self, setting: &Setting) -> String {
-        let under = setting.strategy.as_ref().map(|name| format!(" under {name}")).unwrap_or_default();
-        let on = match self.runtime() {
-            Runtime::Asyncio => format!("asyncio {}", setting.profile.unwrap_or(self.scenario.profile()).name),
-            other => other.name().to_owned(),
-        };
-        format!("{}{under} on {on}", self.path.display())
+        let profile = setting.profile.unwrap_or(self.scenario.profile());
+        self.under_on(setting.strategy.as_deref(), self.runtime(), profile)
+    }
+
+    fn under_on(&self, strategy: Option<&str>, runtime: Runtime, profile: Profile) -> String {
+        let under = strategy.map(|name| format!(" under {name}")).unwrap_or_default();
+        format!("{}{under} on {}", self.path.display(), runtime_name(runtime, profile))
     }
 
     /// The command that finds a failure of this file again, in the folder in which the file is.
@@ -77,6 +102,14 @@ impl File {
             option("depth", &depth.to_string());
         }
         command
+    }
+}
+
+/// What it ran on: only asyncio is one of several versions.
+pub fn runtime_name(runtime: Runtime, profile: Profile) -> String {
+    match runtime {
+        Runtime::Asyncio => format!("asyncio {}", profile.name),
+        other => other.name().to_owned(),
     }
 }
 

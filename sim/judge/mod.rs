@@ -13,7 +13,9 @@ mod events;
 mod futures;
 mod lost_cancel;
 mod lost_result;
+mod lost_wakeup;
 mod oracles;
+mod overtaken;
 mod requests;
 #[cfg(test)]
 mod tests;

@@ -15,8 +15,8 @@ use crate::trace::What;
 use super::memory::Frame;
 use super::show::{DEEPEST_LIST, Lookup, display, text_of};
 use super::{
-    Attribute, Body, Comparison, Error, ErrorType, Expr, ExprId, FrameId, Inquiry, Library, Local, Memory, Op,
-    Operation, Piece, Place, Program, ReturnWhen, Slot, Strike, Text, Url, Value,
+    Attribute, Body, Callable, Comparison, Deferred, Error, ErrorType, Expr, ExprId, FrameId, Inquiry, Library, Local,
+    Memory, Op, Operation, Piece, Place, Program, ReturnWhen, Slot, Strike, Text, Url, Value, When,
 };
 
 /// What a frame does next, as far as its machine is concerned.
@@ -143,6 +143,12 @@ pub trait Effects {
     fn add_to_group(&mut self, group: u32, task: FutureId);
     /// `timeout.expired()`
     fn expired(&self, timeout: u32) -> bool;
+    /// `handle.cancel()` of a callback.
+    fn call_off(&mut self, callback: u32);
+    /// `handle.cancelled()` of a callback.
+    fn is_called_off(&self, callback: u32) -> bool;
+    /// How many futures `as_completed` has not given away.
+    fn completions_left(&self, iterator: u32) -> u32;
     /// An operation is about to be executed that is more than fetching the next one; for a machine that is searched.
     fn touch_op(&mut self, _: &Op) {}
     /// It touches this.
@@ -319,6 +325,9 @@ impl<R: Effects> Run<'_, R> {
             | Op::WaitFor { into: Some(local), .. }
             | Op::Shield { into: Some(local), .. }
             | Op::Uncancel { into: Some(local), .. }
+            | Op::Schedule { into: Some(local), .. }
+            | Op::AsCompleted { into: local, .. }
+            | Op::NextCompleted { item: local, .. }
             | Op::EnterTimeout { into: local, .. }
             | Op::EnterGroup { into: local } => self.bind(local, value),
             Op::Wait { done, pending, .. } => {
@@ -394,13 +403,19 @@ impl<R: Effects> Run<'_, R> {
             }
             Op::Await { what, .. } => return self.await_value(op, what),
             Op::Cancel { what, message, accepted } => {
-                let Value::Handle(future) = self.eval(what)? else {
-                    return Err(self.error(ErrorType::ATTRIBUTE_ERROR, "this has no attribute 'cancel'"));
+                let result = match self.cancellable(what, message)? {
+                    Callable::Cancel(future, message) => Value::Bool(self.rt.cancel(future, message)?),
+                    Callable::CallOff { has_message: true, .. } => {
+                        return Err(self.error(ErrorType::TYPE_ERROR, Callable::NO_MESSAGE));
+                    }
+                    Callable::CallOff { callback, .. } => {
+                        self.rt.call_off(callback);
+                        Value::None
+                    }
+                    other => unreachable!("{other:?} cancels nothing"),
                 };
-                let message = message.map(|text| self.text(text)).transpose()?;
-                let was_accepted = self.rt.cancel(future, message)?;
                 if let Some(local) = accepted {
-                    self.bind(local, Value::Bool(was_accepted));
+                    self.bind(local, result);
                 }
             }
             Op::CancelAll { message } => {
@@ -555,6 +570,39 @@ impl<R: Effects> Run<'_, R> {
                 };
                 return self.library(Library::Reschedule(timeout, length.map(|length| nanos(self.consts, length))));
             }
+            Op::Schedule { when, what, .. } => {
+                // Python works out what is called before it looks for the method that takes it.
+                let done = match when {
+                    When::Done(future) => Some(self.eval(future)?),
+                    _ => None,
+                };
+                if let Some(value) = done
+                    && !matches!(value, Value::Handle(_))
+                {
+                    return Err(self.error(ErrorType::ATTRIBUTE_ERROR, "this has no attribute 'add_done_callback'"));
+                }
+                let what = self.callable(self.program.deferred[what as usize])?;
+                return self.library(match (when, done) {
+                    (_, Some(Value::Handle(future))) => Library::CallWhenDone(what, future),
+                    (When::Later(length), _) => Library::Call(what, Some(nanos(self.consts, length))),
+                    _ => Library::Call(what, None),
+                });
+            }
+            Op::AsCompleted { what, timeout, .. } => {
+                let Value::List(list) = self.eval(what)? else {
+                    return Err(self.error(ErrorType::TYPE_ERROR, "as_completed takes a list"));
+                };
+                let over = self.start_all(list)?.0;
+                let timeout = timeout.map(|timeout| nanos(self.consts, timeout));
+                return self.library(Library::AsCompleted(over, timeout));
+            }
+            Op::NextCompleted { iterator, done, .. } => {
+                let Value::Int(iterator) = self.local(iterator) else { unreachable!("an iterator has a number") };
+                if self.rt.completions_left(iterator as u32) == 0 {
+                    return Ok(Flow::To(done));
+                }
+                return self.library(Library::NextCompleted(iterator as u32));
+            }
             Op::Leave { manager, error, .. } => {
                 let error = error.map(|local| match self.local(local) {
                     Value::Error(error) => error,
@@ -564,6 +612,41 @@ impl<R: Effects> Run<'_, R> {
             }
         }
         Ok(Flow::On)
+    }
+
+    /// What `cancel()` is to be called on.
+    fn cancellable(&mut self, what: ExprId, message: Option<Text>) -> Result<Callable, Error> {
+        let what = self.eval(what)?;
+        if !matches!(what, Value::Handle(_) | Value::Callback(_)) {
+            return Err(self.error(ErrorType::ATTRIBUTE_ERROR, "this has no attribute 'cancel'"));
+        }
+        let message = message.map(|text| self.text(text)).transpose()?;
+        Ok(match what {
+            Value::Handle(future) => Callable::Cancel(future, message),
+            Value::Callback(callback) => Callable::CallOff { callback, has_message: message.is_some() },
+            other => unreachable!("{other:?} has been refused"),
+        })
+    }
+
+    /// What a callback is going to do, and with what.
+    fn callable(&mut self, what: Deferred) -> Result<Callable, Error> {
+        Ok(match what {
+            Deferred::Print(text) => Callable::Print(self.text(text)?),
+            Deferred::Cancel { what, message } => self.cancellable(what, message)?,
+            Deferred::Use { operation, object, value } => {
+                let value = value.map_or(Ok(Value::None), |value| self.eval(value))?;
+                let object = object_in(self.consts, object);
+                match operation {
+                    Operation::SetResult => Callable::Settle(self.program.bare_future(object), Ok(value)),
+                    _ => Callable::Use { operation, object, value },
+                }
+            }
+            Deferred::SetException { object, ty, message } => {
+                let message = message.map(|text| self.text(text)).transpose()?;
+                let future = self.program.bare_future(object_in(self.consts, object));
+                Callable::Settle(future, Err(Error { ty, message }))
+            }
+        })
     }
 
     fn library(&mut self, call: Library) -> Result<Flow, Error> {
@@ -960,6 +1043,9 @@ impl<R: Effects> Run<'_, R> {
             }
             (Attribute::Cancelled, Value::Handle(future), _) => {
                 return Ok(Value::Bool(self.rt.state(future) == FutureState::Cancelled));
+            }
+            (Attribute::Cancelled, Value::Callback(callback), _) => {
+                return Ok(Value::Bool(self.rt.is_called_off(callback)));
             }
             (Attribute::Result, Value::Handle(future), _) => return self.taken(future),
             (Attribute::Exception, Value::Handle(future), _) => {

@@ -216,7 +216,9 @@ impl Shared {
         if entry.state != FutureState::Pending {
             return Poll::Ready(entry.state);
         }
-        if !entry.wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+        // Only the last one is looked at, so that many may wait. Somebody else's turn in between puts a waker there twice,
+        // and waking what is awake does nothing.
+        if !entry.wakers.last().is_some_and(|waker| waker.will_wake(context.waker())) {
             entry.wakers.push(context.waker().clone());
         }
         Poll::Pending
@@ -456,6 +458,18 @@ impl Effects for Running<'_> {
     }
 
     fn expired(&self, _: u32) -> bool {
+        unreachable!("what only asyncio has is refused before it runs")
+    }
+
+    fn call_off(&mut self, _: u32) {
+        unreachable!("what only asyncio has is refused before it runs")
+    }
+
+    fn is_called_off(&self, _: u32) -> bool {
+        unreachable!("what only asyncio has is refused before it runs")
+    }
+
+    fn completions_left(&self, _: u32) -> u32 {
         unreachable!("what only asyncio has is refused before it runs")
     }
 
