@@ -75,6 +75,13 @@ const TICKS: u64 = 64;
 /// So many branches of one run are kept as forks at once.
 const DEPTH_MAX: usize = 20_000;
 
+/// What is searched if nobody says otherwise: everything, with all that comes to the same left out.
+impl Default for Bounds {
+    fn default() -> Bounds {
+        Bounds { method: Method::Reduced, deviations: None, states: STATES_MAX }
+    }
+}
+
 /// How far a search has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Searching {
