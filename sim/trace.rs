@@ -17,7 +17,7 @@ use crate::time::Time;
 
 pub use link::{Carries, Fate, Leg, Message, Serves};
 pub use names::{Names, Whose};
-pub use sites::{Frame, Sites};
+pub use sites::{Dormant, Frame, Sites};
 pub use waits::{Owner, Waits};
 
 /// A recorded run. It ends in its outcome, which cannot be missing.
@@ -149,6 +149,8 @@ pub enum What {
     Dropped { task: TaskId },
     /// A real future was polled and is not done.
     Suspended { task: TaskId },
+    /// Everybody waits for ever, and yet a real future gets on when it is polled: it was not woken when it should have been.
+    WakeLost { task: TaskId },
     /// The task waits inside `wait_for`: until `until` at the latest, or until what it has cancelled is done.
     WaitingFor { task: TaskId, future: FutureId, until: Option<Time> },
     /// The task waits for the `left` tasks of the group that it leaves.
@@ -227,6 +229,7 @@ impl What {
             | What::WaitReturned { task, .. }
             | What::UnhandledInShutdown { task, .. }
             | What::Suspended { task }
+            | What::WakeLost { task }
             | What::Blocked { task, .. }
             | What::WaitingFor { task, .. }
             | What::TimeoutSet { task, .. }
@@ -261,6 +264,7 @@ impl What {
                 | Kind::SleepLength
                 | Kind::Failure
                 | Kind::Chosen
+                | Kind::Branch
                 | Kind::MessageLatency
                 | Kind::MessageLoss => Subject::Task(choice.subject),
             },
@@ -396,6 +400,7 @@ mod kind {
     pub const TAKEN: u8 = 31;
     pub const CLEANUP: u8 = 32;
     pub const SUSPENDED: u8 = 60;
+    pub const WAKE_LOST: u8 = 61;
     pub const BLOCKED: u8 = 40;
     pub const USED: u8 = 41;
     pub const WAITING_FOR: u8 = 42;
@@ -571,11 +576,27 @@ fn requester_from(event: Event) -> Requester {
 pub struct Recorder {
     events: Vec<Event>,
     choices: Vec<Asked>,
+    /// The turn and the time at which the first of them happened.
+    from: (u32, Time),
 }
 
 impl Recorder {
     /// Forgets everything and keeps the memory.
     pub fn reset(&mut self) {
+        self.events.clear();
+        self.choices.clear();
+        self.from = (0, Time::ZERO);
+    }
+
+    /// Shows what has happened since the last time, and forgets it.
+    pub fn drain(&mut self, mut see: impl FnMut(Moment)) {
+        let mut last = self.from;
+        for moment in self.iter() {
+            last = (moment.turn, moment.time);
+            see(moment);
+        }
+        let turns = self.events.iter().rev().find(|event| event.kind() == kind::TURN);
+        self.from = turns.map_or(last, |turn| (turn.subject(), Time(turn.payload)));
         self.events.clear();
         self.choices.clear();
     }
@@ -667,6 +688,7 @@ impl Recorder {
             }
             What::Dropped { task } => Event::new(kind::DROPPED, 0, task.0, 0),
             What::Suspended { task } => Event::new(kind::SUSPENDED, 0, task.0, 0),
+            What::WakeLost { task } => Event::new(kind::WAKE_LOST, 0, task.0, 0),
             What::WaitingFor { task, future, until } => {
                 // The small field has 24 bits.
                 Event::new(kind::WAITING_FOR, future.0.min(0xff_ffff), task.0, until.map_or(u64::MAX, |until| until.0))
@@ -738,7 +760,7 @@ impl Recorder {
 
     /// What happened so far, in order.
     pub fn iter(&self) -> impl Iterator<Item = Moment> {
-        moments(&self.events, &self.choices)
+        moments(&self.events, &self.choices, self.from)
     }
 }
 
@@ -781,7 +803,7 @@ fn fingerprint(order: u64, choices: &[Asked], outcome: Outcome, texts: &Texts) -
 impl Trace {
     /// The events in order, each with its turn and time.
     pub fn iter(&self) -> impl Iterator<Item = Moment> {
-        moments(&self.events, &self.choices)
+        moments(&self.events, &self.choices, (0, Time::ZERO))
     }
 
     /// The error that it ended with, if it did.
@@ -860,9 +882,13 @@ impl Counting {
     }
 }
 
-/// Events and choices, each in its place.
-fn moments<'a>(events: &'a [Event], choices: &'a [Asked]) -> impl Iterator<Item = Moment> + 'a {
-    let mut moments = Moments { events, choices, at: 0, choice_at: 0, turn: 0, time: Time::ZERO };
+/// Events and choices, each in its place; the first of them at this turn and time.
+fn moments<'a>(
+    events: &'a [Event],
+    choices: &'a [Asked],
+    (turn, time): (u32, Time),
+) -> impl Iterator<Item = Moment> + 'a {
+    let mut moments = Moments { events, choices, at: 0, choice_at: 0, turn, time };
     moments.next_choice(choices);
     moments
 }
@@ -973,6 +999,7 @@ fn decode(event: Event) -> What {
         kind::UNHANDLED_IN_SHUTDOWN => What::UnhandledInShutdown { task, error: error_from(event) },
         kind::DROPPED => What::Dropped { task },
         kind::SUSPENDED => What::Suspended { task },
+        kind::WAKE_LOST => What::WakeLost { task },
         kind::WAITING_FOR => {
             let until = (event.payload != u64::MAX).then_some(Time(event.payload));
             What::WaitingFor { task, future: FutureId(event.small()), until }
@@ -1066,6 +1093,7 @@ mod tests {
             What::UnhandledInShutdown { task, error },
             What::Dropped { task },
             What::Suspended { task },
+            What::WakeLost { task },
             What::Resumed { task, by: Wake::Task(TaskId(1)) },
             What::Resumed { task, by: Wake::Object(ObjectId(2)) },
             What::Resumed { task, by: Wake::Library },

@@ -4,6 +4,7 @@
 //!
 //! Knows nothing of how a run is made; that is the harness's.
 
+mod compare;
 mod explore;
 mod progress;
 mod replay;
@@ -47,6 +48,8 @@ enum Command {
     Run(RunArguments),
     /// Try many runs: every single fault in the ordinary order, then seeds; and tell what fails as a short story.
     Explore(explore::Arguments),
+    /// Go through all runs under two strategies, and tell in which ways they end under the one and not under the other.
+    Compare(compare::Arguments),
     /// Make the run that a token names once more, and tell its story.
     Replay(replay::Arguments),
     /// Make a scenario smaller that fails, as long as the failure stays the same.
@@ -206,6 +209,7 @@ fn execute(command: Command, out: &mut impl Write) -> Result<ExitCode, Refused> 
     match command {
         Command::Run(arguments) => return run(&arguments, out),
         Command::Explore(arguments) => return explore::explore(&arguments, out),
+        Command::Compare(arguments) => return compare::compare(&arguments, out),
         Command::Replay(arguments) => return replay::replay(&arguments, out),
         Command::Shrink(arguments) => return shrink::shrink(&arguments, out),
         Command::Check { paths } => {

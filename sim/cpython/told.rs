@@ -203,6 +203,7 @@ impl Teller<'_> {
             | What::Taken { .. }
             | What::Declared { .. }
             | What::Suspended { .. }
+            | What::WakeLost { .. }
             | What::Cleanup { .. }
             | What::Requested { .. }
             | What::Responded { .. }

@@ -12,6 +12,7 @@
 //! Knows nothing of the step language, or of what a run means.
 
 mod cut;
+mod draws;
 mod names;
 pub(crate) mod panics;
 mod queue;
@@ -22,7 +23,6 @@ mod sites;
 mod task;
 pub mod twin;
 
-use std::backtrace::Backtrace;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -45,6 +45,7 @@ pub use sim::{Settle, Sim};
 use cut::Victims;
 use rounds::Rounds;
 use shared::{Entered, Shared};
+use sites::Kept;
 
 /// How runs are made.
 #[derive(Clone, Debug)]
@@ -83,9 +84,10 @@ struct Ended {
     recorder: Recorder,
     texts: Texts,
     outcome: Outcome,
-    places: Vec<(TaskId, u32, Backtrace)>,
+    places: Vec<Arc<Kept>>,
     victims: Victims,
     strays: usize,
+    unsteered: u64,
 }
 
 impl<'a> Executor<'a> {
@@ -121,6 +123,11 @@ impl<'a> Executor<'a> {
     /// How many tasks of the last run were tokio's alone: spawned past [`twin`], so that nobody chose their order.
     pub fn strays(&self) -> usize {
         self.last.as_ref().map_or(0, |ended| ended.strays)
+    }
+
+    /// How often tokio drew a number in the last run that nobody could choose.
+    pub fn unsteered_draws(&self) -> u64 {
+        self.last.as_ref().map_or(0, |ended| ended.unsteered)
     }
 
     /// What happened in the last run.
@@ -163,7 +170,8 @@ impl<'a> Executor<'a> {
         drop(entered);
         let (recorder, texts, places) = shared.take_told();
         let victims = shared.victims.take();
-        Ended { recorder, texts, outcome, places, victims, strays }
+        let unsteered = shared.unsteered.get();
+        Ended { recorder, texts, outcome, places, victims, strays, unsteered }
     }
 }
 

@@ -54,7 +54,10 @@ pub(crate) fn take() -> Vec<Panic> {
 
 fn note(info: &PanicHookInfo<'_>) {
     let place = info.location().map_or_else(|| "somewhere".to_owned(), ToString::to_string);
-    let message = info.payload_as_str().unwrap_or("a panic without words").to_owned();
+    let message = info.payload_as_str().unwrap_or("a panic without words");
+    // An assertion tells what it found in lines of their own.
+    let lines: Vec<&str> = message.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let message = lines.join("; ");
     // Within a panic while this is borrowed nothing can be noted any more.
     _ = PANICS.try_with(|panics| panics.try_borrow_mut().map(|mut panics| panics.push(Panic { place, message })));
 }

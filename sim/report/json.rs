@@ -117,6 +117,7 @@ enum Event<'a> {
     UnhandledInShutdown { error: Error<'a> },
     Dropped,
     Suspended,
+    WakeLost,
     Declared,
     Shielded { by: String, inner: Named },
     WaitingFor { on: Named, until_ns: Option<u64> },
@@ -238,6 +239,7 @@ fn event<'a>(names: &Names<'a>, what: What) -> Event<'a> {
         What::UnhandledInShutdown { error, .. } => Event::UnhandledInShutdown { error: self::error(names, error) },
         What::Dropped { .. } => Event::Dropped,
         What::Suspended { .. } => Event::Suspended,
+        What::WakeLost { .. } => Event::WakeLost,
         What::Declared { .. } => Event::Declared,
         What::Shielded { by, inner, .. } => Event::Shielded { by: names.maker(by), inner: names.future(inner) },
         What::WaitingFor { future, until, .. } => {

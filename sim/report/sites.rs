@@ -103,6 +103,14 @@ impl<'a> Site<'a> {
         self.place(program) + &what
     }
 
+    /// The same for a narrow column, where the file's name will do.
+    pub(super) fn told_short(self, program: &Program) -> String {
+        match self.chain.and_then(own_frame) {
+            Some(frame) if program.is_rust() => printable(&frame.short_place()),
+            _ => self.told_within(program),
+        }
+    }
+
     /// `its 2nd await (sleep 1s)`, to go on after it.
     pub(super) fn told_within(self, program: &Program) -> String {
         let what = self.what(program).map(|what| format!(" ({what})")).unwrap_or_default();

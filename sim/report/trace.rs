@@ -163,6 +163,7 @@ pub(super) fn sentence(names: &Names<'_>, what: What) -> String {
         }
         What::Dropped { .. } => "never ends: the loop is closed".to_owned(),
         What::Suspended { .. } => "waits".to_owned(),
+        What::WakeLost { .. } => "could go on, and nobody has woken it".to_owned(),
         What::Chose(choice) => chosen(names, choice),
         What::Requested { .. }
         | What::Responded { .. }
@@ -242,6 +243,7 @@ fn chosen(names: &Names<'_>, choice: Choice) -> String {
         Kind::ReadyOrder | Kind::PollOrder => {
             format!("next of {bound} that are ready: number {}{who}", answer + 1)
         }
+        Kind::Branch => "polls the last branch of its `select!` first".to_owned(),
         Kind::Chosen => format!("the test chooses {answer} of {bound}"),
         Kind::Cut => format!("a cut: number {answer} of {}", bound - 1),
         Kind::Failure => "an injected failure fires".to_owned(),
