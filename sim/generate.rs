@@ -36,7 +36,8 @@ pub struct Sketch {
 /// use proptest::test_runner::TestRunner;
 ///
 /// let sketch = generate::scenarios().new_tree(&mut TestRunner::deterministic()).unwrap().current();
-/// assert!(Scenario::parse(&sketch.to_string(), &[]).is_ok());
+/// let scenario = Scenario::parse(&sketch.to_string(), &[]).unwrap();
+/// assert!(scenario.program(None, None).is_ok());
 /// ```
 pub fn scenarios() -> impl Strategy<Value = Sketch> {
     let faults = prop_oneof![2 => Just(Vec::new()), 3 => vec(fault(), 0..3)];
@@ -53,8 +54,48 @@ pub fn scenarios() -> impl Strategy<Value = Sketch> {
 }
 
 /// Random answers, for [`Given`](crate::choice::Given); most of them small, because most questions offer little.
+///
+/// A seed does not shrink: the next smaller number is another run altogether. A list of answers does, to the choices that
+/// matter. So a property of a scenario of your own is a property of all its runs:
+///
+/// ```
+/// use atropos::choice::Given;
+/// use atropos::event_loop::EventLoop;
+/// use atropos::machine::Machine;
+/// use atropos::{generate, report, scenario::Scenario};
+/// use proptest::test_runner::{TestError, TestRunner};
+/// use proptest::prop_assert_eq;
+///
+/// let text = r#"
+///     about = "Two ask, and the answers come in any order."
+///     [[task]]
+///     name = "ask {i}"
+///     count = 2
+///     steps = [{ sleep = "10ms..20ms" }, { print = "answer {i}" }]
+///     [main]
+///     steps = [{ gather = "coros", as = "both" }, { await = "both" }]
+/// "#;
+/// let program = Scenario::parse(text, &[]).unwrap().program(None, None).unwrap();
+/// let in_order = |answers: Vec<u64>| {
+///     let mut event_loop = EventLoop::new(&program);
+///     event_loop.run(&mut Given::new(&answers));
+///     let printed = report::transcript(&program, &event_loop.trace());
+///     prop_assert_eq!(printed, "answer 0\nanswer 1\n");
+///     Ok(())
+/// };
+/// let Err(TestError::Fail(_, answers)) = TestRunner::deterministic().run(&generate::answers(), in_order) else {
+///     panic!("it does not hold");
+/// };
+/// assert_eq!(answers.len(), 1, "all it takes is that the first answer comes later than it could");
+/// ```
 pub fn answers() -> impl Strategy<Value = Vec<u64>> {
-    vec(prop_oneof![4 => 0..6_u64, 1 => any::<u64>()], 0..40)
+    let answer = prop_oneof![4 => 0..6_u64, 1 => any::<u64>()];
+    vec(answer, 0..40).prop_map(|mut answers| {
+        // The ordinary answer is given anyway when the list is at its end.
+        let len = answers.iter().rposition(|&answer| answer != 0).map_or(0, |at| at + 1);
+        answers.truncate(len);
+        answers
+    })
 }
 
 impl fmt::Display for Sketch {
@@ -129,7 +170,20 @@ enum Step {
     Uncancel(Pick),
     /// Sets a timeout around it anew, if there is one.
     Reschedule(Pick, &'static str),
+    /// Makes a callback: when, what it does, and to whom.
+    Callback(Called, Pick, Pick),
+    /// Cancels a callback.
+    CallOff(Pick),
     Block(Frame, Vec<Step>),
+}
+
+/// When a callback is called.
+#[derive(Clone, Copy, Debug)]
+enum Called {
+    Soon,
+    Later(&'static str),
+    /// When something is done.
+    Done(Pick),
 }
 
 /// Whether the value of a step is bound to a name.
@@ -157,6 +211,12 @@ enum Frame {
     Each(Pick),
     /// While a shared variable, counted down, is not 0.
     While,
+    /// Over what is done, as it is done.
+    AsCompleted {
+        all: bool,
+        of: Vec<Pick>,
+        timeout: Option<&'static str>,
+    },
     /// `async with` an object of one of the sketch's families.
     With(Pick),
     /// `async with asyncio.timeout(…)`
@@ -295,6 +355,8 @@ const JOBS: &[&str] = &[
     "{ print = \"{jobs.qsize} {jobs.empty} {jobs.full}\" },",
 ];
 const TIMEOUTS: &[&str] = &["1s", "1s", "1s", "2s", "500ms", "0", "None"];
+/// The same for what has to have an end.
+const LIMITS: &[&str] = &["1s", "1s", "2s", "500ms", "0"];
 const RETURN_WHEN: &[&str] = &["ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION"];
 
 /// Main and the tasks have the same steps, but not as often: main is who arranges, a task is who works.
@@ -354,12 +416,22 @@ fn step(place: Where, depth: u32) -> BoxedStrategy<Step> {
         3 => (any::<Pick>(), any::<bool>()).prop_map(|(what, is_awaited)| Step::Shield(what, is_awaited)),
         2 => any::<Pick>().prop_map(Step::Uncancel),
         2 => (any::<Pick>(), select(TIMEOUTS)).prop_map(|(which, length)| Step::Reschedule(which, length)),
+        5 => (called(), any::<Pick>(), any::<Pick>()).prop_map(|(when, what, whom)| Step::Callback(when, what, whom)),
+        1 => any::<Pick>().prop_map(Step::CallOff),
     ];
     if depth == 0 {
         return simple.boxed();
     }
     let block = (frame(place, depth - 1), vec(step(place, depth - 1), 1..4));
     prop_oneof![2 => simple, 1 => block.prop_map(|(frame, body)| Step::Block(frame, body))].boxed()
+}
+
+fn called() -> impl Strategy<Value = Called> {
+    prop_oneof![
+        1 => Just(Called::Soon),
+        2 => select(LIMITS).prop_map(Called::Later),
+        2 => any::<Pick>().prop_map(Called::Done),
+    ]
 }
 
 fn length() -> impl Strategy<Value = &'static str> {
@@ -401,6 +473,8 @@ fn frame(place: Where, depth: u32) -> BoxedStrategy<Frame> {
         2 => (any::<Pick>(), option::of(block())).prop_map(|(condition, otherwise)| Frame::If(condition, otherwise)),
         2 => any::<Pick>().prop_map(Frame::Each),
         1 => Just(Frame::While),
+        4 => (any::<bool>(), some(), option::weighted(0.4, select(LIMITS)))
+            .prop_map(|(all, of, timeout)| Frame::AsCompleted { all, of, timeout }),
         5 => any::<Pick>().prop_map(Frame::With),
         4 => select(TIMEOUTS).prop_map(Frame::Timeout),
         5 => vec(any::<Pick>(), 0..4).prop_map(Frame::TaskGroup),

@@ -44,6 +44,7 @@
 //!
 //! - `harness`: files in, judged runs out; the command line and the tests both come through here.
 //! - `check`: tests of real tokio code, for `cargo test`.
+//! - `suite`: a folder of scenarios as tests of a crate (feature `suite`).
 //! - `cli`, `main`: the command `atropos`.
 //!
 //! # The route
@@ -92,6 +93,8 @@ pub mod report;
 pub mod scenario;
 pub mod shrink;
 pub mod strategy;
+#[cfg(feature = "suite")]
+pub mod suite;
 pub mod time;
 pub mod tokio_program;
 pub mod trace;
@@ -101,6 +104,9 @@ pub mod verdict;
 pub use check::check;
 #[doc(inline)]
 pub use executor::twin as tokio;
+/// The simulated network of [`check::Network`], with its sockets: a test and what it tests must use this very one.
+#[cfg(feature = "network")]
+pub use turmoil;
 
 /// The examples of the README are tests.
 #[cfg(doctest)]

@@ -17,7 +17,7 @@ use crate::time::Time;
 
 pub use link::{Carries, Fate, Leg, Message, Serves};
 pub use names::{Names, Whose};
-pub use sites::{Frame, Sites};
+pub use sites::{Dormant, Frame, Sites};
 pub use waits::{Owner, Waits};
 
 /// A recorded run. It ends in its outcome, which cannot be missing.
@@ -149,10 +149,18 @@ pub enum What {
     Dropped { task: TaskId },
     /// A real future was polled and is not done.
     Suspended { task: TaskId },
+    /// Everybody waits for ever, and yet a real future gets on when it is polled: it was not woken when it should have been.
+    WakeLost { task: TaskId },
     /// The task waits inside `wait_for`: until `until` at the latest, or until what it has cancelled is done.
     WaitingFor { task: TaskId, future: FutureId, until: Option<Time> },
     /// The task waits for the `left` tasks of the group that it leaves.
     LeavingGroup { task: TaskId, left: u32 },
+    /// The task waits inside `as_completed` for the next of `left` futures.
+    AwaitingNext { task: TaskId, left: u32 },
+    /// A callback that the task has made is called.
+    CalledBack { task: TaskId },
+    /// It raised, and the loop's exception handler is told.
+    CallbackFailed { task: TaskId, error: Error },
     /// A future that the file declares is there, before anything runs.
     Declared { future: FutureId, object: ObjectId },
     /// A future was made that shields `inner`.
@@ -221,10 +229,14 @@ impl What {
             | What::WaitReturned { task, .. }
             | What::UnhandledInShutdown { task, .. }
             | What::Suspended { task }
+            | What::WakeLost { task }
             | What::Blocked { task, .. }
             | What::WaitingFor { task, .. }
             | What::TimeoutSet { task, .. }
             | What::LeavingGroup { task, .. }
+            | What::AwaitingNext { task, .. }
+            | What::CalledBack { task }
+            | What::CallbackFailed { task, .. }
             | What::Used { task, .. }
             | What::Requested { task, .. }
             | What::Responded { task, .. }
@@ -252,6 +264,7 @@ impl What {
                 | Kind::SleepLength
                 | Kind::Failure
                 | Kind::Chosen
+                | Kind::Branch
                 | Kind::MessageLatency
                 | Kind::MessageLoss => Subject::Task(choice.subject),
             },
@@ -289,6 +302,8 @@ pub enum Requester {
     Timeout,
     /// A task group, of its parent and of its tasks.
     TaskGroup,
+    /// A callback of the program's own.
+    Callback,
     /// The harness, which cuts where it likes.
     Harness,
 }
@@ -385,6 +400,7 @@ mod kind {
     pub const TAKEN: u8 = 31;
     pub const CLEANUP: u8 = 32;
     pub const SUSPENDED: u8 = 60;
+    pub const WAKE_LOST: u8 = 61;
     pub const BLOCKED: u8 = 40;
     pub const USED: u8 = 41;
     pub const WAITING_FOR: u8 = 42;
@@ -397,6 +413,9 @@ mod kind {
     pub const SERVED: u8 = 66;
     pub const CARRIED: u8 = 67;
     pub const OUTAGE: u8 = 68;
+    pub const AWAITING_NEXT: u8 = 47;
+    pub const CALLED_BACK: u8 = 48;
+    pub const CALLBACK_FAILED: u8 = 49;
 }
 
 /// A question and its answer in 32 bytes, and before which event it was put. Apart from the events, so that two runs in
@@ -502,6 +521,7 @@ fn value_bits(value: Value) -> (u32, u64) {
         Value::Call(instance) => (7, u64::from(instance.0)),
         Value::Timeout(timeout) => (10, u64::from(timeout)),
         Value::TaskGroup(group) => (11, u64::from(group)),
+        Value::Callback(callback) => (12, u64::from(callback)),
         Value::List(list) => (8, u64::from(list.0)),
         Value::Error(error) => (9, error_bits(error)),
     }
@@ -521,6 +541,7 @@ fn value_from(event: Event) -> Value {
         9 => Value::Error(error_from(event)),
         10 => Value::Timeout(id),
         11 => Value::TaskGroup(id),
+        12 => Value::Callback(id),
         _ => Value::None,
     }
 }
@@ -534,6 +555,7 @@ fn requester_bits(by: Requester) -> (u32, u32) {
         Requester::Harness => (3, 0),
         Requester::Timeout => (4, 0),
         Requester::TaskGroup => (5, 0),
+        Requester::Callback => (6, 0),
     }
 }
 
@@ -544,7 +566,8 @@ fn requester_from(event: Event) -> Requester {
         2 => Requester::Shutdown,
         3 => Requester::Harness,
         4 => Requester::Timeout,
-        _ => Requester::TaskGroup,
+        5 => Requester::TaskGroup,
+        _ => Requester::Callback,
     }
 }
 
@@ -553,11 +576,27 @@ fn requester_from(event: Event) -> Requester {
 pub struct Recorder {
     events: Vec<Event>,
     choices: Vec<Asked>,
+    /// The turn and the time at which the first of them happened.
+    from: (u32, Time),
 }
 
 impl Recorder {
     /// Forgets everything and keeps the memory.
     pub fn reset(&mut self) {
+        self.events.clear();
+        self.choices.clear();
+        self.from = (0, Time::ZERO);
+    }
+
+    /// Shows what has happened since the last time, and forgets it.
+    pub fn drain(&mut self, mut see: impl FnMut(Moment)) {
+        let mut last = self.from;
+        for moment in self.iter() {
+            last = (moment.turn, moment.time);
+            see(moment);
+        }
+        let turns = self.events.iter().rev().find(|event| event.kind() == kind::TURN);
+        self.from = turns.map_or(last, |turn| (turn.subject(), Time(turn.payload)));
         self.events.clear();
         self.choices.clear();
     }
@@ -649,12 +688,16 @@ impl Recorder {
             }
             What::Dropped { task } => Event::new(kind::DROPPED, 0, task.0, 0),
             What::Suspended { task } => Event::new(kind::SUSPENDED, 0, task.0, 0),
+            What::WakeLost { task } => Event::new(kind::WAKE_LOST, 0, task.0, 0),
             What::WaitingFor { task, future, until } => {
                 // The small field has 24 bits.
                 Event::new(kind::WAITING_FOR, future.0.min(0xff_ffff), task.0, until.map_or(u64::MAX, |until| until.0))
             }
             What::Declared { future, object } => Event::new(kind::DECLARED, 0, future.0, u64::from(object.0)),
             What::LeavingGroup { task, left } => Event::new(kind::LEAVING_GROUP, 0, task.0, u64::from(left)),
+            What::AwaitingNext { task, left } => Event::new(kind::AWAITING_NEXT, 0, task.0, u64::from(left)),
+            What::CalledBack { task } => Event::new(kind::CALLED_BACK, 0, task.0, 0),
+            What::CallbackFailed { task, error } => Event::new(kind::CALLBACK_FAILED, 0, task.0, error_bits(error)),
             What::Shielded { future, by, inner } => Event::new(kind::SHIELDED, 0, future.0, pair(by.0, inner.0)),
             What::TimeoutSet { task, until } => {
                 Event::new(kind::TIMEOUT_SET, 0, task.0, until.map_or(u64::MAX, |until| until.0))
@@ -717,7 +760,7 @@ impl Recorder {
 
     /// What happened so far, in order.
     pub fn iter(&self) -> impl Iterator<Item = Moment> {
-        moments(&self.events, &self.choices)
+        moments(&self.events, &self.choices, self.from)
     }
 }
 
@@ -760,7 +803,7 @@ fn fingerprint(order: u64, choices: &[Asked], outcome: Outcome, texts: &Texts) -
 impl Trace {
     /// The events in order, each with its turn and time.
     pub fn iter(&self) -> impl Iterator<Item = Moment> {
-        moments(&self.events, &self.choices)
+        moments(&self.events, &self.choices, (0, Time::ZERO))
     }
 
     /// The error that it ended with, if it did.
@@ -839,9 +882,13 @@ impl Counting {
     }
 }
 
-/// Events and choices, each in its place.
-fn moments<'a>(events: &'a [Event], choices: &'a [Asked]) -> impl Iterator<Item = Moment> + 'a {
-    let mut moments = Moments { events, choices, at: 0, choice_at: 0, turn: 0, time: Time::ZERO };
+/// Events and choices, each in its place; the first of them at this turn and time.
+fn moments<'a>(
+    events: &'a [Event],
+    choices: &'a [Asked],
+    (turn, time): (u32, Time),
+) -> impl Iterator<Item = Moment> + 'a {
+    let mut moments = Moments { events, choices, at: 0, choice_at: 0, turn, time };
     moments.next_choice(choices);
     moments
 }
@@ -952,12 +999,16 @@ fn decode(event: Event) -> What {
         kind::UNHANDLED_IN_SHUTDOWN => What::UnhandledInShutdown { task, error: error_from(event) },
         kind::DROPPED => What::Dropped { task },
         kind::SUSPENDED => What::Suspended { task },
+        kind::WAKE_LOST => What::WakeLost { task },
         kind::WAITING_FOR => {
             let until = (event.payload != u64::MAX).then_some(Time(event.payload));
             What::WaitingFor { task, future: FutureId(event.small()), until }
         }
         kind::DECLARED => What::Declared { future, object: ObjectId(event.low()) },
         kind::LEAVING_GROUP => What::LeavingGroup { task, left: event.low() },
+        kind::AWAITING_NEXT => What::AwaitingNext { task, left: event.low() },
+        kind::CALLED_BACK => What::CalledBack { task },
+        kind::CALLBACK_FAILED => What::CallbackFailed { task, error: error_from(event) },
         kind::SHIELDED => What::Shielded { future, by, inner: FutureId(event.low()) },
         kind::TIMEOUT_SET => {
             What::TimeoutSet { task, until: (event.payload != u64::MAX).then_some(Time(event.payload)) }
@@ -1042,6 +1093,7 @@ mod tests {
             What::UnhandledInShutdown { task, error },
             What::Dropped { task },
             What::Suspended { task },
+            What::WakeLost { task },
             What::Resumed { task, by: Wake::Task(TaskId(1)) },
             What::Resumed { task, by: Wake::Object(ObjectId(2)) },
             What::Resumed { task, by: Wake::Library },
@@ -1051,6 +1103,11 @@ mod tests {
             What::TimeoutSet { task, until: Some(Time(8)) },
             What::TimeoutSet { task, until: None },
             What::LeavingGroup { task, left: 3 },
+            What::AwaitingNext { task, left: 3 },
+            What::CalledBack { task },
+            What::CallbackFailed { task, error },
+            What::Finished { task, value: Value::Callback(7) },
+            What::CancelRequested { task, by: Requester::Callback, message: None },
             What::Declared { future, object: ObjectId(1) },
             What::CancelRequested { task, by: Requester::TaskGroup, message: None },
             What::CancelRequested { task, by: Requester::Timeout, message: None },

@@ -30,6 +30,8 @@ pub struct Expectation {
     pub raises: Option<ErrorType>,
     /// Everything that the program prints, line by line.
     pub prints: Option<Vec<String>>,
+    /// In which ways runs end, over all of them: the lines that going through all runs lists.
+    pub outcomes: Option<Vec<String>>,
     /// What does not happen.
     pub never: Option<Vec<EventPattern>>,
     /// What happens at least once.
@@ -144,7 +146,7 @@ impl Expectation {
     }
 
     /// The keys of `[expect]`.
-    pub const KEYS: [&str; 14] = [
+    pub const KEYS: [&str; 15] = [
         "finished",
         "failed",
         "cancelled",
@@ -153,6 +155,7 @@ impl Expectation {
         "outcome",
         "raises",
         "prints",
+        "outcomes",
         "never",
         "always",
         "before",
@@ -235,8 +238,12 @@ pub enum Oracle {
     OutlivesMain,
     /// A `finally` began and did not come to its end, or its task was dropped before.
     CleanupCutShort,
-    /// What a task awaited was there, and was lost with the task's cancellation.
+    /// What a task awaited was there, and was lost with the task's cancellation or timeout.
     LostResult,
+    /// A task sleeps on, though what it waits for is there.
+    LostWakeup,
+    /// Others get again and again what a task has asked for before them.
+    Overtaken,
     /// A host had said for how long it wants to be left alone, and was asked again before.
     RetryTooSoon,
     /// A task has ended, and a connection that it opened was never closed.
@@ -278,7 +285,7 @@ impl Identity {
 
 impl Oracle {
     /// Every oracle, the most telling first.
-    pub const ALL: [Oracle; 12] = [
+    pub const ALL: [Oracle; 14] = [
         Oracle::Panicked,
         Oracle::AssertionFailed,
         Oracle::MainFailed,
@@ -289,6 +296,8 @@ impl Oracle {
         Oracle::RetryTooSoon,
         Oracle::CleanupCutShort,
         Oracle::LostResult,
+        Oracle::LostWakeup,
+        Oracle::Overtaken,
         Oracle::ConnectionLeftOpen,
         Oracle::OutlivesMain,
     ];
@@ -300,6 +309,8 @@ impl Oracle {
             Oracle::OutlivesMain => "outlives-main",
             Oracle::CleanupCutShort => "cleanup-cut-short",
             Oracle::LostResult => "lost-result",
+            Oracle::LostWakeup => "lost-wakeup",
+            Oracle::Overtaken => "overtaken",
             Oracle::RetryTooSoon => "retry-too-soon",
             Oracle::ConnectionLeftOpen => "connection-left-open",
             Oracle::Deadlock => "deadlock",

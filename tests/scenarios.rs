@@ -1,36 +1,16 @@
-//! The regression suite: one test per scenario file, main and runtime, named by path.
-//!
-//! A test runs the scenario in the ordinary order and under every seed that the file names, holds each trace against
-//! its snapshot under `snapshots/scenarios/`, and checks the file's expectations. New files are found without a
-//! rebuild; a folder without scenarios and a snapshot that nothing uses are failures.
+//! The regression suite: the tests of the folder `scenarios/`, as any crate has those of its own, and a snapshot of each
+//! run under `snapshots/scenarios/`. A snapshot that nothing uses is a failure.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
-use atropos::experiment::Runtime;
 use atropos::harness::{File, Run, find};
 use atropos::report;
-use libtest_mimic::{Arguments, Failed, Trial};
+use atropos::suite::{Seen, Suite};
 
-fn main() {
-    let arguments = Arguments::from_args();
-    let scenarios = root().join("scenarios");
-    let mut trials = Vec::new();
-    let mut used = BTreeSet::new();
-    match find(std::slice::from_ref(&scenarios)) {
-        Err(rejected) => trials.push(Trial::test("scenarios", move || Err(rejected.to_string().into()))),
-        Ok(paths) => {
-            for path in paths {
-                let name = name_of(&path, &scenarios);
-                match File::load(&path) {
-                    Err(rejected) => trials.push(Trial::test(name, move || Err(rejected.to_string().into()))),
-                    Ok(file) => add_trials(&name, file, &mut trials, &mut used),
-                }
-            }
-        }
-    }
-    trials.push(Trial::test("every snapshot is in use", move || no_stale_snapshot(&used)));
-    libtest_mimic::run(&arguments, trials).exit();
+fn main() -> ExitCode {
+    Suite::new(root().join("scenarios")).also(as_before).test("every snapshot is in use", no_stale_snapshot).run()
 }
 
 /// The package: where cargo says that it is, which may be a copy of the one that this was built in.
@@ -40,80 +20,60 @@ fn root() -> PathBuf {
     told.unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned()).into()
 }
 
-/// The path below `scenarios/`, without its extension.
-fn name_of(path: &Path, root: &Path) -> String {
-    let below = path.strip_prefix(root).expect("it was found there").with_extension("");
-    below.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
-}
-
-fn add_trials(name: &str, file: File, trials: &mut Vec<Trial>, used: &mut BTreeSet<PathBuf>) {
-    for main in file.scenario.mains() {
-        let main = main.map(str::to_owned);
-        for &runtime in file.scenario.runtimes() {
-            let main_name = main.as_deref().unwrap_or("main");
-            let mut runs = Vec::new();
-            for seed in std::iter::once(None).chain(file.scenario.seeds().iter().copied().map(Some)) {
-                let run = Run { strategy: main.clone(), runtime, profile: None, seed };
-                let ending = seed.map(|seed| format!(".seed-{seed}")).unwrap_or_default();
-                let snapshot = format!("{main_name}.{}{ending}", runtime.name());
-                used.insert(folder(name).join(format!("{snapshot}.snap")));
-                runs.push((run, snapshot));
-            }
-            let (file, name) = (file.clone(), name.to_owned());
-            let trial = format!("{name}::{main_name}::{}", runtime.name());
-            let ignored = runtime == Runtime::Turmoil && cfg!(not(feature = "network"));
-            trials.push(Trial::test(trial, move || check(&file, &name, &runs)).with_ignored_flag(ignored));
-        }
-    }
-}
-
-fn check(file: &File, name: &str, runs: &[(Run, String)]) -> Result<(), Failed> {
-    let mut asked = true;
-    for (run, snapshot) in runs {
-        // A seed that is asked nothing is the ordinary run again.
-        if run.seed.is_some() && !asked {
-            let stale = folder(name).join(format!("{snapshot}.snap"));
-            if stale.exists() {
-                return Err(format!("nothing is asked in this run, delete {}", stale.display()).into());
-            }
-            continue;
-        }
-        let judged = file.run(run)?;
-        asked &= run.seed.is_some() || !judged.trace.log().is_empty();
-        let mut settings = insta::Settings::clone_current();
-        settings.set_snapshot_path(folder(name));
-        settings.set_prepend_module_to_snapshot(false);
-        settings.set_omit_expression(true);
-        settings.set_description(file.scenario.about());
-        settings.set_input_file(&file.path);
-        settings.bind(|| {
-            insta::assert_snapshot!(snapshot.as_str(), report::trace(&judged.program, &judged.trace));
-        });
-        if !judged.verdict.is_good() {
-            let command = format!("cargo run -- run scenarios/{name}.toml");
-            return Err(report::verdict(snapshot, &judged.program, &judged.trace, &judged.verdict, &command).into());
-        }
-    }
-    Ok(())
-}
-
 /// Where the snapshots of a scenario are kept.
 fn folder(name: &str) -> PathBuf {
     root().join("snapshots/scenarios").join(name)
 }
 
-fn no_stale_snapshot(used: &BTreeSet<PathBuf>) -> Result<(), Failed> {
-    let mut there = BTreeSet::new();
-    collect(&root().join("snapshots/scenarios"), &mut there)?;
-    let stale: Vec<String> = there.difference(used).map(|path| path.display().to_string()).collect();
-    if stale.is_empty() {
-        Ok(())
-    } else {
-        Err(format!("nothing uses these, delete them:\n{}", stale.join("\n")).into())
-    }
+fn snapshot(run: &Run) -> String {
+    let main = run.strategy.as_deref().unwrap_or("main");
+    let seed = run.seed.map(|seed| format!(".seed-{seed}")).unwrap_or_default();
+    format!("{main}.{}{seed}", run.runtime.name())
 }
 
-fn collect(folder: &Path, found: &mut BTreeSet<PathBuf>) -> Result<(), Failed> {
+/// The trace is the one that was accepted.
+fn as_before(seen: &Seen<'_>) -> Result<(), String> {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(folder(seen.name));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.set_description(seen.file.scenario.about());
+    settings.set_input_file(&seen.file.path);
+    settings.bind(|| {
+        insta::assert_snapshot!(snapshot(seen.run), report::trace(&seen.judged.program, &seen.judged.trace));
+    });
+    Ok(())
+}
+
+fn no_stale_snapshot() -> Result<(), String> {
+    let scenarios = root().join("scenarios");
+    let mut used = BTreeSet::new();
+    for path in find(std::slice::from_ref(&scenarios)).map_err(|rejected| rejected.to_string())? {
+        let file = File::load(&path).map_err(|rejected| rejected.to_string())?;
+        let below = path.strip_prefix(&scenarios).expect("it was found there").with_extension("");
+        let snapshots = folder(&below.display().to_string());
+        for strategy in file.scenario.mains() {
+            for &runtime in file.scenario.runtimes() {
+                let mut run = Run { strategy: strategy.map(str::to_owned), runtime, profile: None, seed: None };
+                used.insert(snapshots.join(format!("{}.snap", snapshot(&run))));
+                // A seed that is asked nothing is the ordinary run again, and is not made.
+                if file.run(&run).is_ok_and(|judged| judged.trace.log().is_empty()) {
+                    continue;
+                }
+                for &seed in file.scenario.seeds() {
+                    run.seed = Some(seed);
+                    used.insert(snapshots.join(format!("{}.snap", snapshot(&run))));
+                }
+            }
+        }
+    }
+    let mut there = BTreeSet::new();
+    collect(&root().join("snapshots/scenarios"), &mut there).map_err(|error| error.to_string())?;
+    let stale: Vec<String> = there.difference(&used).map(|path| path.display().to_string()).collect();
+    if stale.is_empty() { Ok(()) } else { Err(format!("nothing uses these, delete them:\n{}", stale.join("\n"))) }
+}
+
+fn collect(folder: &Path, found: &mut BTreeSet<PathBuf>) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {

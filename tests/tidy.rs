@@ -22,7 +22,7 @@ const FLOORS: [&[&str]; 4] = [
         "shrink",
         "replay",
     ],
-    &["harness", "check", "cli", "main", "lib"],
+    &["harness", "suite", "check", "cli", "main", "lib"],
 ];
 
 fn root() -> &'static Path {

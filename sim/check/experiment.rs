@@ -55,6 +55,11 @@ impl Futures {
         Futures { make: Box::new(make), names, setting, program }
     }
 
+    /// Whether nothing has to be chosen for it to fail.
+    pub(super) fn is_good_in_plain_order(&self) -> bool {
+        self.begin().run(&mut Ordinary).is_good
+    }
+
     /// A run of these answers with the places of all awaits.
     pub(super) fn recorded(&self, answers: &[u64]) -> Trace {
         let mut executor = Executor::new(&*self.make, self.names.clone(), self.setting.clone()).with_sites();

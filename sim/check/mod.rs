@@ -25,6 +25,8 @@
 //! Knows nothing of how runs are made, chosen, made small or told: it introduces those who do.
 
 mod experiment;
+#[cfg(feature = "network")]
+mod network;
 mod replay;
 mod telling;
 
@@ -34,6 +36,9 @@ use std::panic::Location;
 use std::sync::Arc;
 
 pub use crate::executor::{Cut, Race, Settle, Sim};
+#[cfg(feature = "network")]
+pub use network::{Hosts, Network};
+
 use crate::experiment::Experiment;
 use crate::explore::{Plan, Sampler};
 use crate::harness::Search;
@@ -67,6 +72,9 @@ pub struct Check {
     jobs: NonZero<usize>,
     limits: Limits,
 }
+
+/// After so many failing runs no more are made: they may take long, and say the same.
+const FAILING_MAX: u64 = 500;
 
 /// What a test may come to: nothing, or a `Result`, whose error is a failure.
 pub trait Ending {
@@ -110,6 +118,20 @@ pub struct Failed {
     pub story: String,
 }
 
+impl Found {
+    /// Prints what was covered, or panics with the stories.
+    #[track_caller]
+    fn or_panic(self) {
+        let Found { failures, covered, .. } = self;
+        if failures.is_empty() {
+            println!("{covered}");
+            return;
+        }
+        let stories: Vec<&str> = failures.iter().map(|failed| failed.story.as_str()).collect();
+        panic!("{}\n{covered}", stories.join("\n"));
+    }
+}
+
 impl Default for Check {
     fn default() -> Check {
         Check::new()
@@ -126,7 +148,7 @@ impl Check {
             any_order: true,
             sampler: Sampler::Random,
             jobs: NonZero::<usize>::MIN,
-            limits: Limits { steps: 100_000, turns_at_one_instant: 10_000 },
+            limits: Limits { steps: 20_000, turns_at_one_instant: 2_000 },
         }
     }
 
@@ -182,16 +204,13 @@ impl Check {
     {
         let check = self.called_from(Location::caller());
         let made = match replay::wanted(&check) {
-            Some(token) => check.futures(test).replay(&check, &token),
+            Some(token) => {
+                let futures = check.futures(test);
+                replay::replay(&futures, &token, &|told| futures.failed(&check, &told))
+            }
             None => check.widened().find(test),
         };
-        let Found { failures, covered, .. } = made;
-        if failures.is_empty() {
-            println!("{covered}");
-            return;
-        }
-        let stories: Vec<&str> = failures.iter().map(|failed| failed.story.as_str()).collect();
-        panic!("{}\n{covered}", stories.join("\n"));
+        made.or_panic();
     }
 
     /// Makes the runs, and gives back what was found instead of failing.
@@ -212,7 +231,10 @@ impl Check {
         F::Output: Ending,
     {
         let check = self.called_from(Location::caller());
-        let mut search = Search::new(check.futures(test), None, &check.plan(), &mut |_| true);
+        let experiment = check.futures(test);
+        let plan =
+            if experiment.is_good_in_plain_order() { check.plan() } else { Check { runs: 0, ..check.clone() }.plan() };
+        let mut search = Search::new(experiment, None, &plan, &mut |progress| progress.failing < FAILING_MAX);
         let failures = search.told.iter().map(|told| search.experiment.failed(&check, told)).collect();
         let covered = report::explored(&search.experiment.program(), &search.covered(None), false);
         Found { runs: search.explored.runs, failures, covered }

@@ -5,11 +5,10 @@
 
 use std::num::NonZero;
 
-use super::experiment::Futures;
-use super::{Check, Found};
+use super::{Check, Failed, Found};
 use crate::choice::{Given, Token};
 use crate::experiment::Experiment;
-use crate::harness::replayed;
+use crate::harness::{Told, replayed};
 use crate::replay::place;
 
 #[expect(clippy::disallowed_methods, reason = "the environment is read at the door")]
@@ -46,23 +45,21 @@ impl Check {
     }
 }
 
-impl Futures {
-    /// Makes the run of a token.
-    pub(super) fn replay(&self, check: &Check, token: &Token) -> Found {
-        let mut run = self.begin();
-        let placed = place(&mut *run, &self.program(), &token.deviations);
-        let answers: Vec<u64> = placed.log.iter().map(|choice| choice.answer).collect();
-        run.run(&mut Given::new(&answers));
-        let mut covered = String::new();
-        for deviation in &placed.unplaced {
-            let what = [deviation.kind.label(), &deviation.subject, &deviation.chosen];
-            covered.push_str(&format!("No place was found for: {}\n", what.join(", ")));
-        }
-        let told = replayed(self, &mut *run, &placed.log);
-        let failures: Vec<_> = told.iter().map(|told| self.failed(check, told)).collect();
-        if failures.is_empty() {
-            covered.push_str("The run of this token does not fail any more.\n");
-        }
-        Found { runs: 1, failures, covered }
+/// Makes the run of a token.
+pub(super) fn replay(experiment: &dyn Experiment, token: &Token, tell: &dyn Fn(Told) -> Failed) -> Found {
+    let mut run = experiment.begin();
+    let placed = place(&mut *run, &experiment.program(), &token.deviations);
+    let answers: Vec<u64> = placed.log.iter().map(|choice| choice.answer).collect();
+    run.run(&mut Given::new(&answers));
+    let mut covered = String::new();
+    for deviation in &placed.unplaced {
+        let what = [deviation.kind.label(), &deviation.subject, &deviation.chosen];
+        covered.push_str(&format!("No place was found for: {}\n", what.join(", ")));
     }
+    let told = replayed(experiment, &mut *run, &placed.log);
+    let failures: Vec<_> = told.into_iter().map(tell).collect();
+    if failures.is_empty() {
+        covered.push_str("The run of this token does not fail any more.\n");
+    }
+    Found { runs: 1, failures, covered }
 }

@@ -11,28 +11,27 @@ use crate::replay::deviations;
 use crate::report;
 
 impl Futures {
-    /// A failure, told.
+    /// A failure, told with the places of all awaits.
     pub(super) fn failed(&self, check: &Check, told: &Told) -> Failed {
-        let token = self.token(check, &told.answers).to_string();
-        let command = format!("ATROPOS_REPLAY={token} cargo test {}", check.title());
-        let program = self.program();
-        let told = Told { trace: self.recorded(&told.answers), ..told.clone() };
-        let story = told.story(&program, false, &command);
-        Failed {
-            what: told.identity.what,
-            runs: told.found_in.unwrap_or(1),
-            token,
-            story: report::failure(&story, false),
-        }
+        failed(self, check, Told { trace: self.recorded(&told.answers), ..told.clone() })
     }
+}
 
-    /// What replays a run.
-    fn token(&self, check: &Check, answers: &[u64]) -> Token {
-        Token {
-            scenario_hash: Token::hash(check.title()),
-            strategy: None,
-            profile: None,
-            deviations: deviations(&mut *self.begin(), &self.program(), &mut Given::new(answers)),
-        }
+/// A failure of any test, told.
+pub(super) fn failed(experiment: &dyn Experiment, check: &Check, told: Told) -> Failed {
+    let token = token(experiment, check, &told.answers).to_string();
+    let command = format!("ATROPOS_REPLAY={token} cargo test {}", check.title());
+    let program = experiment.program();
+    let story = told.story(&program, false, &command);
+    Failed { what: told.identity.what, runs: told.found_in.unwrap_or(1), token, story: report::failure(&story, false) }
+}
+
+/// What replays a run.
+fn token(experiment: &dyn Experiment, check: &Check, answers: &[u64]) -> Token {
+    Token {
+        scenario_hash: Token::hash(check.title()),
+        strategy: None,
+        profile: None,
+        deviations: deviations(&mut *experiment.begin(), &experiment.program(), &mut Given::new(answers)),
     }
 }

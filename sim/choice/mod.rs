@@ -2,7 +2,7 @@
 //!
 //! A machine that could go on in more than one way puts a [`Question`] and takes a number below its bound. Who answers
 //! is none of its business: [`Ordinary`] says what CPython itself would do, [`Seeded`] draws from a seed,
-//! [`Replay`] repeats a [`Log`], [`Given`] takes any numbers. Three rules keep logs short and readable:
+//! [`Replay`] repeats a [`Log`], [`Given`] takes any numbers and [`Bytes`] those of a fuzzer. Three rules keep logs short and readable:
 //!
 //! - **zero is the ordinary answer**: what CPython (or tokio) would do, and the minimum of a range;
 //! - **a forced move is not a question**: with one option nothing is asked;
@@ -12,14 +12,12 @@
 
 mod generator;
 mod given;
-#[cfg(feature = "network")]
 mod lent;
 mod log;
 mod token;
 
 pub use generator::{Generator, Seeded};
-pub use given::Given;
-#[cfg(feature = "network")]
+pub use given::{Bytes, Given};
 pub use lent::{Lent, lend};
 pub use log::{Choice, Divergence, Log, Replay};
 pub use token::{BadToken, Deviation, Token};
@@ -83,6 +81,8 @@ pub enum Options<'a> {
         /// How many cancellations may still come, this one counted.
         left: u32,
     },
+    /// Nobody, or which of these is cancelled right now: how a search asks, which goes on from here with each answer.
+    Victims(&'a [FutureId]),
 }
 
 /// One cancellation of a cut plan.
@@ -146,6 +146,8 @@ pub enum Kind {
     MessageLoss = 10,
     /// When a link or a host fails, if it does. Ordinary is never.
     Outage = 11,
+    /// Which branch of a `select!` without `biased` is polled first: tokio draws it. Ordinary is the first branch.
+    Branch = 12,
 }
 
 /// Why a freedom exists, which a report has to keep apart.
@@ -161,7 +163,7 @@ pub enum Class {
 
 impl Kind {
     /// Every kind, in the order of its number.
-    pub const ALL: [Kind; 12] = [
+    pub const ALL: [Kind; 13] = [
         Kind::TimerOrder,
         Kind::TaskSetOrder,
         Kind::SleepLength,
@@ -174,6 +176,7 @@ impl Kind {
         Kind::MessageOrder,
         Kind::MessageLoss,
         Kind::Outage,
+        Kind::Branch,
     ];
 
     /// The kind with this number, if there is one.
@@ -196,6 +199,7 @@ impl Kind {
             Kind::MessageOrder => "message-order",
             Kind::MessageLoss => "message-loss",
             Kind::Outage => "outage",
+            Kind::Branch => "branch",
         }
     }
 
@@ -208,7 +212,8 @@ impl Kind {
             | Kind::PollOrder
             | Kind::Chosen
             | Kind::MessageLatency
-            | Kind::MessageOrder => Class::Varies,
+            | Kind::MessageOrder
+            | Kind::Branch => Class::Varies,
             Kind::ReadyOrder => Class::OtherRuntime,
             Kind::Cut | Kind::Failure | Kind::MessageLoss | Kind::Outage => Class::Fault,
         }
@@ -225,6 +230,7 @@ impl Question<'_> {
             Options::Moment { ticks, .. } => 1 + ticks,
             Options::Fire { .. } => 2,
             Options::Cuts { handles, victims, .. } => 1 + handles * u64::from(victims),
+            Options::Victims(futures) => 1 + futures.len() as u64,
         }
     }
 }
@@ -233,11 +239,19 @@ impl Question<'_> {
 pub trait Choices {
     /// An answer below `question.bound()`, which is at least two.
     fn answer(&mut self, question: &Question<'_>) -> u64;
+
+    /// Where anything that is ready may run next, this is what does: because it was the answer, or because there is nothing
+    /// else. Only samplers listen, that go by how far each has come.
+    fn goes_on(&mut self, _: FutureId) {}
 }
 
 impl<C: Choices + ?Sized> Choices for &mut C {
     fn answer(&mut self, question: &Question<'_>) -> u64 {
         (**self).answer(question)
+    }
+
+    fn goes_on(&mut self, future: FutureId) {
+        (**self).goes_on(future);
     }
 }
 

@@ -4,6 +4,7 @@
 //!
 //! Knows nothing of how a run is made; that is the harness's.
 
+mod compare;
 mod explore;
 mod progress;
 mod replay;
@@ -47,6 +48,8 @@ enum Command {
     Run(RunArguments),
     /// Try many runs: every single fault in the ordinary order, then seeds; and tell what fails as a short story.
     Explore(explore::Arguments),
+    /// Go through all runs under two strategies, and tell in which ways they end under the one and not under the other.
+    Compare(compare::Arguments),
     /// Make the run that a token names once more, and tell its story.
     Replay(replay::Arguments),
     /// Make a scenario smaller that fails, as long as the failure stays the same.
@@ -206,6 +209,7 @@ fn execute(command: Command, out: &mut impl Write) -> Result<ExitCode, Refused> 
     match command {
         Command::Run(arguments) => return run(&arguments, out),
         Command::Explore(arguments) => return explore::explore(&arguments, out),
+        Command::Compare(arguments) => return compare::compare(&arguments, out),
         Command::Replay(arguments) => return replay::replay(&arguments, out),
         Command::Shrink(arguments) => return shrink::shrink(&arguments, out),
         Command::Check { paths } => {
@@ -291,9 +295,9 @@ fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<ExitCode, Refus
             if !judged.verdict.is_good() {
                 out.flush()?;
                 let apart = if std::mem::replace(&mut met, false) { "" } else { "\n" };
-                let title = title(file, &run, judged.program.profile);
+                let title = file.run_title(&run, judged.program.profile);
                 let Judged { program, trace, verdict } = &judged;
-                let message = report::verdict(&title, program, trace, verdict, &command(file, &run));
+                let message = report::verdict(&title, program, trace, verdict, &file.run_command(&run));
                 // Nobody has to read it: the exit code says it too.
                 _ = write!(io::stderr(), "{apart}{message}");
             }
@@ -331,7 +335,7 @@ fn print(
     match format {
         Format::Text => {
             let apart = if is_first { "" } else { "\n" };
-            write!(out, "{apart}{}\n\n{}", title(file, run, program.profile), report::trace(program, trace))
+            write!(out, "{apart}{}\n\n{}", file.run_title(run, program.profile), report::trace(program, trace))
         }
         Format::Json => {
             let path = file.path.display().to_string();
@@ -344,7 +348,8 @@ fn print(
 }
 
 fn table(format: Format, runs: &[(Run, Judged)]) -> String {
-    let on: Vec<String> = runs.iter().map(|(run, judged)| runtime_name(run.runtime, judged.program.profile)).collect();
+    let on: Vec<String> =
+        runs.iter().map(|(run, judged)| harness::runtime_name(run.runtime, judged.program.profile)).collect();
     let rows: Vec<Row<'_>> = runs
         .iter()
         .zip(&on)
@@ -356,40 +361,6 @@ fn table(format: Format, runs: &[(Run, Judged)]) -> String {
         })
         .collect();
     if format == Format::Markdown { report::markdown(&rows) } else { report::table(&rows) }
-}
-
-/// Which run it is: `first.toml under cancel-each-task on asyncio 3.13, seed 7`.
-fn title(file: &File, run: &Run, profile: Profile) -> String {
-    let under = run.strategy.as_ref().map(|name| format!(" under {name}")).unwrap_or_default();
-    let on = runtime_name(run.runtime, profile);
-    let order = run.seed.map_or_else(|| "in the ordinary order".to_owned(), |seed| format!("seed {seed}"));
-    format!("{}{under} on {on}, {order}", file.path.display())
-}
-
-/// What it ran on: only asyncio is one of several versions.
-fn runtime_name(runtime: Runtime, profile: Profile) -> String {
-    match runtime {
-        Runtime::Asyncio => format!("asyncio {}", profile.name),
-        other => other.name().to_owned(),
-    }
-}
-
-/// The command that shows a run.
-fn command(file: &File, run: &Run) -> String {
-    let mut command = format!("atropos run {}", report::pasted(&file.path.display().to_string()));
-    if let Some(strategy) = &run.strategy {
-        command.push_str(&format!(" --strategy {strategy}"));
-    }
-    if let Some(profile) = run.profile {
-        command.push_str(&format!(" --python {}", profile.name));
-    }
-    if run.runtime != file.runtime() {
-        command.push_str(&format!(" --runtime {}", run.runtime.name()));
-    }
-    if let Some(seed) = run.seed {
-        command.push_str(&format!(" --seed {seed}"));
-    }
-    command
 }
 
 fn list_strategies(out: &mut impl Write) -> io::Result<()> {

@@ -34,7 +34,7 @@ order, main is 0; a future is its number in creation order, tasks' and gathers' 
 JSON has, a list as Python's repr of it with tasks shown as their names, `{"future": n}`, `{"coroutine": name}`, or
 `{"error": error}`. An error is `[type, message or null]`, with a third item `"python"` if it was Python itself that
 raised it: such messages are only as good as the interpreter's version. By whom: a task's number, `"outside"`,
-`"shutdown"` or `"timeout"`. `wait_for` is told as blocked with `null` for the object.
+`"shutdown"`, `"timeout"`, `"task_group"` or `"callback"`. `wait_for` is told as blocked with `null` for the object.
 
     created        name, by              main too, at turn 0
     started                              its first line runs
@@ -43,6 +43,8 @@ raised it: such messages are only as good as the interpreter's version. By whom:
     slept          until                 it enters a sleep, in ns
     awaited        future                it awaits a task or a gather that is not done
     waited         count, until or null  it enters wait, for so many distinct futures
+    called_back                          a callback that it has made is called; what that does follows
+    callback_failed  error               and that it raises is told to the loop
     called         name                  it runs a coroutine in place
     call_returned  value                 that coroutine returned
     resumed        how                   "yield", "timer", "future" or "object": it goes on after what it had entered, unless
@@ -89,6 +91,7 @@ import builtins
 import collections.abc
 import fractions
 import functools
+import itertools
 import json
 import re
 import sys
@@ -284,6 +287,9 @@ class Run(virtual_loop.VirtualLoop):
         super()._run_once()
 
     def call_exception_handler(self, context):
+        callback = getattr(context.get("handle"), "_callback", None)
+        if isinstance(callback, Deferred):
+            self.record(callback.number, "callback_failed", told(context["exception"]))
         if context["message"].startswith("unhandled exception during"):
             self.record(context["task"].record.number, "unhandled", told(context["exception"]))
 
@@ -355,6 +361,8 @@ class Run(virtual_loop.VirtualLoop):
             return "timeout"
         if type(value).__name__ == "ToldGroup":
             return "task group"
+        if isinstance(value, asyncio.Handle):
+            return "callback"
         return shown(value) if isinstance(value, list) else value
 
 
@@ -739,6 +747,31 @@ class Here:
             return [group.create_task(one) for one in what]
         return group.create_task(what)
 
+    def as_completed(self, items, timeout):
+        length = None if timeout is None else nanoseconds(timeout, self.values)
+        seconds = None if length is None else fractions.Fraction(length, virtual_loop.NANOSECONDS)
+        iterator = asyncio.as_completed(items, timeout=seconds)
+        # Up to 3.12 it begins when it is asked for the first one, which a loop does at once.
+        return itertools.chain(list(itertools.islice(iterator, 1)), iterator)
+
+    async def next_completed(self, waiter):
+        record = self.task()
+        record.using = ("as_completed", None)
+        try:
+            return await waiter
+        finally:
+            record.using = None
+
+    def call_soon(self, callback):
+        return self.run.call_soon(callback)
+
+    def call_later(self, length, callback):
+        seconds = fractions.Fraction(nanoseconds(length, self.values), virtual_loop.NANOSECONDS)
+        return self.run.call_later(seconds, callback)
+
+    def deferred(self, verb, *arguments):
+        return Deferred(self, verb, arguments)
+
     def reschedule(self, timeout, length):
         seconds = None if length is None else fractions.Fraction(nanoseconds(length, self.values), virtual_loop.NANOSECONDS)
         timeout.reschedule(None if seconds is None else self.run.time() + seconds)
@@ -761,6 +794,46 @@ class Here:
         done, pending = await asyncio.wait(items, timeout=seconds, return_when=getattr(asyncio, return_when))
         self.tell("wait_returned", len(done), len(pending))
         return list(done), list(pending)
+
+
+class Deferred:
+    """A callback: what a step does, later and on no task. What is told of it is told of the task that made it."""
+
+    def __init__(self, here, verb, arguments):
+        self.run = here.run
+        self.number = here.task().number
+        self.call = getattr(self, verb)
+        self.arguments = arguments
+        if verb == "cancel":
+            # It is the method that is called later, so there has to be one.
+            arguments[0].cancel
+        elif verb == "use":
+            method, name, *values = arguments
+            self.arguments = [method, filled(name, here.values), *values]
+        elif verb == "settle":
+            self.arguments = [here.settle(arguments[0]), *arguments[1:]]
+
+    def __call__(self, *_):
+        self.tell("called_back")
+        self.call(*self.arguments)
+
+    def tell(self, what, *detail):
+        self.run.record(self.number, what, *detail)
+
+    def print(self, text):
+        self.run.prints.append(text)
+        self.tell("printed", text)
+
+    def cancel(self, handle, message):
+        self.run.cancel(handle, message, "callback")
+
+    def use(self, method, name, *values):
+        made = self.run.objects[name]
+        getattr(made, method)(*values)
+        self.tell("used", method, name, count_after(made, method))
+
+    def settle(self, future, method, value):
+        getattr(future, method)(value)
 
 
 class Using:

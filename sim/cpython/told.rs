@@ -188,6 +188,9 @@ impl Teller<'_> {
             What::Shielded { future, by, inner } => (json!(by.0), "shielded", vec![json!(future.0), json!(inner.0)]),
             What::WaitingFor { task, .. } => (json!(task.0), "blocked", vec![json!("wait_for"), Json::Null]),
             What::LeavingGroup { task, .. } => (json!(task.0), "blocked", vec![json!("task_group"), Json::Null]),
+            What::AwaitingNext { task, .. } => (json!(task.0), "blocked", vec![json!("as_completed"), Json::Null]),
+            What::CalledBack { task } => (json!(task.0), "called_back", vec![]),
+            What::CallbackFailed { task, error } => (json!(task.0), "callback_failed", vec![self.error(error)]),
             What::TimeoutSet { task, until } => (json!(task.0), "timeout_set", vec![json!(until.map(|until| until.0))]),
             What::Blocked { task, operation, object } => {
                 (json!(task.0), "blocked", vec![json!(operation.method()), self.object(object)])
@@ -200,6 +203,7 @@ impl Teller<'_> {
             | What::Taken { .. }
             | What::Declared { .. }
             | What::Suspended { .. }
+            | What::WakeLost { .. }
             | What::Cleanup { .. }
             | What::Requested { .. }
             | What::Responded { .. }
@@ -230,6 +234,7 @@ impl Teller<'_> {
             Value::Error(error) => json!({ "error": self.error(error) }),
             Value::Timeout(_) => json!("timeout"),
             Value::TaskGroup(_) => json!("task group"),
+            Value::Callback(_) => json!("callback"),
             Value::List(_) => unreachable!("an event has the text of a list"),
         }
     }
@@ -242,6 +247,7 @@ fn requester(by: Requester) -> Json {
         Requester::Shutdown => json!("shutdown"),
         Requester::Timeout => json!("timeout"),
         Requester::TaskGroup => json!("task_group"),
+        Requester::Callback => json!("callback"),
         Requester::Harness => unreachable!("nothing is injected here"),
     }
 }

@@ -26,6 +26,7 @@ VERBS = {
     "add", "append", "remove", "assert", "if", "while", "for", "try", "with", "acquire", "release", "set_event",
     "clear_event", "notify", "notify_all", "put", "put_nowait", "get", "get_nowait", "task_done", "join",
     "set_result", "set_exception", "wait_for", "shield", "timeout", "reschedule", "uncancel", "task_group",
+    "as_completed", "call_soon", "call_later", "add_done_callback",
 }
 
 
@@ -351,6 +352,54 @@ class Writer:
 
     def write_uncancel(self, step):
         self.simple(self.into(step, "({}).uncancel()".format(self.operand(step["uncancel"]))))
+
+    def write_as_completed(self, step):
+        self.blocks += 1
+        items = "_atropos_items_{}".format(self.blocks)
+        call = "_atropos.as_completed({}, {!r})".format(self.operand(step["as_completed"]), step.get("timeout"))
+        self.simple("{} = {}".format(items, call))
+        self.line("for _atropos_next in {}:".format(items))
+        self.depth += 1
+        self.simple("{} = await _atropos.next_completed(_atropos_next)".format(step["as"]))
+        self.depth -= 1
+        self.block(step["do"])
+
+    # Callbacks
+
+    def write_call_soon(self, step):
+        self.simple(self.into(step, "_atropos.call_soon({})".format(self.deferred(step["call_soon"]))))
+
+    def write_call_later(self, step):
+        call = "_atropos.call_later({!r}, {})".format(step["in"], self.deferred(step["call_later"]))
+        self.simple(self.into(step, call))
+
+    def write_add_done_callback(self, step):
+        callback = self.deferred(step["add_done_callback"])
+        self.simple("({}).add_done_callback({})".format(self.operand(step["to"]), callback))
+
+    def deferred(self, step):
+        """A step that is taken later; what it works on is worked out now."""
+        methods = {"set_event": "set", "clear_event": "clear"}
+        verb = next(key for key in step if key in VERBS)
+        if verb == "print":
+            return "_atropos.deferred('print', {})".format(self.text(step["print"]))
+        if verb == "cancel":
+            return "_atropos.deferred('cancel', {}, {})".format(self.operand(step["cancel"]), self.message(step))
+        if verb == "set_result":
+            return "_atropos.deferred('settle', {!r}, 'set_result', {})".format(
+                step["set_result"], self.expression(step["to"])
+            )
+        if verb == "set_exception":
+            error = "_atropos.error({!r}, {})".format(step.get("type", "Exception"), self.message(step))
+            return "_atropos.deferred('settle', {!r}, 'set_exception', {})".format(step["set_exception"], error)
+        value = []
+        if verb == "put_nowait":
+            value = [self.expression(step["put_nowait"])]
+        elif verb == "notify":
+            value = [repr(step.get("n", 1))]
+        name = step["into"] if verb == "put_nowait" else step[verb]
+        arguments = [repr("use"), repr(methods.get(verb, verb)), repr(name), *value]
+        return "_atropos.deferred({})".format(", ".join(arguments))
 
     def write_with(self, step):
         self.line("async with _atropos.entered({!r}):".format(step["with"]))

@@ -8,8 +8,8 @@ code. Three things are replaced, which are exactly the ones that differ from one
 * timers of equal deadline: they fire in the order in which they were set. asyncio's heap compares deadlines only, and
   what a heap makes of equal entries is no order that a real clock ever shows.
 * sets of tasks (`all_tasks`, and with it the end of `asyncio.run`; `wait`'s arguments, `done` and `pending`): they are
-  walked in the order in which the tasks were created, and not in that of their addresses. `as_completed` is not
-  covered.
+  walked in the order in which the tasks were created, and not in that of their addresses. `as_completed` makes its set
+  where nobody can take its place, so that part of its source is replaced.
 
 Importing the module replaces the functions of asyncio that make such sets.
 
@@ -19,8 +19,11 @@ Knows nothing of scenarios or of recording.
 import asyncio
 import collections.abc
 import heapq
+import inspect
 import itertools
 import math
+import re
+import textwrap
 from asyncio import base_events, events, tasks
 
 NANOSECONDS = 10**9
@@ -217,6 +220,22 @@ async def _wait(fs, timeout, return_when, loop):
     done, pending = await _stock_wait(in_creation_order(fs), timeout, return_when, loop)
     return in_creation_order(done), in_creation_order(pending)
 
+
+def _with_set_in_creation_order(function):
+    """The same function, but the set of futures that it makes of its arguments is walked in creation order."""
+    source = textwrap.dedent(inspect.getsource(function))
+    made, count = re.subn(r"\{(ensure_future\([^}]*\) for \w+ in set\(\w+\))\}", r"in_creation_order([\1])", source)
+    assert count == 1, source
+    tasks.in_creation_order = in_creation_order
+    names = {}
+    exec(compile(made, "as_completed", "exec"), vars(tasks), names)
+    return names[function.__name__]
+
+
+if hasattr(tasks, "_AsCompletedIterator"):
+    tasks._AsCompletedIterator.__init__ = _with_set_in_creation_order(tasks._AsCompletedIterator.__init__)
+else:
+    tasks.as_completed = asyncio.as_completed = _with_set_in_creation_order(tasks.as_completed)
 
 # `wait` makes a set of its arguments before anything else, and up to 3.10 tasks of the coroutines among them: then
 # in the order in which they stand.

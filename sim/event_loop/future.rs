@@ -63,6 +63,10 @@ pub(super) enum Callback {
     Release(Waiter),
     /// The task group that it belongs to.
     Group(u32),
+    /// An `as_completed` that waits for it.
+    Completed(u32),
+    /// A callback of the program's own.
+    Call(u32),
     /// A shield of it.
     ShieldInner(u32),
     /// The shield that it is.

@@ -20,6 +20,8 @@ pub(super) enum Call {
     Use(Use),
     WaitFor(WaitingFor),
     Group(Leaving),
+    /// Of `as_completed`, by its number.
+    Completed(u32),
 }
 
 impl EventLoop<'_> {
@@ -31,10 +33,20 @@ impl EventLoop<'_> {
         choices: &mut C,
     ) -> Progress {
         match call {
-            Library::Use { operation, object, value } => self.use_object(task, operation, object, value),
+            Library::Use { operation, object, value } => {
+                let progress = self.use_object(task, operation, object, value);
+                // What does not have to wait for its error has made it itself.
+                progress.map(|result| result.map_err(|error| self.raised(task, error)))
+            }
             Library::WaitFor { future, timeout } => self.wait_for(task, future, timeout),
             Library::Shield(future) => Some(Ok(Value::Handle(self.shield(future, task)))),
-            Library::Settle(future, result) => Some(self.settle(task, future, result)),
+            Library::Settle(future, result) => {
+                Some(self.settle(future, result).map_err(|error| self.raised(task, error)))
+            }
+            Library::Call(what, length) => Some(Ok(self.call(task, what, length))),
+            Library::CallWhenDone(what, future) => Some(Ok(self.call_when_done(task, what, future))),
+            Library::AsCompleted(over, timeout) => Some(Ok(self.begin_completions(task, over, timeout))),
+            Library::NextCompleted(iterator) => self.next_completed(task, iterator),
             Library::Uncancel(future) => Some(self.uncancel_handle(task, future)),
             Library::EnterTimeout(length) => Some(Ok(self.enter_timeout(task, length))),
             Library::Reschedule(timeout, length) => Some(self.reschedule(task, timeout, length)),
@@ -57,6 +69,7 @@ impl EventLoop<'_> {
             Call::None => Some(input),
             Call::Use(used) => self.go_on_using(task, used, input),
             Call::WaitFor(waiting) => self.go_on_waiting_for(task, waiting, input),
+            Call::Completed(iterator) => self.go_on_completing(task, iterator, input),
             Call::Group(leaving) => self.go_on_leaving(task, leaving, input, choices),
         }
     }

@@ -17,16 +17,20 @@
 //!
 //! Knows nothing of files, TOML, wall clocks, or of how a trace is told.
 
+mod callback;
 mod cancel;
+mod completed;
 mod condition;
 mod cut;
 mod event;
+mod footprint;
 mod future;
 mod gather;
 mod library;
 mod lock;
 mod object;
 mod queue;
+mod result;
 mod running;
 mod semaphore;
 mod shield;
@@ -38,9 +42,11 @@ mod timers;
 mod wait;
 mod wait_for;
 
-use std::hash::{Hash as _, Hasher};
+use std::hash::Hash as _;
 
+use completed::Completions;
 use cut::Cutting;
+use footprint::Watch;
 use future::{Callback, Future, Futures, Owner};
 use gather::Gather;
 use object::{Object, Waiter};
@@ -53,11 +59,11 @@ use timeout::Deadline;
 use timers::Timers;
 use wait::Wait;
 
-use crate::choice::{Choice, Choices, Kind, Options, Question};
+use crate::choice::{Choice, Choices, Cut, Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, TaskId};
-use crate::machine::{Footprint, Machine};
+use crate::machine::{Footprint, KeyHasher, Machine, Watched};
 use crate::program::{Memory, Messages, Program, Texts};
-use crate::time::Time;
+use crate::time::{Nanos, Time};
 use crate::trace::{Fingerprint, Moment, Outcome, Recorder, Requester, Trace, What};
 
 /// One run of a program on asyncio's event loop.
@@ -103,16 +109,19 @@ pub struct EventLoop<'p> {
     deadlines: Vec<Deadline>,
     shields: Vec<Shield>,
     groups: Vec<Group>,
+    completions: Vec<Completions>,
     memory: Memory,
     phase: Phase,
     /// Whether the loop stops at the end of this turn.
     stopping: bool,
     cutting: Cutting,
+    /// What a search wants to know of each step.
+    watch: Option<Box<Watch>>,
     scratch: Scratch,
 }
 
 /// Something that the loop runs: asyncio's handle without its closure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Handle {
     /// A task runs its first line, goes on after `sleep(0)`, or is told that it awaited itself.
     Step(TaskId),
@@ -128,6 +137,8 @@ enum Handle {
     Release(Waiter),
     /// A task group notes that a task of its is done.
     GroupTask { group: u32, child: FutureId },
+    /// An `as_completed` notes that one of its futures is done.
+    Completed { iterator: u32, child: FutureId },
     /// What is shielded is done.
     ShieldInner(u32),
     /// A shield is done.
@@ -139,7 +150,7 @@ enum Handle {
 }
 
 /// What a timer is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Timer {
     /// The sleep, or the timeout of the wait, that a task began as its `serial`-th; older ones are cancelled.
     Own { task: TaskId, serial: u32 },
@@ -191,10 +202,12 @@ impl<'p> EventLoop<'p> {
             deadlines: Vec::new(),
             shields: Vec::new(),
             groups: Vec::new(),
+            completions: Vec::new(),
             memory: Memory::default(),
             phase: Phase::Main,
             stopping: false,
             cutting: Cutting::default(),
+            watch: None,
             scratch: Scratch::default(),
         };
         new.reset();
@@ -223,10 +236,12 @@ impl<'p> EventLoop<'p> {
         self.deadlines.clear();
         self.shields.clear();
         self.groups.clear();
+        self.completions.clear();
         self.memory.reset(self.program);
         self.phase = Phase::Main;
         self.stopping = false;
         self.cutting.reset(self.program);
+        self.watch = None;
 
         for (at, cancel) in (0..).zip(&self.program.outside_cancels) {
             self.timers.set(Time::ZERO + cancel.at, Timer::OutsideCancel(at));
@@ -268,7 +283,8 @@ impl<'p> EventLoop<'p> {
                 let clear = self.cutting.next_handles(clear);
                 self.batch_clear = self.batch_next + clear;
                 if clear == 0 {
-                    self.cut();
+                    self.watch_cut();
+                    self.cut(choices);
                     continue;
                 }
                 if self.program.schedule.ready_any_order {
@@ -298,10 +314,12 @@ impl<'p> EventLoop<'p> {
                 // Nobody runs until then, so this is a moment of its own to be cancelled at.
                 Some(due) if self.now < due => {
                     if self.cutting.next_handles(1) == 0 {
-                        return self.cut();
+                        self.watch_cut();
+                        return self.cut(choices);
                     }
                     self.now = due;
                     self.turns_at_one_instant = 0;
+                    self.watch_instant();
                 }
                 Some(_) => {}
                 None => return self.end(Outcome::Deadlocked),
@@ -319,6 +337,7 @@ impl<'p> EventLoop<'p> {
             self.batch.clear();
             std::mem::swap(&mut self.batch, &mut self.ready);
         }
+        self.watch_turn();
         self.batch_next = 0;
         self.batch_clear = 0;
         if first_due.is_some_and(|due| due <= self.now) {
@@ -355,9 +374,14 @@ impl<'p> EventLoop<'p> {
             }
         }
         if self.program.schedule.timers_any_order && options.len() > 1 {
+            let before = if self.is_watched() { self.batch[first..].to_vec() } else { Vec::new() };
+            let order = self.watch_order(before.len());
             let mut batch = std::mem::take(&mut self.batch);
             self.choose_order(choices, Kind::TimerOrder, TaskId::MAIN, &mut options, &mut batch[first..]);
             self.batch = batch;
+            if let Some(order) = order {
+                self.watch_timers(order, first, &before);
+            }
         }
         self.scratch.options = options;
     }
@@ -403,13 +427,33 @@ impl<'p> EventLoop<'p> {
         whose.extend(self.batch[whose.len()..].iter().map(|&handle| self.whose_handle(handle)));
         let options = &whose[self.batch_next..];
         if options.len() > 1 {
+            self.watch_ready();
             let options = Options::Futures(options);
             let question = Question { kind: Kind::ReadyOrder, subject: TaskId::MAIN, site: 0, options };
             let next = self.batch_next + self.ask(choices, &question) as usize;
             whose.swap(self.batch_next, next);
             self.batch.swap(self.batch_next, next);
         }
+        choices.goes_on(whose[self.batch_next]);
         self.batch_whose = whose;
+    }
+
+    /// Runs a handle where a search looks on, or where anything may run next. Turns then end only where it matters, because
+    /// how long they are hangs on the order: the loop stops at once, and what is due now is ready at once.
+    #[inline(never)]
+    fn run_handle_freely<C: Choices + ?Sized>(&mut self, handle: Handle, choices: &mut C) -> Footprint {
+        if self.is_watched() {
+            self.watch_handle(handle);
+        }
+        let footprint = self.run_handle(handle, choices);
+        if self.is_watched() {
+            self.watch_handle_done();
+        }
+        let is_over = self.stopping || self.timers.first().is_some_and(|due| due <= self.now);
+        if self.program.schedule.ready_any_order && is_over && self.outcome.is_none() {
+            self.batch_end = self.batch_next;
+        }
+        footprint
     }
 
     /// The future that a handle is run for.
@@ -419,7 +463,7 @@ impl<'p> EventLoop<'p> {
             Handle::Fire(timer) => self.whose(timer),
             Handle::GatherChild { gather, .. } => self.gathers[gather as usize].future,
             Handle::WaitChild { wait, .. } => self.tasks[self.waits[wait as usize].task.index()].future,
-            Handle::GroupTask { child, .. } => child,
+            Handle::GroupTask { child, .. } | Handle::Completed { child, .. } => child,
             Handle::Release(waiter) => self.tasks[waiter.task.index()].future,
             Handle::ShieldInner(shield) | Handle::ShieldOuter(shield) => self.shields[shield as usize].outer,
             Handle::Stop | Handle::ShutdownRound => self.tasks[0].future,
@@ -429,6 +473,7 @@ impl<'p> EventLoop<'p> {
     /// Every question of a run goes through here, so that each is recorded.
     fn ask<C: Choices + ?Sized>(&mut self, choices: &mut C, question: &Question<'_>) -> u64 {
         let answer = choices.answer(question);
+        self.watch_question();
         self.recorder.record(What::Chose(Choice::new(question, answer)));
         answer
     }
@@ -466,6 +511,7 @@ impl<'p> EventLoop<'p> {
             Handle::GatherChild { gather, child } => self.count_gather_child(gather, child),
             Handle::WaitChild { wait, child } => self.count_wait_child(wait, child),
             Handle::Release(waiter) => _ = self.wake(waiter),
+            Handle::Completed { iterator, child } => self.count_completion(iterator, child),
             Handle::GroupTask { group, child } => self.group_task_done(group, child, choices),
             Handle::ShieldInner(shield) => self.shield_inner_done(shield),
             Handle::ShieldOuter(shield) => self.shield_outer_done(shield),
@@ -476,6 +522,7 @@ impl<'p> EventLoop<'p> {
 
     /// Queues whoever asked to be told that `future` is done.
     fn tell(&mut self, future: FutureId) {
+        self.touch_future(future);
         self.futures[future].done_since = self.turn;
         let ready = &mut self.ready;
         self.futures.take_callbacks(future, |callback| ready.push(handle_for(callback, future)));
@@ -483,6 +530,7 @@ impl<'p> EventLoop<'p> {
 
     /// As `add_done_callback`: a future that is done already tells in the next turn.
     fn add_done_callback(&mut self, future: FutureId, callback: Callback) {
+        self.touch_future(future);
         if self.futures[future].is_done() {
             self.ready.push(handle_for(callback, future));
         } else {
@@ -494,6 +542,16 @@ impl<'p> EventLoop<'p> {
         self.outcome = Some(outcome);
         self.cutting.handles = self.handles();
         self.batch_clear = self.batch_next;
+    }
+
+    /// Hashes the state but for what stands in queues.
+    fn hash_unordered(&self, hasher: &mut KeyHasher) {
+        (self.outcome, self.now, self.stopping, self.phase).hash(hasher);
+        (&self.tasks, &self.gathers, &self.waits, &self.objects).hash(hasher);
+        (&self.deadlines, &self.shields, &self.groups, &self.completions).hash(hasher);
+        self.cutting.hash_state(self.handles(), hasher);
+        self.futures.hash_state(hasher);
+        self.memory.hash(hasher);
     }
 
     /// How many handles have run.
@@ -509,6 +567,8 @@ fn handle_for(callback: Callback, future: FutureId) -> Handle {
         Callback::Wait(wait) => Handle::WaitChild { wait, child: future },
         Callback::Release(waiter) => Handle::Release(waiter),
         Callback::Group(group) => Handle::GroupTask { group, child: future },
+        Callback::Completed(iterator) => Handle::Completed { iterator, child: future },
+        Callback::Call(callback) => Handle::Fire(Timer::Deadline { deadline: callback, serial: 0 }),
         Callback::ShieldInner(shield) => Handle::ShieldInner(shield),
         Callback::ShieldOuter(shield) => Handle::ShieldOuter(shield),
         Callback::Stop => Handle::Stop,
@@ -522,6 +582,9 @@ impl Machine for EventLoop<'_> {
         }
         let handle = self.batch[self.batch_next];
         self.batch_next += 1;
+        if self.is_watched() || self.program.schedule.ready_any_order {
+            return Some(self.run_handle_freely(handle, choices));
+        }
         Some(self.run_handle(handle, choices))
     }
 
@@ -542,26 +605,61 @@ impl Machine for EventLoop<'_> {
     }
 
     fn key(&self) -> Option<u128> {
-        let mut hasher = KeyHasher(twox_hash::XxHash3_128::new());
-        (self.outcome, self.now, &self.batch[self.batch_next..], &self.ready, self.stopping).hash(&mut hasher);
-        (self.timers.in_order(), &self.tasks, &self.gathers, &self.waits, &self.objects, self.phase).hash(&mut hasher);
-        (&self.deadlines, &self.shields, &self.groups).hash(&mut hasher);
-        self.cutting.hash_state(self.handles(), &mut hasher);
-        self.futures.hash_state(&mut hasher);
-        self.memory.hash(&mut hasher);
-        Some(hasher.0.finish_128())
-    }
-}
-
-/// XXH3, 128 bits, behind the standard trait.
-struct KeyHasher(twox_hash::XxHash3_128);
-
-impl Hasher for KeyHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.write(bytes);
+        let mut hasher = KeyHasher::default();
+        (&self.batch[self.batch_next..], &self.ready, self.timers.in_order()).hash(&mut hasher);
+        self.hash_unordered(&mut hasher);
+        Some(hasher.finish_128())
     }
 
-    fn finish(&self) -> u64 {
-        unreachable!("a key has 128 bits")
+    fn free_key(&self) -> Option<u128> {
+        let mut hasher = KeyHasher::default();
+        let mut timers = self.timers.in_order();
+        timers.retain(|(_, timer)| !timer.is_cancelled(&self.tasks, &self.deadlines));
+        if self.program.schedule.timers_any_order {
+            timers.sort_unstable();
+        }
+        timers.hash(&mut hasher);
+        let batch = &self.batch[self.batch_next..];
+        if self.program.schedule.ready_any_order {
+            let mut all = [batch, &self.ready].concat();
+            all.sort_unstable();
+            all.hash(&mut hasher);
+        } else {
+            (batch, &self.ready).hash(&mut hasher);
+        }
+        self.hash_unordered(&mut hasher);
+        Some(hasher.finish_128())
+    }
+
+    fn begin_search(&mut self) {
+        self.watch = Some(Box::default());
+        self.cutting.ask_one_by_one(self.program);
+    }
+
+    fn watched(&mut self) -> Watched {
+        self.watched_so_far()
+    }
+
+    fn is_at_rest(&self) -> bool {
+        self.ready.is_empty() && self.batch_next == self.batch.len() && !self.stopping
+    }
+
+    fn drain(&mut self, see: &mut dyn FnMut(Moment, &Texts)) {
+        let texts = self.memory.texts_ref();
+        self.recorder.drain(|moment| see(moment, texts));
+    }
+
+    fn deadlines(&self) -> Vec<Nanos> {
+        let timers = self.timers.in_order().into_iter();
+        let timers = timers.filter(|(_, timer)| !timer.is_cancelled(&self.tasks, &self.deadlines));
+        timers.map(|(due, _)| Nanos(due.0 - self.now.0)).collect()
+    }
+
+    fn cuts_made(&self) -> &[(Cut, usize)] {
+        self.cutting.made()
+    }
+
+    fn result(&self) -> String {
+        self.told_result()
     }
 }

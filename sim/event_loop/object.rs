@@ -113,7 +113,7 @@ impl EventLoop<'_> {
         }
     }
 
-    /// A step of `task` uses an object. Nothing comes back if the task has to wait.
+    /// A step or a callback of `task` uses an object. Nothing comes back if the task has to wait.
     pub(super) fn use_object(
         &mut self,
         task: TaskId,
@@ -144,10 +144,6 @@ impl EventLoop<'_> {
             (Operation::Join, _) => self.join_queue(task, used),
             (Operation::SetResult | Operation::SetException, _) => unreachable!("a future is settled, not used"),
         };
-        if let Some(Err(error)) = progress {
-            // What does not have to wait for its error has made it itself.
-            self.recorder.record(What::Raised { task, error });
-        }
         self.tell_use(task, used, progress)
     }
 

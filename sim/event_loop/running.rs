@@ -2,11 +2,11 @@
 //!
 //! Knows nothing of turns; all of this happens at once.
 
-use super::cancel::TooDeep;
 use super::{EventLoop, Owner};
 use crate::choice::{Choices, Question};
 use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
-use crate::program::{Effects, Error, ErrorType, FutureState, Inquiry, Memory, Messages, Value};
+use crate::machine::{Access, Object};
+use crate::program::{Effects, Error, FutureState, Inquiry, Memory, Op, Value};
 use crate::time::Time;
 use crate::trace::{Requester, What};
 
@@ -14,22 +14,6 @@ pub(super) struct Running<'a, 'p, C: ?Sized> {
     pub(super) event_loop: &'a mut EventLoop<'p>,
     pub(super) choices: &'a mut C,
     pub(super) task: TaskId,
-}
-
-impl<C: Choices + ?Sized> Running<'_, '_, C> {
-    fn error(&mut self, ty: ErrorType, message: &str) -> Error {
-        let message = Some(self.memory().texts().intern(message));
-        let error = Error { ty, message };
-        self.record(What::Raised { task: self.task, error });
-        error
-    }
-
-    fn check_message(&mut self, message: Option<TextId>) -> Result<(), Error> {
-        if message.is_some() && self.event_loop.program.profile.messages == Messages::None {
-            return Err(self.error(ErrorType::TYPE_ERROR, "cancel() takes no keyword arguments"));
-        }
-        Ok(())
-    }
 }
 
 impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
@@ -62,27 +46,41 @@ impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
         self.event_loop.ask(self.choices, question)
     }
 
+    fn touch_op(&mut self, op: &Op) {
+        if self.event_loop.is_watched() {
+            self.event_loop.touch_op(op);
+        }
+    }
+
+    fn touch(&mut self, object: Object, access: Access) {
+        self.event_loop.touch(object, access);
+    }
+
     fn spawn(&mut self, instance: InstanceId) -> FutureId {
+        self.touch(Object::Numbers, Access::Changes);
+        self.touch(Object::Instance(instance), Access::Changes);
         self.event_loop.create_task(instance, self.task)
     }
 
     fn cancel(&mut self, future: FutureId, message: Option<TextId>) -> Result<bool, Error> {
-        self.check_message(message)?;
-        match self.event_loop.cancel(future, Requester::Task(self.task), message) {
-            Ok(accepted) => Ok(accepted),
-            Err(TooDeep) => Err(self.error(ErrorType::RECURSION_ERROR, TooDeep::MESSAGE)),
-        }
+        let task = self.task;
+        let accepted = self.event_loop.cancel_as_python(future, Requester::Task(task), message);
+        accepted.map_err(|error| self.event_loop.raised(task, error))
     }
 
     fn cancel_all(&mut self, message: Option<TextId>) -> Result<(), Error> {
-        let others = self.event_loop.unfinished(Some(self.task), self.choices);
+        let (others, order) = self.event_loop.unfinished(Some(self.task), self.choices);
         for at in 0..self.memory_ref().list(others).len() {
-            self.cancel(self.memory_ref().handle(others, at), message)?;
+            let other = self.memory_ref().handle(others, at);
+            let before = self.event_loop.watch_item(order.number, order.item(other));
+            self.cancel(other, message)?;
+            self.event_loop.watch_item_done(before);
         }
         Ok(())
     }
 
     fn gather(&mut self, children: ListId, new: u32, return_exceptions: bool) -> FutureId {
+        self.touch(Object::Numbers, Access::Changes);
         self.event_loop.begin_gather(children, new, return_exceptions, self.task)
     }
 
@@ -99,6 +97,7 @@ impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
     }
 
     fn order_set(&mut self, list: ListId) {
+        self.touch(Object::Everything, Access::Changes);
         self.event_loop.order_set(list, self.task, self.choices);
     }
 
@@ -120,11 +119,24 @@ impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
         self.event_loop.is_expired(timeout)
     }
 
+    fn call_off(&mut self, callback: u32) {
+        self.event_loop.call_off(callback);
+    }
+
+    fn is_called_off(&self, callback: u32) -> bool {
+        self.event_loop.is_called_off(callback)
+    }
+
+    fn completions_left(&self, iterator: u32) -> u32 {
+        self.event_loop.completions_left(iterator)
+    }
+
     fn group_refusal(&self, group: u32) -> Option<&'static str> {
         self.event_loop.group_refusal(group)
     }
 
     fn add_to_group(&mut self, group: u32, task: FutureId) {
+        self.touch(Object::Everything, Access::Changes);
         self.event_loop.add_to_group(group, task);
     }
 

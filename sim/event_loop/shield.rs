@@ -71,15 +71,9 @@ impl EventLoop<'_> {
     }
 
     /// `set_result` and `set_exception`.
-    pub(super) fn settle(
-        &mut self,
-        task: TaskId,
-        future: FutureId,
-        result: Result<Value, Error>,
-    ) -> Result<Value, Error> {
+    pub(super) fn settle(&mut self, future: FutureId, result: Result<Value, Error>) -> Result<Value, Error> {
         if self.futures[future].is_done() {
-            let error = self.python_error(ErrorType::INVALID_STATE_ERROR, "invalid state");
-            return Err(self.raised(task, error));
+            return Err(self.python_error(ErrorType::INVALID_STATE_ERROR, "invalid state"));
         }
         match result {
             Ok(value) => {

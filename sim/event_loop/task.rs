@@ -6,6 +6,7 @@ use super::library::Call;
 use super::{Callback, EventLoop, Future, Handle, Owner, Running, Timer, future};
 use crate::choice::{Choices, Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, ObjectId, TaskId, TextId};
+use crate::machine::{Access, Object};
 use crate::program::{Effects as _, Error, ErrorType, FrameId, Next, Value, resume};
 use crate::time::Nanos;
 use crate::trace::{Outcome, Wake, What};
@@ -267,6 +268,7 @@ impl EventLoop<'_> {
         }
         let until = self.now + length;
         self.recorder.record(What::Slept { task, until });
+        self.touch_timer(until);
         let serial = self.begin_own(task, WaitsFor::Sleep);
         self.timers.set(until, Timer::Own { task, serial });
     }
@@ -296,6 +298,9 @@ impl EventLoop<'_> {
                 return Some(Err(error));
             }
             if awaited == task {
+                if let Some(watch) = &mut self.watch {
+                    watch.touch(Object::Future(future), Access::Changes);
+                }
                 state.itself = AwaitOfItself::Untold;
                 self.ready.push(Handle::Step(task));
                 return None;

@@ -1,4 +1,4 @@
-//! `asyncio.timeout`: it cancels the task that has entered it, and on the way out makes a `TimeoutError` of that, unless
+//! Deadlines, and `asyncio.timeout`, which has one: it cancels the task that has entered it, and on the way out makes a `TimeoutError` of that, unless
 //! somebody else has asked for a cancellation too.
 //!
 //! Knows nothing of what the task does inside.
@@ -6,7 +6,7 @@
 use super::object::Waiter;
 use super::{EventLoop, Handle, Timer};
 use crate::id::TaskId;
-use crate::program::{Error, ErrorType, Value};
+use crate::program::{Callable, Error, ErrorType, Value};
 use crate::time::{Nanos, Time};
 use crate::trace::{Requester, What};
 
@@ -20,15 +20,19 @@ pub(super) struct Deadline {
 
 /// What comes when it has passed.
 #[derive(Clone, Copy, Debug, Hash)]
-enum Then {
+pub(super) enum Then {
     /// The task is cancelled.
     Cancel(Timeout),
     /// A waiter is done.
     Wake(Waiter),
+    /// A callback that the task has made is called.
+    Call(TaskId, Callable),
+    /// What an `as_completed` of the task waits for is given up.
+    GiveUp(TaskId, u32),
 }
 
 #[derive(Clone, Copy, Debug, Hash)]
-struct Timeout {
+pub(super) struct Timeout {
     task: TaskId,
     state: State,
     /// How many cancellations the task had been asked for when it entered.
@@ -52,10 +56,8 @@ impl Deadline {
 
 impl EventLoop<'_> {
     pub(super) fn enter_timeout(&mut self, task: TaskId, length: Option<Nanos>) -> Value {
-        let timeout = self.deadlines.len() as u32;
         let cancels = self.tasks[task.index()].cancels;
-        self.deadlines
-            .push(Deadline { serial: 0, then: Then::Cancel(Timeout { task, state: State::Entered, cancels }) });
+        let timeout = self.add_deadline(Then::Cancel(Timeout { task, state: State::Entered, cancels }));
         self.set_timeout(task, timeout, length);
         Value::Timeout(timeout)
     }
@@ -92,13 +94,18 @@ impl EventLoop<'_> {
 
     /// A deadline that wakes a waiter.
     pub(super) fn wake_at(&mut self, waiter: Waiter, until: Time) -> u32 {
-        self.deadlines.push(Deadline { serial: 0, then: Then::Wake(waiter) });
-        let deadline = self.deadlines.len() as u32 - 1;
+        let deadline = self.add_deadline(Then::Wake(waiter));
         self.arm(deadline, until);
         deadline
     }
 
-    fn arm(&mut self, deadline: u32, until: Time) {
+    /// One that is not set yet.
+    pub(super) fn add_deadline(&mut self, then: Then) -> u32 {
+        self.deadlines.push(Deadline { serial: 0, then });
+        self.deadlines.len() as u32 - 1
+    }
+
+    pub(super) fn arm(&mut self, deadline: u32, until: Time) {
         let serial = self.deadlines[deadline as usize].serial;
         self.timers.set(until, Timer::Deadline { deadline, serial });
     }
@@ -112,6 +119,7 @@ impl EventLoop<'_> {
         match self.deadlines[deadline as usize].then {
             Then::Cancel(timeout) => timeout.task,
             Then::Wake(waiter) => waiter.task,
+            Then::Call(task, _) | Then::GiveUp(task, _) => task,
         }
     }
 
@@ -124,6 +132,8 @@ impl EventLoop<'_> {
                 _ = self.cancel(future, Requester::Timeout, None);
             }
             &mut Then::Wake(waiter) => _ = self.wake(waiter),
+            &mut Then::Call(task, what) => self.call_back(task, what),
+            &mut Then::GiveUp(_, iterator) => self.give_up_completions(iterator),
         }
     }
 
@@ -149,7 +159,7 @@ impl EventLoop<'_> {
     fn timeout(&self, timeout: u32) -> Timeout {
         match self.deadlines[timeout as usize].then {
             Then::Cancel(timeout) => timeout,
-            Then::Wake(_) => unreachable!("a body has no handle of this"),
+            Then::Wake(_) | Then::Call(..) | Then::GiveUp(..) => unreachable!("this is no timeout"),
         }
     }
 

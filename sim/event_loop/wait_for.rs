@@ -99,7 +99,6 @@ impl EventLoop<'_> {
     /// It has timed out, and the future is done, maybe in spite of that.
     fn what_came_of_it(&mut self, task: TaskId, waiting: WaitingFor) -> Result<Value, Error> {
         let profile = &self.program.profile;
-        let is_own_class = !profile.has_timeouts;
         let result = self.futures[waiting.future].result;
         let counts = match (profile.wait_for, result) {
             (_, future::Result::Cancelled) => false,
@@ -118,12 +117,12 @@ impl EventLoop<'_> {
             // Whoever asks for the result takes the error out of it.
             self.take_cancelled_error(waiting.future);
         }
-        let ty = if is_own_class { ErrorType::ASYNCIO_TIMEOUT_ERROR } else { ErrorType::TIMEOUT_ERROR };
-        Err(self.raised(task, Error::new(ty)))
+        let error = Error::new(self.timeout_error());
+        Err(self.raised(task, error))
     }
 
     /// `future.result()`, where an error that comes out of it comes up in `task`.
-    fn result_in(&mut self, task: TaskId, future: FutureId) -> Result<Value, Error> {
+    pub(super) fn result_in(&mut self, task: TaskId, future: FutureId) -> Result<Value, Error> {
         self.recorder.record(What::Taken { task, future });
         self.take_result(future).map_err(|error| self.raised(task, error))
     }

@@ -12,8 +12,9 @@
 //! Knows nothing of the step language, or of what a run means.
 
 mod cut;
+mod draws;
 mod names;
-mod panics;
+pub(crate) mod panics;
 mod queue;
 mod rounds;
 mod shared;
@@ -22,7 +23,6 @@ mod sites;
 mod task;
 pub mod twin;
 
-use std::backtrace::Backtrace;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::body::Body;
-use crate::choice::{Choices, Cut as PlannedCut, Kind, Options, Question};
+use crate::choice::{Choices, Cut as PlannedCut, Kind, Options, Question, lend};
 use crate::id::TaskId;
 use crate::machine::{Footprint, Machine, Openings};
 use crate::program::{Error, Limits, Texts, Value};
@@ -38,11 +38,14 @@ use crate::trace::{Fingerprint, Moment, Outcome, Recorder, Trace};
 
 pub use cut::{Cut, Race};
 pub use names::Registry;
+#[cfg(feature = "network")]
+pub(crate) use sim::RETURNED;
 pub use sim::{Settle, Sim};
 
 use cut::Victims;
 use rounds::Rounds;
-use shared::{Asker, CHOICES, Entered, Shared};
+use shared::{Entered, Shared};
+use sites::Kept;
 
 /// How runs are made.
 #[derive(Clone, Debug)]
@@ -81,9 +84,10 @@ struct Ended {
     recorder: Recorder,
     texts: Texts,
     outcome: Outcome,
-    places: Vec<(TaskId, u32, Backtrace)>,
+    places: Vec<Arc<Kept>>,
     victims: Victims,
     strays: usize,
+    unsteered: u64,
 }
 
 impl<'a> Executor<'a> {
@@ -121,6 +125,11 @@ impl<'a> Executor<'a> {
         self.last.as_ref().map_or(0, |ended| ended.strays)
     }
 
+    /// How often tokio drew a number in the last run that nobody could choose.
+    pub fn unsteered_draws(&self) -> u64 {
+        self.last.as_ref().map_or(0, |ended| ended.unsteered)
+    }
+
     /// What happened in the last run.
     pub fn moments(&self) -> impl Iterator<Item = Moment> {
         self.last.iter().flat_map(|ended| ended.recorder.iter())
@@ -141,7 +150,7 @@ impl<'a> Executor<'a> {
     }
 
     fn make_run(&self, choices: &mut dyn Choices, victims: Victims) -> Ended {
-        panics::quietly(|| CHOICES.set(Asker(choices), || self.make_run_quietly(victims)))
+        panics::quietly(|| lend(choices, || self.make_run_quietly(victims)))
     }
 
     fn make_run_quietly(&self, victims: Victims) -> Ended {
@@ -161,7 +170,8 @@ impl<'a> Executor<'a> {
         drop(entered);
         let (recorder, texts, places) = shared.take_told();
         let victims = shared.victims.take();
-        Ended { recorder, texts, outcome, places, victims, strays }
+        let unsteered = shared.unsteered.get();
+        Ended { recorder, texts, outcome, places, victims, strays, unsteered }
     }
 }
 

@@ -4,6 +4,7 @@
 //!
 //! Knows nothing of runs.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use crate::id::InstanceId;
@@ -11,7 +12,11 @@ use crate::program::{Cuts, ErrorType, ErrorTypes, Limits, Program};
 
 /// The names of tasks, and the places of panics, that were met so far.
 #[derive(Debug)]
-pub struct Registry(Mutex<Known>);
+pub struct Registry {
+    known: Mutex<Known>,
+    /// Whether tokio draws numbers in these runs, so that it has to be steered.
+    draws: AtomicBool,
+}
 
 #[derive(Debug)]
 struct Known {
@@ -22,13 +27,24 @@ struct Known {
 impl Default for Registry {
     /// Main alone.
     fn default() -> Registry {
-        Registry(Mutex::new(Known { tasks: vec!["main".to_owned()], panics: Vec::new() }))
+        let known = Known { tasks: vec!["main".to_owned()], panics: Vec::new() };
+        Registry { known: Mutex::new(known), draws: AtomicBool::new(false) }
     }
 }
 
 impl Registry {
     fn known(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.known.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Whether tokio was seen to draw numbers.
+    pub(super) fn draws(&self) -> bool {
+        self.draws.load(Ordering::Relaxed)
+    }
+
+    /// It was.
+    pub(super) fn set_draws(&self) {
+        self.draws.store(true, Ordering::Relaxed);
     }
 
     /// The number of a task's name.
@@ -38,7 +54,7 @@ impl Registry {
     }
 
     /// The number of a place that panics.
-    pub(super) fn panic(&self, place: &str) -> ErrorType {
+    pub(crate) fn panic(&self, place: &str) -> ErrorType {
         let panics = &mut self.known().panics;
         let builtin = ErrorTypes::new([]).names().count();
         ErrorType((builtin + number(panics, place)) as u16)

@@ -8,11 +8,11 @@ use std::sync::Once;
 
 /// A panic of the code under test.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Panic {
+pub(crate) struct Panic {
     /// `src/pool.rs:20:9`
-    pub(super) place: String,
+    pub(crate) place: String,
     /// What it says.
-    pub(super) message: String,
+    pub(crate) message: String,
 }
 
 thread_local! {
@@ -23,7 +23,7 @@ thread_local! {
 static HOOK: Once = Once::new();
 
 /// Does something during which panics of this thread are noted and not printed.
-pub(super) fn quietly<T>(what: impl FnOnce() -> T) -> T {
+pub(crate) fn quietly<T>(what: impl FnOnce() -> T) -> T {
     HOOK.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
@@ -48,13 +48,16 @@ impl Drop for Restore {
 }
 
 /// The panics since the last time, in their order.
-pub(super) fn take() -> Vec<Panic> {
+pub(crate) fn take() -> Vec<Panic> {
     PANICS.take()
 }
 
 fn note(info: &PanicHookInfo<'_>) {
     let place = info.location().map_or_else(|| "somewhere".to_owned(), ToString::to_string);
-    let message = info.payload_as_str().unwrap_or("a panic without words").to_owned();
+    let message = info.payload_as_str().unwrap_or("a panic without words");
+    // An assertion tells what it found in lines of their own.
+    let lines: Vec<&str> = message.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let message = lines.join("; ");
     // Within a panic while this is borrowed nothing can be noted any more.
     _ = PANICS.try_with(|panics| panics.try_borrow_mut().map(|mut panics| panics.push(Panic { place, message })));
 }

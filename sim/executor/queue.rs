@@ -101,6 +101,12 @@ impl Queue {
         }
     }
 
+    /// Whether nobody is woken.
+    pub(super) fn is_empty(&self) -> bool {
+        let state = self.state();
+        state.ready.is_empty() && !state.is_root_woken()
+    }
+
     /// A task is about to be polled, wherever it is in the queue.
     pub(super) fn begin(&self, task: TaskId) -> Woken {
         let mut state = self.state();

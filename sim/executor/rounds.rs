@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 
 use tokio::time::{Duration, Instant, Sleep};
 
+use super::draws::{self, Draws};
 use super::shared::Shared;
 use super::task::WOKEN_BY;
 use super::{Setting, cut, outcome};
@@ -49,6 +50,10 @@ pub(super) struct Rounds {
     options: Vec<TaskId>,
     futures: Vec<FutureId>,
     idle: Idle,
+    /// What is known of the numbers that tokio draws, from the first round on.
+    draws: Option<Draws>,
+    /// Whether they are steered.
+    is_steered: bool,
 }
 
 /// While nobody is woken.
@@ -75,12 +80,18 @@ impl Rounds {
             time: Time::ZERO,
             options: Vec::new(),
             futures: Vec::new(),
+            draws: None,
+            is_steered: false,
             idle: Idle { steps: u64::MAX, since: None, moments: 0, sleep: None, until: None },
         }
     }
 
     /// What tokio polls.
     pub(super) fn round(&mut self, context: &mut Context<'_>) -> Poll<Outcome> {
+        if self.draws.is_none() {
+            self.draws = Some(Draws::learn());
+            self.is_steered = self.shared.names.draws();
+        }
         self.shared.queue.begin_round(context.waker());
         let time = self.shared.look_at_clock();
         if time != self.time {
@@ -91,6 +102,7 @@ impl Rounds {
         let mut is_beginning = true;
         loop {
             if let Some(outcome) = self.end() {
+                self.look_at_draws();
                 return Poll::Ready(outcome);
             }
             self.shared.queue.options(is_beginning, CHOSEN_FROM, &mut self.options);
@@ -142,7 +154,8 @@ impl Rounds {
         self.options[self.shared.ask(&question) as usize]
     }
 
-    fn poll_task(&mut self, task: TaskId) {
+    /// Polls a task; whether it is gone by that.
+    fn poll_task(&mut self, task: TaskId) -> bool {
         self.steps += 1;
         let shared = &self.shared;
         let woken = shared.queue.begin(task);
@@ -152,6 +165,8 @@ impl Rounds {
         WOKEN_BY.set(woken.by);
         let mut is_gone = true;
         if let Some((mut set, poke, aborts)) = shared.begin_poll(task) {
+            self.steer(task);
+            let shared = &self.shared;
             shared.turn.set(Some(task));
             if let Some(poke) = poke {
                 poke.wake();
@@ -164,7 +179,56 @@ impl Rounds {
                 shared.keep_set(task, set);
             }
         }
+        let shared = &self.shared;
         shared.queue.end(task, is_gone);
+        if self.is_steered {
+            self.count_draws(task);
+        }
+        is_gone
+    }
+
+    /// Decides what tokio draws in the next poll: the first branch of a `select!`, or the last one.
+    fn steer(&mut self, task: TaskId) {
+        if !self.is_steered {
+            return;
+        }
+        let options = Options::Range { min: 0, max: 1 };
+        let question = Question { kind: Kind::Branch, subject: task, site: 0, options };
+        let last = self.any_order && self.shared.draws(task) && self.shared.ask(&question) == 1;
+        if let Some(draws) = &mut self.draws {
+            draws.steer(last);
+        }
+    }
+
+    fn count_draws(&mut self, task: TaskId) {
+        let Some(count) = self.draws.as_mut().and_then(Draws::count) else { return };
+        if count > 0 {
+            self.shared.has_drawn(task);
+        }
+        let unsteered = u64::from(count.saturating_sub(draws::STEERED));
+        self.shared.unsteered.set(self.shared.unsteered.get() + unsteered);
+    }
+
+    /// At the end of a run that was not steered: whether it should have been.
+    fn look_at_draws(&mut self) {
+        let Some(draws) = self.draws.as_mut().filter(|_| !self.is_steered) else { return };
+        if draws.count() != Some(0) {
+            self.shared.names.set_draws();
+            self.shared.unsteered.set(u64::from(!draws.is_known()).max(1));
+        }
+    }
+
+    /// Polls everybody once more although nobody has woken them: who gets anywhere by that has missed a wake.
+    fn probe(&mut self) {
+        let shared = self.shared.clone();
+        shared.close();
+        for task in shared.alive() {
+            let is_gone = self.poll_task(task);
+            if is_gone || !shared.queue.is_empty() {
+                shared.lost_wake(task);
+                return;
+            }
+        }
     }
 
     /// Nobody is woken: sets a timer for what comes next if nobody ever is.
@@ -200,6 +264,8 @@ impl Rounds {
                 return Poll::Pending;
             }
             if for_ever <= now {
+                self.look_at_draws();
+                self.probe();
                 return Poll::Ready(Outcome::Deadlocked);
             }
         }

@@ -4,13 +4,11 @@
 //!
 //! Knows nothing of who is polled next.
 
-use std::backtrace::Backtrace;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
-use scoped_tls_hkt::{ReborrowMut, scoped_thread_local};
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
@@ -18,7 +16,8 @@ use super::cut::Victims;
 use super::names::Registry;
 use super::panics::Panic;
 use super::queue::{Queue, TaskWaker};
-use crate::choice::{Choice, Choices, Question};
+use super::sites::Kept;
+use crate::choice::{Choice, Choices as _, Lent, Question};
 use crate::id::{InstanceId, TaskId};
 use crate::program::{Error, Texts, Value};
 use crate::time::Time;
@@ -28,18 +27,9 @@ thread_local! {
     static CURRENT: RefCell<Option<Rc<Shared>>> = const { RefCell::new(None) };
 }
 
-/// Who answers on this thread.
-pub(super) struct Asker<'a>(pub(super) &'a mut dyn Choices);
-
-impl<'a> ReborrowMut<'a> for Asker<'_> {
-    type Result = Asker<'a>;
-
-    fn reborrow_mut(&'a mut self) -> Asker<'a> {
-        Asker(&mut *self.0)
-    }
-}
-
-scoped_thread_local!(pub(super) static mut CHOICES: for<'a> Asker<'a>);
+/// Of more wakers that are left somewhere, only so many of the first and of the last are told: to find out the line of
+/// each takes a millisecond.
+const PLACES_MAX: usize = 256;
 
 /// The run that goes on on this thread.
 pub(super) fn current() -> Option<Rc<Shared>> {
@@ -73,6 +63,8 @@ pub(super) struct Shared {
     pub(super) turn: Cell<Option<TaskId>>,
     /// Waits until nothing else can run; see [`Settle`](super::sim::Settle).
     pub(super) settlers: RefCell<Settlers>,
+    /// How often tokio drew a number that nobody chose.
+    pub(super) unsteered: Cell<u64>,
     start: Instant,
     tasks: RefCell<Vec<Task>>,
     /// Empty ones, used again.
@@ -80,7 +72,7 @@ pub(super) struct Shared {
     told: RefCell<Told>,
     /// What the root came to.
     end: Cell<Option<Result<(), Error>>>,
-    has_ended: Cell<bool>,
+    is_closed: Cell<bool>,
 }
 
 /// Who waits until nothing else can run.
@@ -94,8 +86,8 @@ struct Told {
     recorder: Recorder,
     texts: Texts,
     time: Time,
-    /// Where tasks were suspended: whose, after how many polls, and the stack when it left its waker there.
-    places: Vec<(TaskId, u32, Backtrace)>,
+    /// The wakers that were left somewhere.
+    places: Vec<Arc<Kept>>,
 }
 
 struct Task {
@@ -112,6 +104,8 @@ struct Task {
     suspensions: u32,
     was_polled: bool,
     is_over: bool,
+    /// Whether tokio drew numbers in its polls.
+    draws: bool,
 }
 
 impl Shared {
@@ -125,12 +119,13 @@ impl Shared {
             with_sites,
             turn: Cell::new(None),
             settlers: RefCell::default(),
+            unsteered: Cell::new(0),
             start,
             tasks: RefCell::default(),
             spare: RefCell::default(),
             told: RefCell::new(Told { recorder, texts: Texts::default(), time: Time::ZERO, places: Vec::new() }),
             end: Cell::new(None),
-            has_ended: Cell::new(false),
+            is_closed: Cell::new(false),
         }
     }
 
@@ -150,6 +145,7 @@ impl Shared {
                 suspensions: 0,
                 was_polled: false,
                 is_over: false,
+                draws: false,
             });
             task
         };
@@ -206,7 +202,7 @@ impl Shared {
     /// The end of a task, if it has not ended yet.
     pub(super) fn over(&self, task: TaskId, what: What) {
         let is_news =
-            !self.has_ended.get() && !std::mem::replace(&mut self.tasks.borrow_mut()[task.index()].is_over, true);
+            !self.is_closed.get() && !std::mem::replace(&mut self.tasks.borrow_mut()[task.index()].is_over, true);
         if is_news {
             self.record(what);
         }
@@ -237,11 +233,18 @@ impl Shared {
 
     /// From here on nothing is recorded.
     pub(super) fn close(&self) {
-        self.has_ended.set(true);
+        self.is_closed.set(true);
+    }
+
+    /// Everybody waits for ever, and this task could go on: whoever should have woken it has not.
+    pub(super) fn lost_wake(&self, task: TaskId) {
+        self.is_closed.set(false);
+        self.record(What::WakeLost { task });
+        self.is_closed.set(true);
     }
 
     pub(super) fn record(&self, what: What) {
-        if !self.has_ended.get() {
+        if !self.is_closed.get() {
             self.told.borrow_mut().recorder.record(what);
         }
     }
@@ -251,10 +254,13 @@ impl Shared {
         self.record(What::Printed { task, text });
     }
 
-    /// A stack of a task that leaves its waker somewhere.
-    pub(super) fn place(&self, task: TaskId, stack: Backtrace) {
-        let polls = self.suspensions(task) + 1;
-        self.told.borrow_mut().places.push((task, polls, stack));
+    /// A future keeps a waker.
+    pub(super) fn keep(&self, kept: Arc<Kept>) {
+        let places = &mut self.told.borrow_mut().places;
+        if places.len() == PLACES_MAX {
+            places.remove(PLACES_MAX / 2);
+        }
+        places.push(kept);
     }
 
     /// Looks at the clock.
@@ -262,7 +268,7 @@ impl Shared {
         let passed = now().saturating_duration_since(self.start);
         let time = Time(u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX));
         let mut told = self.told.borrow_mut();
-        if time != told.time && !self.has_ended.get() {
+        if time != told.time && !self.is_closed.get() {
             told.time = time;
             told.recorder.turn(0, time);
         }
@@ -295,9 +301,25 @@ impl Shared {
 
     /// Asks, and notes question and answer.
     pub(super) fn ask(&self, question: &Question<'_>) -> u64 {
-        let answer = CHOICES.with(|choices| choices.0.answer(question));
+        let answer = Lent.answer(question);
         self.record(What::Chose(Choice::new(question, answer)));
         answer
+    }
+
+    /// The tasks that tokio still has.
+    pub(super) fn alive(&self) -> Vec<TaskId> {
+        let tasks = self.tasks.borrow();
+        (0..).map(TaskId).zip(tasks.iter()).filter(|(_, task)| task.set.is_some()).map(|(task, _)| task).collect()
+    }
+
+    /// Whether tokio has drawn numbers when this task was polled.
+    pub(super) fn draws(&self, task: TaskId) -> bool {
+        self.tasks.borrow()[task.index()].draws
+    }
+
+    /// tokio has.
+    pub(super) fn has_drawn(&self, task: TaskId) {
+        self.tasks.borrow_mut()[task.index()].draws = true;
     }
 
     /// A task is going to be dropped because somebody aborted it.
@@ -314,7 +336,7 @@ impl Shared {
     }
 
     /// What happened.
-    pub(super) fn take_told(&self) -> (Recorder, Texts, Vec<(TaskId, u32, Backtrace)>) {
+    pub(super) fn take_told(&self) -> (Recorder, Texts, Vec<Arc<Kept>>) {
         let mut told = self.told.borrow_mut();
         (std::mem::take(&mut told.recorder), std::mem::take(&mut told.texts), std::mem::take(&mut told.places))
     }

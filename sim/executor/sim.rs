@@ -108,7 +108,7 @@ impl Sim {
 }
 
 /// The place of an error that was returned.
-const RETURNED: &str = "an error that main returned";
+pub(crate) const RETURNED: &str = "an error that main returned";
 
 impl fmt::Debug for Sim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,55 +10,94 @@
 //! Knows nothing of what the places are for.
 
 use std::backtrace::Backtrace;
+use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
 use cooked_waker::{IntoWaker, Wake, WakeRef};
 
 use super::shared::current;
 use crate::id::TaskId;
-use crate::trace::{Frame, Sites};
+use crate::trace::{Dormant, Frame, Sites};
 
-/// A waker that notes where it is cloned.
+/// A waker that notes where it is cloned, and whether that copy is woken.
 pub(super) fn recording(task: TaskId, waker: Waker) -> Waker {
-    Box::new(Recording { task, waker }).into_waker()
+    Box::new(Recording { task, waker, kept: None }).into_waker()
+}
+
+/// A copy of a waker that a future keeps.
+#[derive(Debug)]
+pub(super) struct Kept {
+    task: TaskId,
+    /// In the how manieth poll of the task it was taken.
+    polls: u32,
+    stack: Backtrace,
+    /// Who has woken it first, and how often the task had been polled until then.
+    woken: Mutex<Option<(Option<TaskId>, u32)>>,
 }
 
 struct Recording {
     task: TaskId,
     waker: Waker,
+    /// Nothing for the one that a task is polled with.
+    kept: Option<Arc<Kept>>,
 }
 
 impl Clone for Recording {
     fn clone(&self) -> Recording {
-        if let Some(shared) = current() {
-            shared.place(self.task, Backtrace::force_capture());
-        }
-        Recording { task: self.task, waker: self.waker.clone() }
+        let kept = self.kept.clone().or_else(|| {
+            let (shared, task) = (current()?, self.task);
+            let polls = shared.suspensions(task) + 1;
+            let kept = Arc::new(Kept { task, polls, stack: Backtrace::force_capture(), woken: Mutex::default() });
+            shared.keep(kept.clone());
+            Some(kept)
+        });
+        Recording { task: self.task, waker: self.waker.clone(), kept }
     }
 }
 
 impl WakeRef for Recording {
     fn wake_by_ref(&self) {
+        if let (Some(kept), Some(shared)) = (&self.kept, current()) {
+            let mut woken = kept.woken.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            woken.get_or_insert_with(|| (shared.queue.running(), shared.suspensions(kept.task)));
+        }
         self.waker.wake_by_ref();
     }
 }
 
-impl Wake for Recording {
-    fn wake(self) {
-        self.waker.wake();
-    }
-}
+impl Wake for Recording {}
 
-/// The chains of awaits in these stacks.
-pub(super) fn resolve(stacks: &[(TaskId, u32, Backtrace)]) -> Sites {
+/// Where tasks were suspended, and which locks were handed to whom without any use.
+pub(super) fn resolve(all: &[Arc<Kept>]) -> Sites {
     let mut sites = Sites::default();
-    for (task, polls, stack) in stacks {
-        let chain = chain(&stack.to_string());
-        if !chain.is_empty() {
-            sites.add(*task, *polls, chain);
+    let chains: Vec<Vec<Frame>> = all.iter().map(|kept| chain(&kept.stack.to_string())).collect();
+    for (kept, chain) in all.iter().zip(&chains).filter(|(_, chain)| !chain.is_empty()) {
+        sites.add(kept.task, kept.polls, chain.clone());
+    }
+    for (kept, chain) in all.iter().zip(&chains).filter(|(_, chain)| is_lock(chain)) {
+        let woken = *kept.woken.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let Some((woken_by, polls)) = woken else { continue };
+        let of_task = || all.iter().zip(&chains).filter(|(other, _)| other.task == kept.task);
+        // If the wake had been of any use, the task would not wait just where it did before.
+        let last = of_task().map(|(other, _)| other.polls).max().unwrap_or(0);
+        let waits_still = of_task().any(|(other, now)| {
+            let was_there = || of_task().any(|(before, there)| before.polls <= polls && there == now);
+            polls < other.polls && other.polls == last && now != chain && is_lock(now) && was_there()
+        });
+        if waits_still {
+            sites.add_dormant(Dormant { task: kept.task, chain: chain.clone(), woken_by });
         }
     }
     sites
+}
+
+/// Whether the chain ends in tokio's way to wait for a lock or a permit.
+fn is_lock(chain: &[Frame]) -> bool {
+    let Some(own) = chain.iter().rposition(|frame| frame.is_own) else { return false };
+    let waits = |frame: &Frame| {
+        ["Mutex::lock", "Semaphore::acquire", "RwLock::"].iter().any(|lock| frame.function.contains(lock))
+    };
+    chain[own..].iter().any(waits)
 }
 
 /// What a printed stack says about the code between the task's gate and the future that keeps the waker, the outermost

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Clause, Copies, Family, Fault, Frame, Group, Pick, Sketch, Step};
+use super::{Called, Clause, Copies, Family, Fault, Frame, Group, Pick, Sketch, Step};
 
 /// The scenario file of a sketch.
 pub(super) fn write(sketch: &Sketch) -> String {
@@ -90,6 +90,8 @@ struct Scope {
     values: Vec<String>,
     /// The timeouts around this place, the innermost last.
     timeouts: Vec<String>,
+    /// The handles of callbacks.
+    callbacks: Vec<String>,
     loops: u32,
     handlers: u32,
     /// How many loops there are around the `except*` clause that is being written: no jump leaves it.
@@ -360,6 +362,12 @@ impl<'a> Writer<'a> {
                 };
                 self.line(&format!("{{ reschedule = \"{timeout}\"{length} }},"));
             }
+            Step::Callback(when, what, whom) => self.callback(*when, *what, *whom),
+            Step::CallOff(which) => {
+                let Some(callback) = picked(&self.here.callbacks, *which) else { return };
+                self.line(&format!("{{ cancel = \"{callback}\" }},"));
+                self.line(&format!("{{ print = \"{callback} off: {{{callback}.cancelled}}\" }},"));
+            }
             Step::Use(which) => {
                 let uses: Vec<&str> = self.families.iter().flat_map(|family| family.uses).copied().collect();
                 match picked(&uses, *which) {
@@ -368,6 +376,42 @@ impl<'a> Writer<'a> {
                 }
             }
             Step::Block(frame, body) => self.framed(frame, body),
+        }
+    }
+
+    /// A callback does what takes no turn.
+    fn callback(&mut self, when: Called, what: Pick, whom: Pick) {
+        let text = self.new_name("call ");
+        let mut doings = vec![format!("{{ print = \"{{name}}: {text}\" }}")];
+        let mut victims = self.handles();
+        victims.extend(self.here.callbacks.iter().cloned());
+        victims.extend(self.instances(0));
+        victims.push("current".to_owned());
+        let victim = picked(&victims, whom).unwrap_or_default();
+        doings.push(format!("{{ cancel = \"{victim}\" }}"));
+        doings.push(format!("{{ cancel = \"{victim}\", message = \"{text}\" }}"));
+        let at_once = |step: &&str| {
+            let words = ["release", "set_", "clear_", "put_nowait", "get_nowait", "task_done", "cancel", "notify"];
+            !step.contains(" as =") && words.iter().any(|word| step.starts_with(&format!("{{ {word}")))
+        };
+        let uses = self.families.iter().flat_map(|family| family.uses).filter(|step| at_once(step));
+        let uses: Vec<String> = uses.map(|step| step.trim_end_matches(',').to_owned()).collect();
+        for _ in 0..2 {
+            doings.extend(uses.iter().cloned());
+        }
+        let doing = picked(&doings, what).unwrap_or_default();
+        match when {
+            Called::Soon => self.line(&format!("{{ call_soon = {doing} }},")),
+            Called::Later(length) => {
+                let (name, length) = (self.new_name("cb"), self.length(length));
+                self.line(&format!("{{ call_later = {doing}, in = {length}, as = \"{name}\" }},"));
+                self.here.callbacks.push(name);
+            }
+            Called::Done(future) => {
+                let futures = self.handles();
+                let Some(future) = picked(&futures, future) else { return };
+                self.line(&format!("{{ add_done_callback = {doing}, to = \"{future}\" }},"));
+            }
         }
     }
 
@@ -479,6 +523,21 @@ impl<'a> Writer<'a> {
                 let Some(list) = picked(&self.here.lists, *which) else { return self.framed(&Frame::Times(2), body) };
                 let item = self.new_handle("h", false);
                 self.looping(&format!("for = \"{item}\", in = \"{list}\""), body);
+            }
+            Frame::AsCompleted { all, of, timeout } => {
+                let handles_or_names = |writer: &Self| {
+                    let mut found = writer.handles();
+                    found.extend(writer.instances(writer.here.below));
+                    found
+                };
+                let operand = self.operand(*all, of, handles_or_names);
+                let item = self.new_name("c");
+                let timeout = timeout.map(|length| format!(", timeout = {}", self.length(length))).unwrap_or_default();
+                self.line(&format!("{{ as_completed = {operand}{timeout}, as = \"{item}\", do = ["));
+                if body.is_empty() {
+                    self.line(&format!("    {{ print = \"done: {{{item} == 'done'}}\" }},"));
+                }
+                self.rest_of_loop(body);
             }
             Frame::Timeout(_) if !self.has_timeouts => self.framed(&Frame::Bare, body),
             Frame::Timeout(length) => {

@@ -6,6 +6,7 @@
 
 mod asyncio;
 mod coverage;
+mod exhaustive;
 #[cfg(feature = "network")]
 mod network;
 mod python;
@@ -18,15 +19,16 @@ mod telling;
 mod verify;
 
 pub use asyncio::Asyncio;
+pub use exhaustive::{Exhaustion, Unlisted};
 #[cfg(feature = "network")]
 pub use network::OnNetwork;
 pub use python::{Interpreter, Patience, Problem, Session, installed};
 pub use runs_on::RunsOn;
-pub use saved::Kept;
+pub use saved::{Kept, without_scenario};
 pub use search::{Replayed, Search, Setting, Told, replayed, tell};
 #[cfg(feature = "shrink")]
 pub use small::{Effort, Small};
-pub use telling::Findings;
+pub use telling::{Findings, runtime_name};
 pub use verify::{Compared, Verified, Verifier};
 
 use std::path::{Path, PathBuf};

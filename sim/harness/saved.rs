@@ -22,6 +22,22 @@ pub(super) fn keeps_failures(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(&format!(".{ENDING}")))
 }
 
+/// Files of saved failures in a folder and those below it that stand beside no scenario, so that nobody runs them.
+pub fn without_scenario(folder: &Path) -> Vec<PathBuf> {
+    let mut alone = Vec::new();
+    let mut paths: Vec<PathBuf> =
+        std::fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            alone.extend(without_scenario(&path));
+        } else if keeps_failures(&path) && !path.with_extension("").with_extension("toml").exists() {
+            alone.push(path);
+        }
+    }
+    alone
+}
+
 /// A saved failure whose run was made again.
 #[derive(Debug)]
 pub struct Kept {

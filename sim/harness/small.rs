@@ -15,9 +15,8 @@ use crate::shrink::{self, Size};
 use crate::trace::Outcome;
 use crate::verdict::Identity;
 
-use super::runs_on::RunsOn;
 use super::search::{answers, small};
-use super::{File, Setting, Told, strategies};
+use super::{File, RunsOn, Setting, Told, strategies};
 
 /// How much a scenario may cost that is made smaller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,14 +5,15 @@
 use crate::choice::Token;
 use crate::experiment::{Experiment, Runtime};
 use crate::explore::{Case, Sampler};
-use crate::program::Program;
+use crate::program::{Profile, Program};
 use crate::report::{self, Story, Wrong};
 use crate::scenario::SavedFailure;
+use crate::trace::Trace;
 use crate::verdict::Identity;
 
 #[cfg(feature = "shrink")]
 use super::Effort;
-use super::{File, Search, Setting, Told};
+use super::{Exhaustion, File, Run, Search, Setting, Told, Unlisted};
 
 /// In a story, a scenario in small has at most so many lines.
 #[cfg(feature = "shrink")]
@@ -41,14 +42,39 @@ impl File {
         format!("atropos replay {token} {}{failure}", report::pasted(&self.path.display().to_string()))
     }
 
+    /// The command that shows a run.
+    pub fn run_command(&self, run: &Run) -> String {
+        let mut command = format!("atropos run {}", report::pasted(&self.path.display().to_string()));
+        if let Some(strategy) = &run.strategy {
+            command.push_str(&format!(" --strategy {strategy}"));
+        }
+        if let Some(profile) = run.profile {
+            command.push_str(&format!(" --python {}", profile.name));
+        }
+        if run.runtime != self.runtime() {
+            command.push_str(&format!(" --runtime {}", run.runtime.name()));
+        }
+        if let Some(seed) = run.seed {
+            command.push_str(&format!(" --seed {seed}"));
+        }
+        command
+    }
+
+    /// Which run it is: `first.toml under cancel-each-task on asyncio 3.13, seed 7`.
+    pub fn run_title(&self, run: &Run, profile: Profile) -> String {
+        let order = run.seed.map_or_else(|| "in the ordinary order".to_owned(), |seed| format!("seed {seed}"));
+        format!("{}, {order}", self.under_on(run.strategy.as_deref(), run.runtime, profile))
+    }
+
     /// Which exploration it is: `first.toml under cancel-each-task on asyncio 3.13`.
     pub fn title(&self, setting: &Setting) -> String {
-        let under = setting.strategy.as_ref().map(|name| format!(" under {name}")).unwrap_or_default();
-        let on = match self.runtime() {
-            Runtime::Asyncio => format!("asyncio {}", setting.profile.unwrap_or(self.scenario.profile()).name),
-            other => other.name().to_owned(),
-        };
-        format!("{}{under} on {on}", self.path.display())
+        let profile = setting.profile.unwrap_or(self.scenario.profile());
+        self.under_on(setting.strategy.as_deref(), self.runtime(), profile)
+    }
+
+    fn under_on(&self, strategy: Option<&str>, runtime: Runtime, profile: Profile) -> String {
+        let under = strategy.map(|name| format!(" under {name}")).unwrap_or_default();
+        format!("{}{under} on {}", self.path.display(), runtime_name(runtime, profile))
     }
 
     /// The command that finds a failure of this file again, in the folder in which the file is.
@@ -65,14 +91,25 @@ impl File {
         if let Some(cancels) = setting.cancels {
             option("cancels", &cancels.to_string());
         }
-        if let Case::Seed(seed) | Case::PctSeed(seed) = case {
+        if let Some((name, seed)) = case.sampler() {
             option("seeds", &format!("{seed}..{}", seed + 1));
+            if let Case::PosSeed(_) | Case::SurwSeed(_) = case {
+                option("sampler", name);
+            }
         }
         if let (Case::PctSeed(_), Sampler::Pct { depth } | Sampler::All { depth }) = (case, sampler) {
             option("sampler", "pct");
             option("depth", &depth.to_string());
         }
         command
+    }
+}
+
+/// What it ran on: only asyncio is one of several versions.
+pub fn runtime_name(runtime: Runtime, profile: Profile) -> String {
+    match runtime {
+        Runtime::Asyncio => format!("asyncio {}", profile.name),
+        other => other.name().to_owned(),
     }
 }
 
@@ -85,7 +122,7 @@ impl Told {
 
     /// The story of it, which may be one that had to be found.
     pub fn story<'a>(&'a self, program: &'a Program, is_sought: bool, command: &'a str) -> Story<'a> {
-        let Told { identity, verdict, trace, passing, window, found_in, .. } = self;
+        let Told { identity, verdict, trace, passing, window, found_in, found_by, .. } = self;
         let finding = verdict.findings.iter().find(|finding| finding.identity(program) == *identity);
         let unmet = || verdict.unmet.iter().find(|unmet| unmet.identity(program) == *identity);
         let wrong = finding.map(Wrong::Finding).or_else(|| unmet().map(Wrong::Unmet));
@@ -97,10 +134,49 @@ impl Told {
             wrong: wrong.expect("a small run fails as the great one did"),
             window: *window,
             runs: *found_in,
+            sampler: *found_by,
             is_sought,
             shrunk: None,
             command,
         }
+    }
+}
+
+impl File {
+    /// What came of going through all runs: whether that was complete, and every failure, the first one last and whole; in
+    /// ANSI colours or without, or as JSON Lines.
+    pub fn told_exhaustion(
+        &self,
+        setting: &Setting,
+        exhaustion: &Exhaustion,
+        states_per_second: Option<f64>,
+        is_text: bool,
+        color: bool,
+    ) -> String {
+        let Exhaustion { experiment, told, .. } = exhaustion;
+        let (program, covered) = (experiment.program(), exhaustion.covered(states_per_second));
+        let (mut out, mut stories) = (String::new(), Vec::new());
+        for (at, told) in told.iter().enumerate() {
+            let token = self.token(setting, experiment, told);
+            let command = self.replay_command(&token, told.name_if_not_first(&program));
+            let story = told.story(&program, false, &command);
+            stories.push(match (is_text, at) {
+                (true, 0) => format!("\n{}", report::failure(&story, color)),
+                (true, _) => format!("\n{}", report::brief(&story, color)),
+                (false, _) => report::json_failure(&story),
+            });
+        }
+        if is_text {
+            out.push_str(&format!("{}\n{}", self.title(setting), report::exhausted(&covered, color)));
+            let Unlisted { new, missing } = exhaustion.unlisted();
+            let trace = |(outcome, trace): (String, Trace)| (outcome, report::trace(&program, &trace));
+            out.push_str(&report::unlisted(&new.into_iter().map(trace).collect::<Vec<_>>(), &missing));
+            stories.iter().rev().for_each(|story| out.push_str(story));
+        } else {
+            stories.iter().for_each(|story| out.push_str(story));
+            out.push_str(&report::json_exhausted(&covered));
+        }
+        out
     }
 }
 

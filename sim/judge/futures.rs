@@ -2,6 +2,7 @@
 //!
 //! - `panicked`: a task panicked, or the test returned an error. Only the first one in a run: that a panic of one task goes
 //!   through a `JoinHandle` and has another one panic is the same failure.
+//! - `lost-wakeup`: everybody waits for ever, and somebody gets on when polled once more.
 //! - `deadlock`, `livelock`, `unsettled`: the run ended so.
 //!
 //! Knows nothing of how a run came about, or of how a verdict is told.
@@ -16,6 +17,7 @@ pub struct Futures {
     counting: Counting,
     instances: Vec<InstanceId>,
     panicked: Option<Finding>,
+    unwoken: Option<TaskId>,
 }
 
 impl Futures {
@@ -24,6 +26,7 @@ impl Futures {
         self.counting = Counting::default();
         self.instances.clear();
         self.panicked = None;
+        self.unwoken = None;
     }
 
     /// Takes one more event in.
@@ -35,6 +38,7 @@ impl Futures {
                 let finding = self.finding(Oracle::Panicked, task);
                 self.panicked.get_or_insert(Finding { error: Some(error.ty), ..finding });
             }
+            What::WakeLost { task } => self.unwoken = Some(task),
             _ => {}
         }
     }
@@ -53,7 +57,10 @@ impl Futures {
                 Some(Finding { error: Some(error.ty), ..self.finding(Oracle::Panicked, TaskId::MAIN) })
             }
             Outcome::Failed(_) => None,
-            Outcome::Deadlocked => Some(self.finding(Oracle::Deadlock, TaskId::MAIN)),
+            Outcome::Deadlocked => Some(match self.unwoken {
+                Some(task) => self.finding(Oracle::LostWakeup, task),
+                None => self.finding(Oracle::Deadlock, TaskId::MAIN),
+            }),
             Outcome::OutOfSteps => Some(self.finding(Oracle::Unsettled, TaskId::MAIN)),
             Outcome::Livelocked => Some(self.finding(Oracle::Livelock, TaskId::MAIN)),
         };

@@ -1,9 +1,9 @@
-//! The oracle `lost-result`: what a task awaited was there, and was lost with the task's cancellation.
+//! The oracle `lost-result`: what a task awaited was there, and was lost with the task's cancellation or timeout.
 //!
 //! The oracle speaks if a task awaited a future that was done with a value other than `None`, or with an error, and
 //! instead of it got `CancelledError`, because it was cancelled between being woken and running; and if nobody takes
 //! that result, before or afterwards: by awaiting it, by `result` or `exception`, or by the result of a gather that it
-//! belongs to. `run()` takes the errors that it reports. A gather has a value if one of its children has one, or failed.
+//! belongs to. It also speaks if `wait_for` came back when that future was done, and did not take its result. `run()` takes the errors that it reports. A gather has a value if one of its children has one, or failed.
 //!
 //! Silent where the cancellation is `run()`'s own: main has ended, and nobody is left who wants the result.
 //!
@@ -67,7 +67,7 @@ impl LostResult {
             }
             What::UnhandledInShutdown { task, .. } => self.future(waits.future_of(task), waits).is_taken = true,
             What::ShutdownBegan { .. } => self.main_has_ended = true,
-            What::CancelDelivered { task, .. } if !self.main_has_ended => {
+            What::CancelDelivered { task, .. } | What::Resumed { task, by: Wake::Library } if !self.main_has_ended => {
                 let awaited = waits.awaited_by(task).filter(|&future| waits.is_done(future));
                 let missed = awaited.filter(|&future| self.holds(future) != Held::Nothing);
                 self.lost.extend(missed.map(|future| (task, future)));

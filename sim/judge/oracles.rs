@@ -9,6 +9,8 @@ use super::cleanup::Cleanup;
 use super::endings::Endings;
 use super::lost_cancel::LostCancel;
 use super::lost_result::LostResult;
+use super::lost_wakeup::LostWakeup;
+use super::overtaken::Overtaken;
 use super::requests::Requests;
 use crate::id::TaskId;
 use crate::program::{ErrorType, Program};
@@ -23,6 +25,8 @@ pub struct Oracles {
     waits: Waits,
     lost_cancel: LostCancel,
     lost_result: LostResult,
+    lost_wakeup: LostWakeup,
+    overtaken: Overtaken,
     cleanup: Cleanup,
     requests: Requests,
     endings: Endings,
@@ -52,6 +56,8 @@ impl Oracles {
             waits: Waits::default(),
             lost_cancel: LostCancel::default(),
             lost_result: LostResult::default(),
+            lost_wakeup: LostWakeup::new(program),
+            overtaken: Overtaken::default(),
             cleanup: Cleanup::default(),
             requests: Requests::default(),
             endings: Endings::new(program),
@@ -64,6 +70,8 @@ impl Oracles {
         self.waits.reset();
         self.lost_cancel.reset();
         self.lost_result.reset();
+        self.lost_wakeup.reset();
+        self.overtaken.reset();
         self.cleanup.reset();
         self.requests.reset();
         self.endings.reset();
@@ -82,9 +90,12 @@ impl Oracles {
 
     #[inline(never)]
     fn tell_all(&mut self, now: Time, what: What) {
-        let Oracles { waits, lost_cancel, lost_result, cleanup, requests, endings, found } = self;
+        let Oracles { waits, lost_cancel, lost_result, lost_wakeup, overtaken, cleanup, requests, endings, found } =
+            self;
         lost_cancel.see(what, waits, found);
         lost_result.see(what, waits);
+        lost_wakeup.see(now, what, waits, found);
+        overtaken.see(what, waits, found);
         cleanup.see(what, waits, found);
         requests.see(now, what, waits, found);
         endings.see(what, waits, found);
@@ -98,6 +109,7 @@ impl Oracles {
     pub fn findings(&self, expectation: &Expectation, outcome: Outcome) -> Vec<Finding> {
         let mut found = self.found.clone();
         self.lost_result.end(&self.waits, &mut found);
+        self.lost_wakeup.end(outcome, &self.waits, &mut found);
         self.requests.end(outcome, &self.waits, &mut found);
         self.endings.end(outcome, expectation, &self.waits, &mut found);
         found.0.retain(|finding| !expectation.allows(finding.oracle));
@@ -137,6 +149,7 @@ pub(super) mod tests {
     use super::*;
     use crate::id::{FutureId, InstanceId, TextId};
     use crate::program::{Error, Value, sample};
+    use crate::time::Time;
     use crate::trace::Requester;
 
     pub(in crate::judge) const MAIN: TaskId = TaskId::MAIN;

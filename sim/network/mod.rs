@@ -45,7 +45,7 @@ use clock::Clock;
 use outages::Outages;
 use wires::Messages;
 
-/// How many ticks a run may make, those that are skipped not counted: a virtual hour.
+/// How many ticks the run of a program may make, those that are skipped not counted: a virtual hour.
 pub const TICKS_MAX: u64 = 3_600_000;
 
 /// What runs on a host: made anew whenever the host is started.
@@ -70,6 +70,8 @@ pub struct Simulation {
     client: Rc<Client>,
     /// Whether every timer of the run is in the recording.
     knows_timers: bool,
+    /// How many ticks it may make.
+    ticks_max: u64,
 }
 
 /// What a run cost.
@@ -92,13 +94,14 @@ impl Simulation {
             .zip(hosts)
             .map(|(id, host)| server::software(id, host, server::Around::new(&recording, &clock, &client)));
         let wires = network.map(|network| network.wires.clone()).unwrap_or_default();
-        Simulation { hosts: hosts.collect(), recording, wires, clock, client, knows_timers: true }
+        Simulation { hosts: hosts.collect(), recording, wires, clock, client, knows_timers: true, ticks_max: TICKS_MAX }
     }
 
-    /// Hosts with software of anybody's. Nobody knows their timers, so no tick is skipped.
-    pub fn of(hosts: Vec<Software>, wires: Wires, recording: Recording) -> Simulation {
+    /// Hosts with software of anybody's. Nobody knows their timers, so no tick is skipped, and a body that has not ended
+    /// after `ticks_max` of them is told that it is out of steps.
+    pub fn of(hosts: Vec<Software>, wires: Wires, recording: Recording, ticks_max: u64) -> Simulation {
         let (clock, client) = (Rc::new(Clock::default()), Rc::new(Client::default()));
-        Simulation { recording, wires, hosts, clock, client, knows_timers: false }
+        Simulation { recording, wires, hosts, clock, client, knows_timers: false, ticks_max }
     }
 
     /// How the body reaches the hosts.
@@ -142,6 +145,7 @@ struct Driver {
     messages: Messages,
     outages: Outages,
     knows_timers: bool,
+    ticks_max: u64,
     /// The tick that comes next.
     tick: u64,
     cost: Cost,
@@ -149,7 +153,7 @@ struct Driver {
 
 impl Driver {
     fn new(simulation: Simulation, body: Body) -> Driver {
-        let Simulation { recording, wires, hosts, clock, client, knows_timers } = simulation;
+        let Simulation { recording, wires, hosts, clock, client, knows_timers, ticks_max } = simulation;
         let mut sim = turmoil::Builder::new()
             .rng_seed(0)
             .epoch(epoch())
@@ -186,7 +190,7 @@ impl Driver {
         let outages = Outages::new(&wires.outages, &recording);
         let messages = Messages::new(&sim, &names, &ports, wires, recording.clone(), client);
         let cost = Cost::default();
-        Driver { sim, recording, clock, has_ended, messages, outages, knows_timers, tick: 0, cost }
+        Driver { sim, recording, clock, has_ended, messages, outages, knows_timers, ticks_max, tick: 0, cost }
     }
 
     fn run(mut self) -> Result<Cost, Box<dyn std::error::Error>> {
@@ -195,7 +199,7 @@ impl Driver {
             if self.has_ended.get() {
                 break;
             }
-            if self.cost.ticks >= TICKS_MAX {
+            if self.cost.ticks >= self.ticks_max {
                 self.give_up(Outcome::OutOfSteps)?;
             } else if self.knows_timers && !was_busy {
                 match self.next() {

@@ -315,6 +315,35 @@ pub enum Op {
         /// How long from now on, in nanoseconds.
         length: Option<Slot>,
     },
+    /// `loop.call_soon(…)`, `loop.call_later(…)`, `future.add_done_callback(…)`
+    Schedule {
+        /// When.
+        when: When,
+        /// What is called: an index into [`Program::deferred`](super::Program::deferred).
+        what: u32,
+        /// Where the handle goes.
+        into: Option<Local>,
+    },
+    /// Begins a loop over `asyncio.as_completed(…)`.
+    AsCompleted {
+        /// A list of coroutines and handles.
+        what: ExprId,
+        /// At most this long, in nanoseconds.
+        timeout: Option<Slot>,
+        /// Where the number of the iterator goes.
+        into: Local,
+    },
+    /// Awaits what it gives next, or leaves the loop.
+    NextCompleted {
+        /// What it goes over.
+        what: ExprId,
+        /// The number of the iterator.
+        iterator: Local,
+        /// What is bound.
+        item: Local,
+        /// Where to go when there is none.
+        done: u32,
+    },
     /// Leaves what was entered.
     Leave {
         /// What was entered.
@@ -330,6 +359,49 @@ pub enum Op {
         finally: u32,
         /// How far.
         stage: Stage,
+    },
+}
+
+/// When a callback is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// In the next turn.
+    Soon,
+    /// After so many nanoseconds.
+    Later(Slot),
+    /// When this future is done.
+    Done(ExprId),
+}
+
+/// What a callback does. What it works on is known when it is made.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Deferred {
+    /// `print`
+    Print(Text),
+    /// `task.cancel`
+    Cancel {
+        /// The handle.
+        what: ExprId,
+        /// The message.
+        message: Option<Text>,
+    },
+    /// `event.set`, `queue.put_nowait`, and so on: what does not wait.
+    Use {
+        /// What is done.
+        operation: Operation,
+        /// With which object: the slot holds its number.
+        object: Slot,
+        /// What is put, or how many are notified.
+        value: Option<ExprId>,
+    },
+    /// `future.set_exception`
+    SetException {
+        /// The future: the slot holds its number among the objects.
+        object: Slot,
+        /// The class.
+        ty: ErrorType,
+        /// Its argument.
+        message: Option<Text>,
     },
 }
 
@@ -377,6 +449,8 @@ pub enum Await {
     Group(u32),
     /// `get`: its URL.
     Get(Text),
+    /// The next of `asyncio.as_completed(…)`; every loop has an expression of its own.
+    Completed(ExprId),
 }
 
 impl Op {
@@ -390,6 +464,7 @@ impl Op {
             Op::Use { operation, object, .. } if operation.waits() => Some(Await::Use(object)),
             Op::Leave { group, .. } => group.map(Await::Group),
             Op::Get { url, .. } => Some(Await::Get(url)),
+            Op::NextCompleted { what, .. } => Some(Await::Completed(what)),
             _ => None,
         }
     }

@@ -8,14 +8,15 @@
 
 use crate::choice::{Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
+use crate::machine::{Access, Object};
 use crate::time::{Nanos, Time};
 use crate::trace::What;
 
 use super::memory::Frame;
 use super::show::{DEEPEST_LIST, Lookup, display, text_of};
 use super::{
-    Attribute, Body, Comparison, Error, ErrorType, Expr, ExprId, FrameId, Inquiry, Library, Local, Memory, Op,
-    Operation, Piece, Place, Program, ReturnWhen, Slot, Strike, Text, Url, Value,
+    Attribute, Body, Callable, Comparison, Deferred, Error, ErrorType, Expr, ExprId, FrameId, Inquiry, Library, Local,
+    Memory, Op, Operation, Piece, Place, Program, ReturnWhen, Slot, Strike, Text, Url, Value, When,
 };
 
 /// What a frame does next, as far as its machine is concerned.
@@ -142,6 +143,16 @@ pub trait Effects {
     fn add_to_group(&mut self, group: u32, task: FutureId);
     /// `timeout.expired()`
     fn expired(&self, timeout: u32) -> bool;
+    /// `handle.cancel()` of a callback.
+    fn call_off(&mut self, callback: u32);
+    /// `handle.cancelled()` of a callback.
+    fn is_called_off(&self, callback: u32) -> bool;
+    /// How many futures `as_completed` has not given away.
+    fn completions_left(&self, iterator: u32) -> u32;
+    /// An operation is about to be executed that is more than fetching the next one; for a machine that is searched.
+    fn touch_op(&mut self, _: &Op) {}
+    /// It touches this.
+    fn touch(&mut self, _: Object, _: Access) {}
 }
 
 /// What a machine's values name is in its memory.
@@ -318,6 +329,9 @@ impl<R: Effects> Run<'_, R> {
             | Op::WaitFor { into: Some(local), .. }
             | Op::Shield { into: Some(local), .. }
             | Op::Uncancel { into: Some(local), .. }
+            | Op::Schedule { into: Some(local), .. }
+            | Op::AsCompleted { into: local, .. }
+            | Op::NextCompleted { item: local, .. }
             | Op::EnterTimeout { into: local, .. }
             | Op::EnterGroup { into: local } => self.bind(local, value),
             Op::Wait { done, pending, .. } => {
@@ -343,6 +357,7 @@ impl<R: Effects> Run<'_, R> {
 
     #[inline(never)]
     fn execute(&mut self, op: &Op) -> Result<Flow, Error> {
+        self.rt.touch_op(op);
         match *op {
             Op::Print(text) => {
                 let text = self.text(text)?;
@@ -392,13 +407,19 @@ impl<R: Effects> Run<'_, R> {
             }
             Op::Await { what, .. } => return self.await_value(op, what),
             Op::Cancel { what, message, accepted } => {
-                let Value::Handle(future) = self.eval(what)? else {
-                    return Err(self.error(ErrorType::ATTRIBUTE_ERROR, "this has no attribute 'cancel'"));
+                let result = match self.cancellable(what, message)? {
+                    Callable::Cancel(future, message) => Value::Bool(self.rt.cancel(future, message)?),
+                    Callable::CallOff { has_message: true, .. } => {
+                        return Err(self.error(ErrorType::TYPE_ERROR, Callable::NO_MESSAGE));
+                    }
+                    Callable::CallOff { callback, .. } => {
+                        self.rt.call_off(callback);
+                        Value::None
+                    }
+                    other => unreachable!("{other:?} cancels nothing"),
                 };
-                let message = message.map(|text| self.text(text)).transpose()?;
-                let was_accepted = self.rt.cancel(future, message)?;
                 if let Some(local) = accepted {
-                    self.bind(local, Value::Bool(was_accepted));
+                    self.bind(local, result);
                 }
             }
             Op::CancelAll { message } => {
@@ -553,6 +574,39 @@ impl<R: Effects> Run<'_, R> {
                 };
                 return self.library(Library::Reschedule(timeout, length.map(|length| nanos(self.consts, length))));
             }
+            Op::Schedule { when, what, .. } => {
+                // Python works out what is called before it looks for the method that takes it.
+                let done = match when {
+                    When::Done(future) => Some(self.eval(future)?),
+                    _ => None,
+                };
+                if let Some(value) = done
+                    && !matches!(value, Value::Handle(_))
+                {
+                    return Err(self.error(ErrorType::ATTRIBUTE_ERROR, "this has no attribute 'add_done_callback'"));
+                }
+                let what = self.callable(self.program.deferred[what as usize])?;
+                return self.library(match (when, done) {
+                    (_, Some(Value::Handle(future))) => Library::CallWhenDone(what, future),
+                    (When::Later(length), _) => Library::Call(what, Some(nanos(self.consts, length))),
+                    _ => Library::Call(what, None),
+                });
+            }
+            Op::AsCompleted { what, timeout, .. } => {
+                let Value::List(list) = self.eval(what)? else {
+                    return Err(self.error(ErrorType::TYPE_ERROR, "as_completed takes a list"));
+                };
+                let over = self.start_all(list)?.0;
+                let timeout = timeout.map(|timeout| nanos(self.consts, timeout));
+                return self.library(Library::AsCompleted(over, timeout));
+            }
+            Op::NextCompleted { iterator, done, .. } => {
+                let Value::Int(iterator) = self.local(iterator) else { unreachable!("an iterator has a number") };
+                if self.rt.completions_left(iterator as u32) == 0 {
+                    return Ok(Flow::To(done));
+                }
+                return self.library(Library::NextCompleted(iterator as u32));
+            }
             Op::Leave { manager, error, .. } => {
                 let error = error.map(|local| match self.local(local) {
                     Value::Error(error) => error,
@@ -562,6 +616,41 @@ impl<R: Effects> Run<'_, R> {
             }
         }
         Ok(Flow::On)
+    }
+
+    /// What `cancel()` is to be called on.
+    fn cancellable(&mut self, what: ExprId, message: Option<Text>) -> Result<Callable, Error> {
+        let what = self.eval(what)?;
+        if !matches!(what, Value::Handle(_) | Value::Callback(_)) {
+            return Err(self.error(ErrorType::ATTRIBUTE_ERROR, "this has no attribute 'cancel'"));
+        }
+        let message = message.map(|text| self.text(text)).transpose()?;
+        Ok(match what {
+            Value::Handle(future) => Callable::Cancel(future, message),
+            Value::Callback(callback) => Callable::CallOff { callback, has_message: message.is_some() },
+            other => unreachable!("{other:?} has been refused"),
+        })
+    }
+
+    /// What a callback is going to do, and with what.
+    fn callable(&mut self, what: Deferred) -> Result<Callable, Error> {
+        Ok(match what {
+            Deferred::Print(text) => Callable::Print(self.text(text)?),
+            Deferred::Cancel { what, message } => self.cancellable(what, message)?,
+            Deferred::Use { operation, object, value } => {
+                let value = value.map_or(Ok(Value::None), |value| self.eval(value))?;
+                let object = object_in(self.consts, object);
+                match operation {
+                    Operation::SetResult => Callable::Settle(self.program.bare_future(object), Ok(value)),
+                    _ => Callable::Use { operation, object, value },
+                }
+            }
+            Deferred::SetException { object, ty, message } => {
+                let message = message.map(|text| self.text(text)).transpose()?;
+                let future = self.program.bare_future(object_in(self.consts, object));
+                Callable::Settle(future, Err(Error { ty, message }))
+            }
+        })
     }
 
     fn library(&mut self, call: Library) -> Result<Flow, Error> {
@@ -582,6 +671,7 @@ impl<R: Effects> Run<'_, R> {
             match action.strike {
                 Strike::Raise(error) => return Err(self.raised(error)),
                 Strike::Cancel(victim, message) => {
+                    self.rt.touch(Object::Instance(victim), Access::Looks);
                     if let Some(future) = self.rt.memory().newest(victim) {
                         self.rt.cancel(future, message)?;
                     }
@@ -593,6 +683,7 @@ impl<R: Effects> Run<'_, R> {
 
     /// Whether an injected failure fires here, if it still may.
     fn fires(&mut self, failure: u16, point: u16) -> bool {
+        self.rt.touch(Object::Failure(failure), Access::Changes);
         let at = usize::from(failure);
         if self.rt.memory().fires_left[at] == 0 {
             return false;
@@ -605,7 +696,9 @@ impl<R: Effects> Run<'_, R> {
     }
 
     fn await_value(&mut self, op: &Op, what: ExprId) -> Result<Flow, Error> {
-        match self.eval(what)? {
+        let awaited = self.eval(what)?;
+        self.looks_at(awaited);
+        match awaited {
             // Awaiting something done takes no turn, and cannot be cancelled.
             Value::Handle(future) if self.rt.state(future) != FutureState::Pending => {
                 let value = self.taken(future)?;
@@ -627,12 +720,22 @@ impl<R: Effects> Run<'_, R> {
         }
     }
 
+    /// Notes that something depends on what this value names.
+    fn looks_at(&mut self, value: Value) {
+        match value {
+            Value::Handle(future) => self.rt.touch(Object::Future(future), Access::Looks),
+            Value::Coroutine(instance) => self.rt.touch(Object::Instance(instance), Access::Changes),
+            _ => {}
+        }
+    }
+
     fn is_deepest(&self) -> bool {
         self.rt.memory_ref().depth(self.frame) >= DEEPEST_CALL
     }
 
     /// Makes a task of a coroutine; a handle stays what it is.
     fn start(&mut self, value: Value) -> Result<FutureId, Error> {
+        self.looks_at(value);
         match value {
             Value::Handle(future) => Ok(future),
             Value::Call(instance) => Ok(self.rt.spawn(instance)),
@@ -672,6 +775,8 @@ impl<R: Effects> Run<'_, R> {
         for at in 0..count {
             let items = self.rt.memory_ref().list(list);
             let item = items[at];
+            self.looks_at(item);
+            let items = self.rt.memory_ref().list(list);
             let handle = match item {
                 Value::Handle(_) => item,
                 // One that has not been started is not further up: nothing needs to be looked for.
@@ -804,11 +909,14 @@ impl<R: Effects> Run<'_, R> {
                 let message = format!("cannot access local variable '{name}' where it is not associated with a value");
                 return Err(self.error(ErrorType::UNBOUND_LOCAL_ERROR, &message));
             }
-            Expr::Shared(shared) => self.rt.memory_ref().shared[usize::from(shared)],
-            Expr::Named(instance) => match self.rt.memory_ref().newest(instance) {
-                Some(task) => Value::Handle(task),
-                None => Value::Call(instance),
-            },
+            Expr::Shared(shared) => {
+                self.rt.touch(Object::Shared(shared), Access::Looks);
+                self.rt.memory_ref().shared[usize::from(shared)]
+            }
+            Expr::Named(instance) => {
+                self.rt.touch(Object::Instance(instance), Access::Looks);
+                self.rt.memory_ref().newest(instance).map_or(Value::Call(instance), Value::Handle)
+            }
             Expr::Call(instance) => Value::Call(instance),
             Expr::Current => Value::Handle(self.rt.current_future()),
             Expr::List { first, count } => {
@@ -925,6 +1033,9 @@ impl<R: Effects> Run<'_, R> {
     }
 
     fn attribute(&mut self, of: Value, attribute: Attribute) -> Result<Value, Error> {
+        if let Value::Handle(_) = of {
+            self.looks_at(of);
+        }
         let instance = match of {
             Value::Handle(future) => Effects::instance_of(self.rt, future),
             Value::Coroutine(instance) | Value::Call(instance) => Some(instance),
@@ -936,6 +1047,9 @@ impl<R: Effects> Run<'_, R> {
             }
             (Attribute::Cancelled, Value::Handle(future), _) => {
                 return Ok(Value::Bool(self.rt.state(future) == FutureState::Cancelled));
+            }
+            (Attribute::Cancelled, Value::Callback(callback), _) => {
+                return Ok(Value::Bool(self.rt.is_called_off(callback)));
             }
             (Attribute::Result, Value::Handle(future), _) => return self.taken(future),
             (Attribute::Exception, Value::Handle(future), _) => {

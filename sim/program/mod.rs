@@ -24,11 +24,12 @@ mod text;
 mod value;
 
 pub use code::{
-    Action, Await, Body, Cuts, Failure, Guard, Local, Op, OutsideCancel, Place, ReturnWhen, Slot, Stage, Strike, Text,
+    Action, Await, Body, Cuts, Deferred, Failure, Guard, Local, Op, OutsideCancel, Place, ReturnWhen, Slot, Stage,
+    Strike, Text, When,
 };
 pub use expr::{Attribute, Comparison, Expr, ExprId};
 pub use frame::{Effects, FutureState, Next, resume};
-pub use library::Library;
+pub use library::{Callable, Library};
 pub use memory::{FrameId, Memory};
 pub use network::{Answer, Begins, CLIENT, Fault, Host, Network, Outage, Reply, TooMany, Url, Wires};
 pub use object::{Inquiry, Make, Object, Operation};
@@ -63,6 +64,8 @@ pub struct Program {
     pub exprs: Vec<Expr>,
     /// Texts with placeholders that are only known during the run.
     pub templates: Vec<Vec<Piece>>,
+    /// What callbacks do.
+    pub deferred: Vec<Deferred>,
     /// The classes of errors.
     pub error_types: ErrorTypes,
     /// The names of `each` keys, and `i`: what `{t.secs}` may ask a task for.
@@ -159,17 +162,18 @@ impl Program {
             consts: Vec::new(),
             exprs: Vec::new(),
             templates: Vec::new(),
+            deferred: Vec::new(),
             error_types: ErrorTypes::new(panics.iter().cloned()),
             keys: Vec::new(),
             shared: Vec::new(),
             objects: Vec::new(),
-            network: None,
             is_asyncio_only: false,
             actions: Vec::new(),
             action_ranges: Vec::new(),
             outside_cancels: Vec::new(),
             failures: Vec::new(),
             cuts,
+            network: None,
             schedule: Schedule::default(),
             limits,
             parameters: Vec::new(),

@@ -22,6 +22,7 @@ pub(crate) fn program(names: &[&str]) -> Program {
         consts: Vec::new(),
         exprs: Vec::new(),
         templates: Vec::new(),
+        deferred: Vec::new(),
         error_types: ErrorTypes::new(["PaymentError".to_owned()]),
         keys: Vec::new(),
         shared: Vec::new(),

@@ -29,6 +29,8 @@ pub enum Value {
     Timeout(u32),
     /// A task group that was entered.
     TaskGroup(u32),
+    /// The handle of a callback.
+    Callback(u32),
     /// An error that was caught, or that is an entry of a gather's results.
     Error(Error),
 }

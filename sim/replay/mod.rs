@@ -209,7 +209,7 @@ fn wish(named: &Named, Deviation { kind, chosen, .. }: &Deviation) -> Option<Wis
         }
         Kind::Failure | Kind::MessageLoss => (chosen == FIRES).then_some(Wish::Fires),
         Kind::Chosen if chosen == FIRES => Some(Wish::Fires),
-        Kind::Chosen => chosen.parse().ok().map(Wish::Length),
+        Kind::Chosen | Kind::Branch => chosen.parse().ok().map(Wish::Length),
         Kind::TimerOrder | Kind::ReadyOrder | Kind::TaskSetOrder | Kind::PollOrder => {
             if let Some(&future) = named.futures.get(chosen) {
                 return Some(Wish::Future(future, 1));

@@ -108,7 +108,7 @@ impl Choices for Noting<'_> {
             Options::Moment { first, .. } => Picked::Length(Nanos((first + answer - 1) * TICK.0)),
             Options::Connections(connections) => Picked::Connection(connections[answer as usize]),
             Options::Fire { .. } => Picked::Fires(answer != 0),
-            Options::Cuts { .. } => Picked::Cut,
+            Options::Cuts { .. } | Options::Victims(_) => Picked::Cut,
         });
         answer
     }
@@ -154,12 +154,13 @@ impl<'p> Naming<'p> {
             | Kind::SleepLength
             | Kind::Failure
             | Kind::Chosen
+            | Kind::Branch
             | Kind::MessageLatency
             | Kind::MessageLoss => self.names.task(choice.subject),
         };
         let site = match choice.kind {
             Kind::Failure => self.point(choice.subject, choice.site),
-            Kind::SleepLength | Kind::Chosen => String::new(),
+            Kind::SleepLength | Kind::Chosen | Kind::Branch => String::new(),
             Kind::MessageLatency | Kind::MessageLoss => Leg::name_of(choice.site).to_owned(),
             Kind::Outage => self.outage(choice.site),
             Kind::TimerOrder
@@ -172,7 +173,7 @@ impl<'p> Naming<'p> {
         let chosen = match picked {
             Picked::Future(future, 1) => self.future(future),
             Picked::Future(future, nth) => format!("{} ({nth})", self.future(future)),
-            Picked::Length(Nanos(number)) if choice.kind == Kind::Chosen => number.to_string(),
+            Picked::Length(Nanos(number)) if matches!(choice.kind, Kind::Chosen | Kind::Branch) => number.to_string(),
             Picked::Length(length) => length.to_string(),
             Picked::Connection(connection) => self.names.request(connection),
             Picked::Fires(true) => FIRES.to_owned(),

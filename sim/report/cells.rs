@@ -272,7 +272,9 @@ impl Fold<'_> {
                 Some(Act { whose: task, text: "created".to_owned(), tone: Tone::Apart, actor: Some((by, "creates")) })
             }
             What::Started { task } => plain(task, "starts"),
-            What::Printed { task, text } => act(task, Tone::Plain, format!("prints {}", names.quoted(text))),
+            What::Printed { task, text } if !self.program.is_rust() => {
+                act(task, Tone::Plain, format!("prints {}", names.quoted(text)))
+            }
             What::Yielded { task } => plain(task, "yields"),
             What::Slept { task, until } => act(task, Tone::Plain, format!("sleeps until {until}")),
             What::Awaited { task, future } => act(task, Tone::Plain, format!("awaits {}", names.future(future))),
@@ -296,9 +298,10 @@ impl Fold<'_> {
                 act(task, Tone::Plain, format!("resumed: {} wakes it", names.object(object)))
             }
             What::Resumed { task, by: Wake::Library } => plain(task, "resumed"),
-            What::Blocked { task, .. } | What::WaitingFor { task, .. } | What::LeavingGroup { task, .. } => {
-                act(task, Tone::Plain, sentence(names, what))
-            }
+            What::Blocked { task, .. }
+            | What::WaitingFor { task, .. }
+            | What::LeavingGroup { task, .. }
+            | What::AwaitingNext { task, .. } => act(task, Tone::Plain, sentence(names, what)),
             What::Used { task, .. } | What::TimeoutSet { task, .. } => act(task, Tone::Plain, sentence(names, what)),
             What::Shielded { future, by, inner } => {
                 act(by, Tone::Plain, format!("makes {} of {}", names.future(future), names.future(inner)))
@@ -309,8 +312,17 @@ impl Fold<'_> {
             What::WaitReturned { task, done, pending, .. } => {
                 act(task, Tone::Plain, format!("resumed: {done} done, {pending} pending"))
             }
+            What::CalledBack { task } => plain(task, "its callback is called"),
+            What::CallbackFailed { task, error } => {
+                act(task, Tone::Trouble, format!("its callback raises {}", names.error(error)))
+            }
             What::Raised { task, error } => act(task, Tone::Trouble, format!("raises {}", names.error(error))),
             What::Caught { task, error, .. } => act(task, Tone::Trouble, format!("catches {}", names.error(error))),
+            What::Finished { task, .. } if self.program.is_rust() => act(task, Tone::Apart, "is done".to_owned()),
+            What::Cancelled { task, .. } if self.program.is_rust() => act(task, Tone::Trouble, "is dropped".to_owned()),
+            What::Printed { task, text } if self.program.is_rust() => {
+                act(task, Tone::Plain, format!("notes {}", names.quoted(text)))
+            }
             What::Finished { task, value } => act(task, Tone::Apart, format!("returns {}", names.value(value))),
             What::Failed { task, error } => act(task, Tone::Trouble, format!("fails: {}", names.error(error))),
             What::Cancelled { task, .. } => {
@@ -318,6 +330,7 @@ impl Fold<'_> {
                 act(task, Tone::Trouble, by.to_owned())
             }
             What::Suspended { task } => self.suspended(task),
+            What::WakeLost { task } => act(task, Tone::Unusual, "could go on, and nobody has woken it".to_owned()),
             What::Dropped { task } => act(task, Tone::Trouble, "never ends: the loop is closed".to_owned()),
             // What run() gathers after main has ended is its own affair.
             What::Gathered { by, .. } if !self.is_alive(by) => None,
@@ -336,7 +349,7 @@ impl Fold<'_> {
     /// Where a real future waits, if that was seen.
     fn suspended(&self, task: TaskId) -> Option<Act> {
         let Some(Doing::Suspended(_, polls)) = self.names.doing(task) else { return None };
-        let place = own_frame(self.names.chain(task, polls)?)?.place();
+        let place = own_frame(self.names.chain(task, polls)?)?.short_place();
         Some(Act { whose: task, text: format!("waits at {place}"), tone: Tone::Plain, actor: None })
     }
 
@@ -375,7 +388,7 @@ impl Fold<'_> {
             }
             What::Cut { task, phase, instance, site } => {
                 let site = Site::new(instance, site, names.instance_of_task(task)).seen(self.trace, task);
-                let when = if phase == Phase::NotStarted { String::new() } else { site.told_within(self.program) };
+                let when = if phase == Phase::NotStarted { String::new() } else { site.told_short(self.program) };
                 let text = format!("✂ cut {}{when}", short_phase(phase));
                 Some(Act { whose: task, text, tone: Tone::Unusual, actor: None })
             }
@@ -403,6 +416,7 @@ impl Fold<'_> {
             Requester::Shutdown => ("cancelled by run()".to_owned(), None),
             Requester::Timeout => ("cancelled by its timeout".to_owned(), None),
             Requester::TaskGroup => ("cancelled by the task group".to_owned(), None),
+            Requester::Callback => ("cancelled by a callback".to_owned(), None),
             // The cut itself says so.
             Requester::Harness if matches!(self.last, Some(What::Cut { task: cut, .. }) if cut == task) => return None,
             Requester::Harness => {
@@ -437,6 +451,7 @@ impl Fold<'_> {
             Kind::TimerOrder => format!("comes early: {place} of {bound} due now"),
             Kind::TaskSetOrder => format!("comes early: {place} of a set of {bound}"),
             Kind::ReadyOrder | Kind::PollOrder => format!("comes early: {place} of {bound} ready"),
+            Kind::Branch => "polls the last branch of its `select!` first".to_owned(),
             Kind::Chosen => format!("the test chooses {answer}"),
             Kind::SleepLength => format!("takes {} longer", Nanos(answer)),
             Kind::Failure => "an injected failure fires".to_owned(),

@@ -117,10 +117,14 @@ enum Event<'a> {
     UnhandledInShutdown { error: Error<'a> },
     Dropped,
     Suspended,
+    WakeLost,
     Declared,
     Shielded { by: String, inner: Named },
     WaitingFor { on: Named, until_ns: Option<u64> },
     LeavingGroup { left: u32 },
+    AwaitingNext { left: u32 },
+    CalledBack,
+    CallbackFailed { error: Error<'a> },
     TimeoutSet { until_ns: Option<u64> },
     Blocked { object: String, operation: &'static str },
     Used { object: String, operation: &'static str, count: u32 },
@@ -155,6 +159,7 @@ enum By {
     Timeout,
     #[serde(rename = "task-group")]
     TaskGroup,
+    Callback,
     Harness,
 }
 
@@ -234,12 +239,16 @@ fn event<'a>(names: &Names<'a>, what: What) -> Event<'a> {
         What::UnhandledInShutdown { error, .. } => Event::UnhandledInShutdown { error: self::error(names, error) },
         What::Dropped { .. } => Event::Dropped,
         What::Suspended { .. } => Event::Suspended,
+        What::WakeLost { .. } => Event::WakeLost,
         What::Declared { .. } => Event::Declared,
         What::Shielded { by, inner, .. } => Event::Shielded { by: names.maker(by), inner: names.future(inner) },
         What::WaitingFor { future, until, .. } => {
             Event::WaitingFor { on: names.future(future), until_ns: until.map(|until| until.0) }
         }
         What::LeavingGroup { left, .. } => Event::LeavingGroup { left },
+        What::AwaitingNext { left, .. } => Event::AwaitingNext { left },
+        What::CalledBack { .. } => Event::CalledBack,
+        What::CallbackFailed { error, .. } => Event::CallbackFailed { error: self::error(names, error) },
         What::TimeoutSet { until, .. } => Event::TimeoutSet { until_ns: until.map(|until| until.0) },
         What::Blocked { operation, object, .. } => {
             Event::Blocked { object: names.object(object), operation: operation.method() }
@@ -297,6 +306,7 @@ fn requester(names: &Names<'_>, by: Requester) -> By {
         Requester::Shutdown => By::Shutdown,
         Requester::Timeout => By::Timeout,
         Requester::TaskGroup => By::TaskGroup,
+        Requester::Callback => By::Callback,
         Requester::Harness => By::Harness,
     }
 }

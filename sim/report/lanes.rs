@@ -93,8 +93,8 @@ fn has_cell(lines: &[Line], lane: usize) -> bool {
     lines.iter().any(|line| matches!(line, Line::Row(row) if row.cells[lane].1.is_some()))
 }
 
-/// Who has a lane: main, those in focus, who was cut or struck or comes out of order, who cancelled them, and who awaits
-/// or is awaited by them; the first to be named first if there are too many.
+/// Who has a lane: main, those in focus, who was cut or struck or comes out of order, who cancelled them, who was first told by a
+/// host to wait, and who awaits or is awaited by them; the first to be named first if there are too many.
 fn choose(names: &Names<'_>, trace: &Trace, focus: &Focus) -> Vec<TaskId> {
     if names.count() <= FEW_TASKS {
         return (0..names.count() as u32).map(TaskId).collect();
@@ -118,6 +118,13 @@ fn choose(names: &Names<'_>, trace: &Trace, focus: &Focus) -> Vec<TaskId> {
     }
     let nearest = chosen.clone();
     let is_near = |task: TaskId| task != TaskId::MAIN && nearest.contains(&task);
+    let mut tells_to_wait = trace.iter().filter_map(|moment| match moment.what {
+        What::Responded { task, retry_after: Some(_), .. } => Some(task),
+        _ => None,
+    });
+    if let Some(first) = tells_to_wait.next() {
+        add(&mut chosen, first);
+    }
     for moment in trace.iter() {
         match moment.what {
             What::CancelRequested { task, by: Requester::Task(by), .. } if is_near(task) => add(&mut chosen, by),

@@ -86,7 +86,9 @@ impl<'a> Names<'a> {
             What::Awaited { task, future } => self.set(task, Some(Doing::Awaiting(future))),
             What::Waited { task, count, .. } => self.set(task, Some(Doing::Waiting(count))),
             What::Suspended { task } => self.suspend(task),
-            What::LeavingGroup { task, left } => self.set(task, Some(Doing::Waiting(left))),
+            What::LeavingGroup { task, left } | What::AwaitingNext { task, left } => {
+                self.set(task, Some(Doing::Waiting(left)))
+            }
             What::WaitingFor { task, future, .. } => self.set(task, Some(Doing::Awaiting(future))),
             What::Blocked { task, operation, object } => self.set(task, Some(Doing::Blocked(operation, object))),
             What::Finished { task, .. }

@@ -75,6 +75,11 @@ pub(super) fn cell(names: &Names<'_>, what: What) -> Option<(TaskId, String)> {
             };
             Some((names.requested_by(request)?, text))
         }
+        // A message of somebody whose requests nobody knows is all that there is to be told.
+        What::Carried { message, fate } if names.requested_by(message.connection).is_none() => {
+            let who = if fate == Fate::Sent { message.from } else { message.to };
+            Some((TaskId::MAIN, format!("{} {}", names.host(who), carried(names, message, fate))))
+        }
         What::Carried { fate: Fate::Sent | Fate::Delivered, .. } => None,
         What::Carried { message, fate } => {
             let whose = names.requested_by(message.connection)?;

@@ -80,6 +80,7 @@ fn point(names: &Names<'_>, choice: Choice, time: Time, rest: &[Moment]) -> Stri
             format!("sleep of {who} at {time} lasts {length} instead of {}", Nanos(length.0 - answer))
         }
         Kind::PollOrder => format!("{who} is polled before {} at {time}", others("ready")),
+        Kind::Branch => format!("{who} polls the last branch of its `select!` first at {time}"),
         Kind::Chosen => format!("the test chooses {answer} of {bound} in {who} at {time}"),
         Kind::Cut => format!("a cut: number {answer} of {}", bound - 1),
         Kind::Failure => {

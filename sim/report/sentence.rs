@@ -2,10 +2,10 @@
 //!
 //! Knows nothing of how it was found.
 
-use crate::id::TaskId;
-use crate::program::Program;
+use crate::id::{ObjectId, TaskId};
+use crate::program::{Make, Operation, Program};
 use crate::time::Time;
-use crate::trace::{Moment, Owner, Requester, Trace, What};
+use crate::trace::{Dormant, Frame, Moment, Owner, Requester, Trace, What};
 use crate::verdict::{Finding, Oracle, Unmet};
 
 use super::names::{Names, counted, grouped, listed, printable};
@@ -33,10 +33,23 @@ pub(super) fn finding(program: &Program, trace: &Trace, finding: &Finding) -> St
         },
         Oracle::LostResult => {
             let what = class.unwrap_or("result");
-            format!("{who} was cancelled{}, and the {what} of what it awaited is lost.", run.cancelled(task))
+            match run.cancelled(task) {
+                how if how.is_empty() => format!("{who} timed out, and the {what} of what it waited for is lost."),
+                how => format!("{who} was cancelled{how}, and the {what} of what it awaited is lost."),
+            }
+        }
+        Oracle::LostWakeup if program.is_rust() => {
+            let now = run.names.doing(task).map(|doing| format!(" {} and", now(&run.names, doing))).unwrap_or_default();
+            format!("nothing goes on, but {who}{now} could: whoever should have woken it has not.")
+        }
+        Oracle::LostWakeup => run.lost_wakeup(task),
+        Oracle::Overtaken => {
+            let what = run.last_use(task).map_or("something".to_owned(), |(_, object)| run.names.object(object));
+            format!("{who} waited for {what}, and again and again others got it who had asked later.")
         }
         Oracle::RetryTooSoon => run.retry_too_soon(task),
         Oracle::ConnectionLeftOpen => format!("{who} has ended, and a connection that it opened was never closed."),
+        Oracle::Deadlock if !trace.sites.dormant().is_empty() => run.futurelock(),
         Oracle::Deadlock => format!("nothing can go on: {}.", deadlock(&run.names, trace)),
         Oracle::Livelock => run.livelock(),
         Oracle::Unsettled => {
@@ -185,6 +198,54 @@ impl Run<'_> {
             _ => None,
         });
         error.map(|error| format!(" with {}", self.names.error(error))).unwrap_or_default()
+    }
+
+    /// Who keeps what others wait for without ever looking at it.
+    fn futurelock(&self) -> String {
+        let Some(Dormant { task, chain, woken_by }) = self.trace.sites.dormant().first() else { return String::new() };
+        let mut own: Vec<&Frame> = chain.iter().filter(|frame| frame.is_own).collect();
+        own.reverse();
+        let place = |frame: &&Frame| format!("{} in {}", printable(&frame.place()), printable(&frame.function));
+        let [at, from] = [0, 1].map(|at| own.get(at).map(place));
+        let at = at.unwrap_or_else(|| "a place without source".to_owned());
+        let from = from.map(|from| format!(", awaited from {from},")).unwrap_or_default();
+        let by = woken_by.map(|by| format!(" by {}", self.names.marked(by))).unwrap_or_default();
+        let owner = self.names.marked(*task);
+        let waits: Vec<String> = self
+            .names
+            .unfinished()
+            .map(|(task, doing)| format!("{} {}", self.names.marked(task), now(&self.names, doing)))
+            .collect();
+        format!(
+            "a futurelock: the lock waited for at {at}{from} was handed over{by}, and {owner}, which does not poll that \
+             future any more or keeps the lock, does not give it on; behind it, {}.",
+            listed(&waits, MOST_WAITS)
+        )
+    }
+
+    /// The last operation and object for which a task had to wait.
+    fn last_use(&self, whose: TaskId) -> Option<(Operation, ObjectId)> {
+        self.moments.iter().rev().find_map(|moment| match moment.what {
+            What::Blocked { task, operation, object } if task == whose => Some((operation, object)),
+            _ => None,
+        })
+    }
+
+    /// For what a task sleeps on, and that it is there.
+    fn lost_wakeup(&self, whose: TaskId) -> String {
+        let who = self.names.marked(whose);
+        let Some((operation, object)) = self.last_use(whose) else { return format!("{who} sleeps on.") };
+        let why = match (self.names.make(object), operation) {
+            (Make::Lock, _) => "it is free",
+            (Make::Semaphore(_), _) => "it has a permit",
+            (Make::Event, _) => "it is set",
+            (Make::Queue(_), Operation::Put) => "it has room",
+            (Make::Queue(_), _) => "it has an item",
+            (Make::Condition | Make::Future, _) => {
+                "there was a notification, which was lost with a task that was cancelled"
+            }
+        };
+        format!("{who} sleeps on in {}.{}(), though {why}.", self.names.object(object), operation.method())
     }
 
     /// Where and with which words a task panicked.

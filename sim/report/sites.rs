@@ -89,6 +89,9 @@ impl<'a> Site<'a> {
             Op::Use { operation, object, .. } if operation.waits() => {
                 format!("{}.{}()", object_name(program, self.instance, object), operation.method())
             }
+            Op::NextCompleted { what, .. } => {
+                format!("the next of {}", expression(program, self.instance, what, DEEPEST))
+            }
             Op::Leave { group: Some(_), .. } => "the end of a task group".to_owned(),
             _ => return None,
         })
@@ -98,6 +101,14 @@ impl<'a> Site<'a> {
     pub(super) fn told(self, program: &Program) -> String {
         let what = self.what(program).map(|what| format!(": {what}")).unwrap_or_default();
         self.place(program) + &what
+    }
+
+    /// The same for a narrow column, where the file's name will do.
+    pub(super) fn told_short(self, program: &Program) -> String {
+        match self.chain.and_then(own_frame) {
+            Some(frame) if program.is_rust() => printable(&frame.short_place()),
+            _ => self.told_within(program),
+        }
     }
 
     /// `its 2nd await (sleep 1s)`, to go on after it.

@@ -138,6 +138,13 @@ pub(super) fn sentence(names: &Names<'_>, what: What) -> String {
         What::LeavingGroup { left, .. } => {
             format!("leaves the task group: waits for {}", counted(left, "task", "tasks"))
         }
+        What::AwaitingNext { left, .. } => {
+            format!("awaits the next of {} in as_completed()", counted(left, "future", "futures"))
+        }
+        What::CalledBack { .. } => "a callback that it made is called".to_owned(),
+        What::CallbackFailed { error, .. } => {
+            format!("the callback raises {}: the loop reports it", names.error(error))
+        }
         What::TimeoutSet { until: Some(until), .. } => format!("timeout set to {until}"),
         What::TimeoutSet { until: None, .. } => "timeout set to never".to_owned(),
         What::WaitReturned { done, pending, timed_out, .. } => {
@@ -156,6 +163,7 @@ pub(super) fn sentence(names: &Names<'_>, what: What) -> String {
         }
         What::Dropped { .. } => "never ends: the loop is closed".to_owned(),
         What::Suspended { .. } => "waits".to_owned(),
+        What::WakeLost { .. } => "could go on, and nobody has woken it".to_owned(),
         What::Chose(choice) => chosen(names, choice),
         What::Requested { .. }
         | What::Responded { .. }
@@ -219,6 +227,7 @@ pub(super) fn requester(names: &Names<'_>, by: Requester) -> String {
         Requester::Shutdown => "run()".to_owned(),
         Requester::Timeout => "its timeout".to_owned(),
         Requester::TaskGroup => "the task group".to_owned(),
+        Requester::Callback => "a callback".to_owned(),
         Requester::Harness => "Atropos".to_owned(),
     }
 }
@@ -234,6 +243,7 @@ fn chosen(names: &Names<'_>, choice: Choice) -> String {
         Kind::ReadyOrder | Kind::PollOrder => {
             format!("next of {bound} that are ready: number {}{who}", answer + 1)
         }
+        Kind::Branch => "polls the last branch of its `select!` first".to_owned(),
         Kind::Chosen => format!("the test chooses {answer} of {bound}"),
         Kind::Cut => format!("a cut: number {answer} of {}", bound - 1),
         Kind::Failure => "an injected failure fires".to_owned(),

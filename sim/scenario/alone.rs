@@ -94,6 +94,15 @@ impl Effects for Alone {
     fn expired(&self, _: u32) -> bool {
         unreachable!("alone")
     }
+    fn call_off(&mut self, _: u32) {
+        unreachable!("alone")
+    }
+    fn is_called_off(&self, _: u32) -> bool {
+        unreachable!("alone")
+    }
+    fn completions_left(&self, _: u32) -> u32 {
+        unreachable!("alone")
+    }
     fn group_refusal(&self, _: u32) -> Option<&'static str> {
         unreachable!("alone")
     }

@@ -69,6 +69,7 @@ pub(super) fn assemble(
         consts: Vec::new(),
         exprs: tables.exprs,
         templates: tables.templates,
+        deferred: tables.deferred,
         error_types: scenario.error_types.clone(),
         keys: keys.clone(),
         shared: scenario.shared.clone(),

@@ -34,6 +34,12 @@ pub(super) enum Node {
         item: Local,
         body: Vec<Node>,
     },
+    AsCompleted {
+        what: ExprId,
+        timeout: Option<Slot>,
+        item: Local,
+        body: Vec<Node>,
+    },
     Try(Box<TryNode>),
     Managed(Box<Managed>),
 }
@@ -300,6 +306,14 @@ impl<'n> Flat<'n, '_> {
                 self.emit(Op::NextItem { cursor, item: *item, done })?;
                 self.repeat(next, done, body)
             }
+            Node::AsCompleted { what, timeout, item, body } => {
+                let (next, done) = (self.label(), self.label());
+                let iterator = self.hidden("iterator")?;
+                self.emit(Op::AsCompleted { what: *what, timeout: *timeout, into: iterator })?;
+                self.place(next);
+                self.emit(Op::NextCompleted { what: *what, iterator, item: *item, done })?;
+                self.repeat(next, done, body)
+            }
             Node::Try(block) => self.try_block(block),
             Node::Managed(managed) => self.managed(managed),
         }
@@ -536,7 +550,7 @@ fn jump_of(op: &mut Op) -> Option<&mut Label> {
         Op::Jump(to) | Op::JumpUnless { to, .. } | Op::JumpUnlessCaught { to, .. } | Op::JumpUnlessSplit { to, .. } => {
             Some(to)
         }
-        Op::NextItem { done, .. } => Some(done),
+        Op::NextItem { done, .. } | Op::NextCompleted { done, .. } => Some(done),
         _ => None,
     }
 }

@@ -12,8 +12,8 @@ use toml::Spanned;
 use crate::diagnostic::Diagnostic;
 use crate::id::{FutureId, InstanceId, ObjectId, TextId};
 use crate::program::{
-    self, Attribute, Comparison, ErrorType, ErrorTypes, Expr, ExprId, Local, Make, Object, Op, Operation, Place,
-    Profile, Slot, Text, Texts, Value, WaitFor,
+    self, Attribute, Comparison, Deferred, ErrorType, ErrorTypes, Expr, ExprId, Local, Make, Object, Op, Operation,
+    Place, Profile, Slot, Text, Texts, Value, WaitFor, When,
 };
 
 use super::cast::Cast;
@@ -21,7 +21,7 @@ use super::constants::is_constant;
 use super::expression::{Expression, Iterable, Kind, Operator};
 use super::flatten::{ClauseNode, Enter, Managed, Node, TryNode};
 use super::reader::{Quoted, Span, unknown};
-use super::steps::{Name, Operand, Step, Subject, Try, Verb, Wait};
+use super::steps::{Callback, Name, Operand, Step, Subject, Try, Verb, Wait};
 use super::template::{Piece, Template};
 
 /// The attributes that do not depend on the file.
@@ -61,6 +61,7 @@ pub(super) struct Tables {
     pub(super) texts: Texts,
     pub(super) exprs: Vec<Expr>,
     pub(super) templates: Vec<Vec<program::Piece>>,
+    pub(super) deferred: Vec<Deferred>,
 }
 
 /// What goes into a slot that an operation reads, once for each instance.
@@ -325,6 +326,18 @@ impl<'a> Resolver<'a, '_> {
                 self.bind_all(body);
                 let body = self.repeated(body);
                 Some(Node::For { from, over: over?, item: item?, body })
+            }
+            Verb::AsCompleted { what, timeout, item, body } => {
+                self.asyncio_only(&step.span);
+                let what = self.tasks(what);
+                let timeout = match timeout {
+                    Some(timeout) => Some(self.length(timeout, Fill::Least)?),
+                    None => None,
+                };
+                let item = self.bind(item);
+                self.bind_all(body);
+                let body = self.repeated(body);
+                Some(Node::AsCompleted { what: what?, timeout, item: item?, body })
             }
             Verb::Try(block) => Some(self.try_block(&step.span, block)),
             Verb::With { object, body } => self.with(object, body),
@@ -634,6 +647,7 @@ impl<'a> Resolver<'a, '_> {
                 };
                 Op::Get { url, timeout, into: self.bind_optional(into) }
             }
+            Verb::Callback(callback) => self.callback(&step.span, callback)?,
             Verb::Set { name, value } => {
                 let value = self.expression(value);
                 Op::Set { place: self.place(name)?, value: value? }
@@ -659,6 +673,34 @@ impl<'a> Resolver<'a, '_> {
             }
             _ => return None,
         })
+    }
+
+    /// A step that is taken later, and not by a task.
+    fn callback(&mut self, span: &Span, callback: &'a Callback) -> Option<Op> {
+        self.asyncio_only(span);
+        let Callback { when, step, into } = callback;
+        let when = match when {
+            super::steps::When::Soon => When::Soon,
+            super::steps::When::Later(length) => When::Later(self.length(length, Fill::Least)?),
+            super::steps::When::Done(future) => When::Done(self.operand(future, false)?),
+        };
+        let deferred = match &step.verb {
+            Verb::Print(text) => Deferred::Print(self.text(text)?),
+            Verb::Cancel { what, message, accepted: None } => {
+                let (what, message) = (self.operand(what, false), self.optional_text(message));
+                Deferred::Cancel { what: what?, message: message? }
+            }
+            _ => match self.op(step)? {
+                Op::Use { operation, object, value, into: None } if !operation.waits() => {
+                    Deferred::Use { operation, object, value }
+                }
+                Op::SetException { object, ty, message } => Deferred::SetException { object, ty, message },
+                other => unreachable!("{other:?} is not read as the step of a callback"),
+            },
+        };
+        self.tables.deferred.push(deferred);
+        let what = self.tables.deferred.len() as u32 - 1;
+        Some(Op::Schedule { when, what, into: self.bind_optional(into) })
     }
 
     fn point(&mut self, name: &'a Name) -> Option<u16> {

@@ -56,8 +56,28 @@ pub(super) enum Verb {
     WaitFor { what: Operand, timeout: Option<Template>, into: Option<Name> },
     Shield { what: Operand, into: Option<Name> },
     Uncancel { what: Operand, into: Option<Name> },
+    Callback(Box<Callback>),
+    AsCompleted { what: Operand, timeout: Option<Template>, item: Name, body: Vec<Step> },
     SetException { object: Template, ty: Option<Name>, message: Template },
     Use { operation: Operation, object: Template, value: Option<Expression>, into: Option<Name> },
+}
+
+/// `loop.call_soon(…)`, `loop.call_later(…)`, `future.add_done_callback(…)`
+#[derive(Clone, Debug)]
+pub(super) struct Callback {
+    pub(super) when: When,
+    /// What is called: a step that takes no turn and binds nothing.
+    pub(super) step: Step,
+    /// Where the handle goes.
+    pub(super) into: Option<Name>,
+}
+
+/// When a callback is called.
+#[derive(Clone, Debug)]
+pub(super) enum When {
+    Soon,
+    Later(Template),
+    Done(Operand),
 }
 
 /// `await asyncio.wait(…)`
@@ -106,10 +126,6 @@ pub(super) struct Subject {
     pub(super) expression: Result<Expression, Box<Diagnostic>>,
 }
 
-/// What asyncio has and the language does not have yet: whoever looks for it should not be told of a typing error. The
-/// place for each is in the table below.
-const NOT_YET: &[&str] = &["as_completed", "call_later", "call_soon"];
-
 /// Every verb, and the keys that may stand beside it.
 const VERBS: &[(&str, &[&str])] = &[
     ("print", &[]),
@@ -131,6 +147,10 @@ const VERBS: &[(&str, &[&str])] = &[
     ("if", &["then", "else"]),
     ("while", &["do"]),
     ("for", &["in", "do"]),
+    ("as_completed", &["as", "timeout", "do"]),
+    ("call_soon", &["as"]),
+    ("call_later", &["in", "as"]),
+    ("add_done_callback", &["to"]),
     ("try", &["except", "except*", "else", "finally"]),
     ("with", &["do"]),
     ("acquire", &["as"]),
@@ -189,6 +209,7 @@ impl Step {
             Verb::If { then, otherwise, .. } => vec![then, otherwise],
             Verb::While { body, .. }
             | Verb::For { body, .. }
+            | Verb::AsCompleted { body, .. }
             | Verb::With { body, .. }
             | Verb::Timeout { body, .. }
             | Verb::TaskGroup { body, .. } => {
@@ -218,7 +239,8 @@ impl Step {
             Verb::Cancel { accepted, .. } => accepted.iter().collect(),
             Verb::Wait(wait) => wait.done.iter().chain(&wait.pending).chain(&wait.into).collect(),
             Verb::Set { name, .. } | Verb::TaskGroup { name, .. } => vec![name],
-            Verb::For { item, .. } => vec![item],
+            Verb::For { item, .. } | Verb::AsCompleted { item, .. } => vec![item],
+            Verb::Callback(callback) => callback.into.iter().collect(),
             Verb::Try(block) => block.clauses.iter().filter_map(|clause| clause.name.as_ref()).collect(),
             _ => Vec::new(),
         }
@@ -279,11 +301,6 @@ fn read_verb_name(reader: &mut Reader, table: &Table) -> Option<(&'static str, &
     let Some((span, &(verb, beside))) = verbs.next() else {
         let names = VERBS.iter().map(|(verb, _)| *verb);
         return match keys.iter().find(|(key, _)| !is_beside(key.get_ref())) {
-            Some((key, _)) if NOT_YET.contains(&key.get_ref().as_ref()) => {
-                let message = format!("`{}` is not part of the step language yet", key.get_ref());
-                let help = "`atropos reference` lists the steps that there are";
-                reader.error(Diagnostic::at(key.span(), message, "no such step yet").help(help))
-            }
             Some((key, _)) => reader.error(unknown(key.span(), "step", key.get_ref(), names)),
             None => {
                 let message = "expected a step with a verb, but found none";
@@ -353,7 +370,7 @@ impl<'a> Fields<'_, '_, 'a> {
     fn operand(&mut self) -> Option<Operand> {
         let value = self.required(self.verb)?;
         match value.get_ref() {
-            DeValue::Array(items) if ["spawn", "gather", "wait"].contains(&self.verb) => {
+            DeValue::Array(items) if ["spawn", "gather", "wait", "as_completed"].contains(&self.verb) => {
                 let subjects: Vec<_> = items.iter().map(|item| read_subject(self.reader, item)).collect();
                 subjects.into_iter().collect::<Option<_>>().map(Operand::Each)
             }
@@ -418,6 +435,7 @@ fn read_verb(reader: &mut Reader, verb: &'static str, table: &Table) -> Option<V
         },
         "shield" => Verb::Shield { what: fields.operand()?, into: fields.name("as")? },
         "uncancel" => Verb::Uncancel { what: fields.operand()?, into: fields.name("as")? },
+        "call_soon" | "call_later" | "add_done_callback" => read_callback(&mut fields, value)?,
         "reschedule" => Verb::Reschedule {
             timeout: fields.reader.expression(value)?,
             length: fields.optional("in", |reader, value| reader.length(value))?,
@@ -477,6 +495,35 @@ fn read_use(fields: &mut Fields, value: &Value, key: &str, operation: Operation)
     Some(Verb::Use { operation, object: object?, value, into: fields.name("as")? })
 }
 
+/// A step that makes a callback, with the step that the callback is.
+fn read_callback(fields: &mut Fields, value: &Value) -> Option<Verb> {
+    let when = match fields.verb {
+        "call_soon" => When::Soon,
+        "call_later" => {
+            let length = fields.required("in")?;
+            When::Later(fields.reader.length(length)?)
+        }
+        _ => {
+            let future = fields.required("to")?;
+            When::Done(Operand::One(read_subject(fields.reader, future)?))
+        }
+    };
+    let step = read_step(fields.reader, value)?;
+    let fits = match &step.verb {
+        Verb::Print(_) | Verb::SetException { .. } => true,
+        Verb::Cancel { accepted, .. } => accepted.is_none(),
+        Verb::Use { operation, into, .. } => !operation.waits() && into.is_none(),
+        _ => false,
+    };
+    if !fits {
+        let message = "expected a step that takes no turn and binds no name, but found another one";
+        let help = "a callback may print, cancel, set or release something, notify, put_nowait or get_nowait";
+        return fields.reader.error(Diagnostic::at(step.span, message, "no step for a callback").help(help));
+    }
+    let into = fields.name("as")?;
+    Some(Verb::Callback(Box::new(Callback { when, step, into })))
+}
+
 /// The verbs that have steps inside them.
 fn read_block(fields: &mut Fields, value: &Value) -> Option<Verb> {
     match fields.verb {
@@ -493,6 +540,12 @@ fn read_block(fields: &mut Fields, value: &Value) -> Option<Verb> {
             let (item, over) = (fields.reader.name(value), read_iterable(fields));
             let body = fields.steps("do");
             Some(Verb::For { item: item?, over: over?, body: body? })
+        }
+        "as_completed" => {
+            let (what, body) = (fields.operand(), fields.steps("do"));
+            let timeout = fields.optional("timeout", |reader, value| reader.length(value));
+            let item = fields.required("as").and_then(|name| fields.reader.name(name));
+            Some(Verb::AsCompleted { what: what?, timeout: timeout?, item: item?, body: body? })
         }
         "task_group" => {
             let (name, body) = (fields.reader.name(value), fields.steps("do"));

@@ -89,12 +89,12 @@ pub(super) fn openings(
             let (first, last) = (spell.from.0 / TICK.0 + 1, to.0 / TICK.0);
             for handle in first..=last.min(first + TICKS_MAX) {
                 let time = Time(handle * TICK.0);
-                let is_over = spell.to.is_some_and(|to| to <= time);
                 all.push(Opening {
                     entry,
                     cut: Cut { handle, victim },
                     task: spell.task,
-                    phase: if is_over { Phase::Woken } else { Phase::Waiting },
+                    // Whether it has been woken in this very tick only tokio knows.
+                    phase: Phase::Waiting,
                     instance: spell.instance,
                     site: spell.site,
                     visit: spell.visit,

@@ -461,6 +461,18 @@ impl Effects for Running<'_> {
         unreachable!("what only asyncio has is refused before it runs")
     }
 
+    fn call_off(&mut self, _: u32) {
+        unreachable!("what only asyncio has is refused before it runs")
+    }
+
+    fn is_called_off(&self, _: u32) -> bool {
+        unreachable!("what only asyncio has is refused before it runs")
+    }
+
+    fn completions_left(&self, _: u32) -> u32 {
+        unreachable!("what only asyncio has is refused before it runs")
+    }
+
     fn group_refusal(&self, _: u32) -> Option<&'static str> {
         unreachable!("what only asyncio has is refused before it runs")
     }

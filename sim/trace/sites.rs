@@ -26,6 +26,20 @@ pub struct Frame {
 pub struct Sites {
     /// By task, and by how often it had been polled.
     places: BTreeMap<(TaskId, u32), Vec<Frame>>,
+    /// Who was handed a lock and keeps it.
+    dormant: Vec<Dormant>,
+}
+
+/// A future that was handed a lock and has not given it on: its task does not poll it any more, or holds the lock itself,
+/// and waits for a lock where it waited before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dormant {
+    /// Whose it is.
+    pub task: TaskId,
+    /// Where it waits, the outermost await first.
+    pub chain: Vec<Frame>,
+    /// Who has woken it; nobody if it was the clock.
+    pub woken_by: Option<TaskId>,
 }
 
 impl Sites {
@@ -40,6 +54,16 @@ impl Sites {
         Some(chain)
     }
 
+    /// A lock is handed to a future that keeps it.
+    pub fn add_dormant(&mut self, dormant: Dormant) {
+        self.dormant.push(dormant);
+    }
+
+    /// The futures that were handed a lock, of tasks that have not gone on since.
+    pub fn dormant(&self) -> &[Dormant] {
+        &self.dormant
+    }
+
     /// Every place, by task and number of polls.
     pub fn iter(&self) -> impl Iterator<Item = (TaskId, u32, &[Frame])> {
         self.places.iter().map(|(&(task, polls), chain)| (task, polls, chain.as_slice()))
@@ -49,9 +73,18 @@ impl Sites {
 impl Frame {
     /// `src/upload.rs:57:20`
     pub fn place(&self) -> String {
+        self.place_in(&self.file)
+    }
+
+    /// `upload.rs:57:20`
+    pub fn short_place(&self) -> String {
+        self.place_in(self.file.rsplit(['/', '\\']).next().unwrap_or(&self.file))
+    }
+
+    fn place_in(&self, file: &str) -> String {
         match self.column {
-            0 => format!("{}:{}", self.file, self.line),
-            column => format!("{}:{}:{column}", self.file, self.line),
+            0 => format!("{file}:{}", self.line),
+            column => format!("{file}:{}:{column}", self.line),
         }
     }
 }

@@ -253,7 +253,8 @@ fn a_scenario_is_made_small() {
     let (again, code) = seen(&here, &format!("replay{command}"));
     assert!(code == 1 && again.contains("lost-cancel: `mailer`") && !again.contains("edited"), "{again}");
     shows_in(&here, "shrink-what-passes", &format!("shrink {token} fixed.toml"), 2);
-    shows_in(&here, "shrink-unknown-failure", &format!("shrink {token} noisy.toml --failure lost-cancle"), 2);
+    let (text, code) = seen(&here, &format!("shrink {token} noisy.toml --failure lost-cancle"));
+    assert!(code == 2 && text.contains("there is no failure `lost-cancle`; did you mean `lost-cancel`?"), "{text}");
     shows_in(&here, "shrink-nowhere", &format!("shrink {token} noisy.toml --output nowhere/small.toml"), 2);
 }
 

@@ -25,6 +25,7 @@ pub fn program() -> Build {
         consts: Vec::new(),
         exprs: Vec::new(),
         templates: Vec::new(),
+        deferred: Vec::new(),
         error_types: ErrorTypes::new([]),
         keys: Vec::new(),
         shared: Vec::new(),

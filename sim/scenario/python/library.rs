@@ -5,7 +5,7 @@
 use crate::program::{Operation, WaitFor};
 
 use super::super::expression::{Expression, Kind};
-use super::super::steps::{Name, Operand, Step, Verb};
+use super::super::steps::{Callback, Name, Operand, Step, Verb, When};
 use super::super::template::{Piece, Template};
 use super::Script;
 use super::body::Body;
@@ -16,6 +16,16 @@ use super::words::literal;
 
 /// What comes out of a queue may be anything.
 const ANYTHING: u8 = PLAIN | ERROR | TASK | GATHER | COROUTINE | LIST;
+
+/// A call that a callback makes.
+struct Called {
+    /// Whose method it is; nothing for a function.
+    on: Option<String>,
+    /// Whether that is the same for as long as the script runs.
+    is_known: bool,
+    method: &'static str,
+    argument: Option<String>,
+}
 
 impl Script<'_> {
     /// What main does first: the objects need the loop that runs, or did in older versions.
@@ -82,6 +92,8 @@ impl Body<'_, '_> {
                 let what = self.operand(what).at(Level::Primary);
                 self.assign(into, &format!("{what}.uncancel()"), Kinds::of(PLAIN));
             }
+            Verb::Callback(callback) => self.callback(callback),
+            Verb::AsCompleted { what, timeout, item, body } => self.as_completed(what, timeout, item, body),
             Verb::SetException { object, ty, message } => {
                 let (object, message) = (self.object(object), self.text(message));
                 let class = self.class(ty.as_ref().map_or("Exception", |ty| ty.get_ref()));
@@ -93,6 +105,86 @@ impl Body<'_, '_> {
             }
             other => unreachable!("{other:?} is written elsewhere"),
         }
+    }
+
+    fn as_completed(&mut self, what: &Operand, timeout: &Option<Template>, item: &Name, body: &[Step]) {
+        let what = self.operand(what);
+        let is_mixed = what.kinds.items & COROUTINE != 0;
+        let kinds = self.awaited(Kinds { own: what.kinds.items, items: what.kinds.items });
+        let mut arguments = vec![if is_mixed { self.started_items(what.text) } else { what.text }];
+        if let Some(timeout) = timeout {
+            arguments.push(format!("timeout={}", self.length(timeout).least));
+        }
+        let next = self.taken.clone().take("next_one");
+        self.line(format!("for {next} in asyncio.as_completed({}):", arguments.join(", ")));
+        self.depth += 1;
+        self.assign(&Some(item.clone()), &format!("await {next}"), kinds);
+        self.depth -= 1;
+        self.repeated(body);
+    }
+
+    fn callback(&mut self, Callback { when, step, into }: &Callback) {
+        let Called { on, method, argument, .. } = self.called(step);
+        let function = on.map_or_else(|| method.to_owned(), |on| format!("{on}.{method}"));
+        let argument = argument.map(|argument| format!(", {argument}")).unwrap_or_default();
+        let call = match when {
+            When::Soon => format!("asyncio.get_running_loop().call_soon({function}{argument})"),
+            When::Later(length) => {
+                let length = self.length(length).least;
+                format!("asyncio.get_running_loop().call_later({length}, {function}{argument})")
+            }
+            When::Done(future) => {
+                let future = self.operand(future).at(Level::Primary);
+                let lambda = self.lambda(step);
+                format!("{future}.add_done_callback({lambda})")
+            }
+        };
+        self.assign(into, &call, Kinds::of(PLAIN));
+    }
+
+    /// A callback that is given the future, and knows already what it works on.
+    fn lambda(&mut self, step: &Step) -> String {
+        let Called { mut on, is_known, method, mut argument } = self.called(step);
+        let mut taken = self.taken.clone();
+        let mut known = String::new();
+        let mut keep = |value: &mut Option<String>, name: &str| {
+            if let Some(value) = value {
+                let name = taken.take(name);
+                known.push_str(&format!(", {name}={value}"));
+                *value = name;
+            }
+        };
+        if !is_known {
+            keep(&mut on, "task");
+        }
+        if argument.as_ref().is_some_and(|argument| !argument.starts_with('"') && argument.parse::<i64>().is_err()) {
+            keep(&mut argument, "value");
+        }
+        let on = on.map(|on| format!("{on}.")).unwrap_or_default();
+        format!("lambda _{known}: {on}{method}({})", argument.unwrap_or_default())
+    }
+
+    /// What a callback calls, and with what.
+    fn called(&mut self, step: &Step) -> Called {
+        let (on, is_known, method, argument) = match &step.verb {
+            Verb::Print(text) => (None, true, "print", Some(self.printed(text))),
+            Verb::Cancel { what, message, .. } => {
+                let what = self.single(what).at(Level::Primary);
+                (Some(what), false, "cancel", message.as_ref().map(|message| self.text(message)))
+            }
+            Verb::SetException { object, ty, message } => {
+                let (object, message) = (self.object(object), self.text(message));
+                let class = self.class(ty.as_ref().map_or("Exception", |ty| ty.get_ref()));
+                (Some(object), true, "set_exception", Some(format!("{class}({message})")))
+            }
+            Verb::Use { operation, object, value, .. } => {
+                let object = self.object(object);
+                let value = value.as_ref().map(|value| self.expression(value, Use::Any).text);
+                (Some(object), true, operation.method(), value)
+            }
+            other => unreachable!("{other:?} is no step of a callback"),
+        };
+        Called { on, is_known, method, argument }
     }
 
     pub(super) fn use_object(

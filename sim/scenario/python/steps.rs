@@ -139,7 +139,7 @@ impl Body<'_, '_> {
     }
 
     /// What a step works on that takes one thing.
-    fn single(&mut self, what: &Operand) -> Printed {
+    pub(super) fn single(&mut self, what: &Operand) -> Printed {
         match what {
             Operand::One(subject) => self.subject(subject, Use::Any),
             Operand::Each(_) => self.operand(what),
@@ -202,7 +202,7 @@ impl Body<'_, '_> {
         }
     }
 
-    fn repeated(&mut self, body: &[Step]) {
+    pub(super) fn repeated(&mut self, body: &[Step]) {
         self.loops += 1;
         self.block(body);
         self.loops -= 1;

@@ -1,0 +1,59 @@
+//! The oracle `overtaken`: a task waits for a lock or a semaphore, and others get it who have asked later.
+//!
+//! The oracle speaks if that happens three times while one task waits: it may go on for ever. Once may be due to a
+//! cancellation.
+//!
+//! Silent about conditions: who was notified does not ask, it takes the lock back.
+//!
+//! Knows nothing of versions, or of how permits are handed over.
+
+use super::oracles::Found;
+use crate::id::{ObjectId, TaskId};
+use crate::program::Operation;
+use crate::trace::{Waits, What};
+use crate::verdict::Oracle;
+
+/// So many times is too often.
+const TIMES: u8 = 3;
+
+/// Who waits, in the order in which they have asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Overtaken {
+    waiters: Vec<Waiter>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Waiter {
+    task: TaskId,
+    object: ObjectId,
+    times: u8,
+}
+
+impl Overtaken {
+    pub(super) fn reset(&mut self) {
+        self.waiters.clear();
+    }
+
+    pub(super) fn see(&mut self, what: What, waits: &Waits, found: &mut Found) {
+        match what {
+            What::Blocked { task, operation: Operation::Acquire, object }
+                if !self.waiters.iter().any(|waiter| waiter.task == task) =>
+            {
+                self.waiters.push(Waiter { task, object, times: 0 });
+            }
+            What::Used { task, operation: Operation::Acquire, object, .. } => {
+                let asked = self.waiters.iter().position(|waiter| waiter.task == task);
+                let before = asked.unwrap_or(self.waiters.len());
+                for waiter in self.waiters[..before].iter_mut().filter(|waiter| waiter.object == object) {
+                    waiter.times = waiter.times.saturating_add(1);
+                    if waiter.times == TIMES {
+                        found.add(Oracle::Overtaken, waiter.task, waits, None);
+                    }
+                }
+                asked.map(|at| self.waiters.remove(at));
+            }
+            What::CancelDelivered { task, .. } => self.waiters.retain(|waiter| waiter.task != task),
+            _ => {}
+        }
+    }
+}
