@@ -53,6 +53,9 @@ impl Drop for Entered {
     }
 }
 
+/// What is watched: its name, how much there was, and who says how much there is.
+pub(super) type Watched = (String, i64, Box<dyn Probe>);
+
 /// A run.
 pub(super) struct Shared {
     pub(super) queue: Arc<Queue>,
@@ -64,8 +67,8 @@ pub(super) struct Shared {
     pub(super) turn: Cell<Option<TaskId>>,
     /// Waits until nothing else can run; see [`Settle`](super::sim::Settle).
     pub(super) settlers: RefCell<Settlers>,
-    /// What is watched: its name, how much there was, and who says how much there is.
-    pub(super) probes: RefCell<Vec<(String, i64, Box<dyn Probe>)>>,
+    /// What is watched.
+    pub(super) probes: RefCell<Vec<Watched>>,
     /// The future within the polled task that is polled and may be cut.
     pub(super) inside: Cell<Option<TaskId>>,
     /// How often tokio drew a number that nobody chose.
