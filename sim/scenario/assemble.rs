@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::diagnostic::Diagnostic;
 use crate::experiment::Runtime;
 use crate::id::{InstanceId, TextId};
-use crate::program::{Body, Instance, Object, Operation, Profile, Program, Slot, Value};
+use crate::program::{Body, Instance, Make, Object, Operation, Profile, Program, Slot, Value};
 use crate::time::duration;
 
 use super::Scenario;
@@ -18,7 +18,7 @@ use super::file::Task;
 use super::flatten::{TooLarge, flatten};
 use super::hosts::check_url;
 use super::reader::{Span, listed, unknown};
-use super::resolve::{Fill, Resolved, Surroundings, Tables, resolve};
+use super::resolve::{Fill, Resolved, Surroundings, Tables, lacking, resolve};
 use super::strategy_text::StrategyText;
 use super::template::{Piece, Template};
 
@@ -56,6 +56,11 @@ pub(super) fn assemble(
     scenario.expectations.check(&cast, &mut errors);
     find_circle(&cast, &bodies, &mut errors);
     check_size(&cast, &bodies, &mut errors);
+    for (object, span) in scenario.objects.iter().zip(&scenario.object_spans) {
+        if let Make::Barrier(_) = object.make {
+            errors.extend(lacking(profile, span, "asyncio.Barrier"));
+        }
+    }
     check_runtimes(scenario, &bodies, &mut errors);
     if !errors.is_empty() {
         return Err(errors);
