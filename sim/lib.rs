@@ -109,6 +109,6 @@ pub use executor::twin as tokio;
 pub use turmoil;
 
 /// The examples of the README are tests.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "suite"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -135,7 +135,8 @@ fn every_article_keeps_what_it_has_to_keep() {
 #[test]
 fn what_is_found_in_a_canary_stays_the_same_in_small() {
     let mut shrunk = 0;
-    for path in find(&[Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/canary")]).unwrap() {
+    for canary in ["catch-all", "cleanup-cut-short", "gather-swallows-a-cancel", "lock-leaked", "one-fails"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/canary/{canary}.toml"));
         let file = File::load(&path).unwrap();
         let strategy = file.scenario.mains()[0].map(str::to_owned);
         let setting = Setting { strategy, ..Setting::default() };
