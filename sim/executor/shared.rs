@@ -64,8 +64,7 @@ pub(super) struct Shared {
     pub(super) turn: Cell<Option<TaskId>>,
     /// Waits until nothing else can run; see [`Settle`](super::sim::Settle).
     pub(super) settlers: RefCell<Settlers>,
-    /// What is watched: its name, how much there was, and who says how much there is.
-    pub(super) probes: RefCell<Vec<(String, i64, Box<dyn Probe>)>>,
+    pub(super) probes: RefCell<Vec<Watched>>,
     /// The future within the polled task that is polled and may be cut.
     pub(super) inside: Cell<Option<TaskId>>,
     /// How often tokio drew a number that nobody chose.
@@ -79,6 +78,9 @@ pub(super) struct Shared {
     end: Cell<Option<Result<(), Error>>>,
     is_closed: Cell<bool>,
 }
+
+/// What is watched: its name, how much there was, and who says how much there is.
+pub(super) type Watched = (String, i64, Box<dyn Probe>);
 
 /// Who waits until nothing else can run.
 #[derive(Default)]
