@@ -30,6 +30,8 @@ pub struct Expectation {
     pub raises: Option<ErrorType>,
     /// Everything that the program prints, line by line.
     pub prints: Option<Vec<String>>,
+    /// In which ways runs end, over all of them: the lines that going through all runs lists.
+    pub outcomes: Option<Vec<String>>,
     /// What does not happen.
     pub never: Option<Vec<EventPattern>>,
     /// What happens at least once.
@@ -144,7 +146,7 @@ impl Expectation {
     }
 
     /// The keys of `[expect]`.
-    pub const KEYS: [&str; 14] = [
+    pub const KEYS: [&str; 15] = [
         "finished",
         "failed",
         "cancelled",
@@ -153,6 +155,7 @@ impl Expectation {
         "outcome",
         "raises",
         "prints",
+        "outcomes",
         "never",
         "always",
         "before",

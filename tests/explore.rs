@@ -131,6 +131,57 @@ fn where_nobody_is_cancelled_a_hint_says_how() {
     }
 }
 
+/// What is awaited when it is done already, and what nobody comes to, has no place for a cut; a `sleep(0)` has one.
+#[test]
+fn where_nobody_was_cut_is_told_apart_from_where_nobody_was() {
+    const TEXT: &str = r#"
+about = "A worker that waits for what is done."
+[[task]]
+name = "helper"
+steps = []
+[[task]]
+name = "worker"
+steps = [
+    { spawn = "helper", as = "h" },
+    { sleep = 0 },
+    { sleep = 0 },
+    { await = "h" },
+    { sleep = "1s" },
+    { if = "False", then = [{ sleep = "2s" }] },
+]
+[main]
+steps = [{ spawn = "worker", as = "w" }, { wait = ["w"] }]
+[[inject]]
+cancel = "worker"
+"#;
+    let path = folder("places", TEXT).join("it.toml");
+    let file = File::load(&path).unwrap();
+    let told = |faults| {
+        let plan = Plan { faults, seeds: 0..1, ..Plan::default() };
+        let mut search = file.explore(&Setting::default(), &plan, &mut |_| true).unwrap();
+        let covered = search.covered(None);
+        let text = report::explored(&search.experiment.program(), &covered, false);
+        text.split_once('\n').unwrap().1.to_owned()
+    };
+    let reached = "\
+never reached, so never cut:
+  `worker` while it waits at its 3rd await: await h
+  `worker` woken but not yet run, at its 3rd await: await h
+  `worker` while it waits at its 5th await: sleep 2s
+  `worker` woken but not yet run, at its 5th await: sleep 2s
+";
+    assert_eq!(told(1000), reached);
+    let cut = "\
+never cut:
+  `worker` before its first line runs
+  `worker` woken but not yet run, at its 1st await: sleep 0
+  `worker` woken but not yet run, at its 2nd await: sleep 0
+  `worker` while it waits at its 4th await: sleep 1s
+  and 1 more place
+";
+    assert_eq!(told(0), format!("{cut}{reached}"));
+}
+
 /// An experiment of which every so-many-th run is made under a seed that nobody asked for.
 struct Unstable {
     stable: RunsOn,

@@ -38,6 +38,7 @@ use crate::trace::{Fingerprint, Moment, Outcome, Recorder, Trace};
 
 pub use cut::{Cut, Race};
 pub use names::Registry;
+#[cfg(feature = "network")]
 pub(crate) use sim::RETURNED;
 pub use sim::{Probe, Settle, Sim};
 
@@ -50,7 +51,7 @@ use sites::Kept;
 #[derive(Clone, Debug)]
 pub struct Setting {
     /// How many cuts there may be in a run, in how many moments of a life, and of how many futures; the last two are
-    /// [measured](Executor::measured).
+    /// [measured](Executor::openings).
     pub cuts: Cuts,
     /// Whether another order than tokio's is asked for.
     pub any_order: bool,
