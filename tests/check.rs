@@ -411,3 +411,59 @@ fn outside_of_a_check_tasks_are_tokios_own() {
         assert_eq!(sum, 7);
     });
 }
+
+#[test]
+fn awaits_that_never_waited_are_named() {
+    let found = Check::new().runs(10).await_coverage().find(|_| async {
+        sleep(Duration::from_millis(1)).await;
+    });
+    let told =
+        found.covered.lines().find(|line| line.contains("awaits in 1 files waited in 16 recorded runs")).unwrap();
+    assert!(told.starts_with("1 of "), "{told}");
+    assert!(found.covered.contains("never seen to wait: tests/check.rs:"), "{}", found.covered);
+}
+
+/// A client posts, and a server charges: how it ends depends on when the client is dropped. Right after its polls there are
+/// two ways; at every millisecond while it waits there are five.
+#[test]
+fn a_post_that_is_dropped_at_any_time_ends_in_five_ways() {
+    let millis = Duration::from_millis;
+    let outcomes = Arc::new(Mutex::new(BTreeSet::new()));
+    let all = outcomes.clone();
+    let found = Check::new().plain_order().find(move |sim| {
+        let all = all.clone();
+        async move {
+            let (post, mut wire) = mpsc::channel::<oneshot::Sender<()>>(1);
+            let server = Arc::new(Mutex::new("heard nothing"));
+            let says = server.clone();
+            sim.spawn("server", async move {
+                let Some(mut reply) = wire.recv().await else { return };
+                let say = |what| *says.lock().unwrap() = what;
+                say("reads");
+                for step in ["authorized", "charged"] {
+                    tokio::select! {
+                        biased;
+                        () = reply.closed() => return,
+                        () = sleep(millis(3)) => say(step),
+                    }
+                }
+                sleep(millis(2)).await;
+                say(if reply.send(()).is_ok() { "charged and told" } else { "charged, but the client is gone" });
+            });
+            let posted = sim.cut(async {
+                let (reply, done) = oneshot::channel();
+                sleep(millis(1)).await;
+                post.send(reply).await.unwrap();
+                done.await.unwrap();
+            });
+            posted.await;
+            drop(post);
+            sim.settle().await;
+            all.lock().unwrap().insert(*server.lock().unwrap());
+        }
+    });
+    assert!(found.failures.is_empty(), "{}", found.failures[0].story);
+    let outcomes = outcomes.lock().unwrap();
+    let expected = ["heard nothing", "reads", "authorized", "charged, but the client is gone", "charged and told"];
+    assert_eq!(*outcomes, BTreeSet::from(expected));
+}

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use super::{Check, Ending, Sim};
 use crate::body::Body;
-use crate::choice::{Choices, Given, Ordinary, Seeded};
+use crate::choice::{Choices, Ordinary, Seeded};
 use crate::executor::{Cuts as Moments, Executor, RETURNED, Registry, Setting};
 use crate::experiment::{Experiment, Ran, Run};
 use crate::judge;
@@ -80,9 +80,9 @@ impl Futures {
     }
 
     /// A run of these answers with the places of all awaits.
-    pub(super) fn recorded(&self, answers: &[u64]) -> Trace {
+    pub(super) fn recorded(&self, choices: &mut dyn Choices) -> Trace {
         let mut executor = Executor::new(&*self.make, self.names.clone(), self.setting.clone()).with_sites();
-        executor.run(&mut Given::new(answers));
+        executor.run(choices);
         executor.trace()
     }
 }

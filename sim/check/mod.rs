@@ -24,6 +24,7 @@
 //!
 //! Knows nothing of how runs are made, chosen, made small or told: it introduces those who do.
 
+mod coverage;
 mod experiment;
 #[cfg(feature = "network")]
 mod network;
@@ -73,6 +74,7 @@ pub struct Check {
     cuts: u32,
     any_order: bool,
     no_orphans: bool,
+    await_coverage: bool,
     sampler: Sampler,
     jobs: NonZero<usize>,
     limits: Limits,
@@ -152,6 +154,7 @@ impl Check {
             cuts: 1,
             any_order: true,
             no_orphans: false,
+            await_coverage: false,
             sampler: Sampler::Random,
             jobs: NonZero::<usize>::MIN,
             limits: Limits { steps: 20_000, turns_at_one_instant: 2_000 },
@@ -182,6 +185,11 @@ impl Check {
     /// Finds fault with a task that is still there at the end of a run although the future that had made it was cut.
     pub fn no_orphans(self) -> Check {
         Check { no_orphans: true, ..self }
+    }
+
+    /// Says which awaits were seen to wait, in a sample of runs in which that is recorded. It takes a moment.
+    pub fn await_coverage(self) -> Check {
+        Check { await_coverage: true, ..self }
     }
 
     /// How a seed becomes choices.
@@ -314,6 +322,9 @@ impl Check {
         }
         let mut covered = report::explored(&search.experiment.program(), &search.covered(None), false);
         covered.push_str(&search.experiment.warnings(search.explored.runs));
+        if self.await_coverage {
+            covered.push_str(&search.experiment.await_coverage());
+        }
         Found { runs: search.explored.runs, failures, covered }
     }
 

@@ -14,7 +14,7 @@ use crate::report::{self, mismatch};
 impl Futures {
     /// A failure, told with the places of all awaits.
     pub(super) fn failed(&self, check: &Check, told: &Told) -> Failed {
-        failed(self, check, Told { trace: self.recorded(&told.answers), ..told.clone() })
+        failed(self, check, Told { trace: self.recorded(&mut Given::new(&told.answers)), ..told.clone() })
     }
 
     /// A run that was another one when it was made again.

@@ -53,9 +53,6 @@ impl Drop for Entered {
     }
 }
 
-/// What is watched: its name, how much there was, and who says how much there is.
-pub(super) type Watched = (String, i64, Box<dyn Probe>);
-
 /// A run.
 pub(super) struct Shared {
     pub(super) queue: Arc<Queue>,
@@ -82,6 +79,9 @@ pub(super) struct Shared {
     end: Cell<Option<Result<(), Error>>>,
     is_closed: Cell<bool>,
 }
+
+/// What is watched: its name, how much there was, and who says how much there is.
+pub(super) type Watched = (String, i64, Box<dyn Probe>);
 
 /// Who waits until nothing else can run.
 #[derive(Default)]
