@@ -8,6 +8,7 @@ use atropos::choice::Ordinary;
 use atropos::experiment::Experiment;
 use atropos::explore::{Plan, Sampler, explore};
 use atropos::harness::{File, Setting, find};
+use atropos::trace::Outcome;
 
 /// Seeds of one trial are far from those of the next.
 const TRIAL: u64 = 1_000_000;
@@ -62,7 +63,8 @@ fn rows(tasks_max: usize) -> (BTreeMap<(usize, String), String>, Vec<String>) {
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let experiment = file.experiment(&Setting::default()).unwrap();
         let tasks = experiment.program().instances.len();
-        if !experiment.begin().run(&mut Ordinary).is_good {
+        let ran = experiment.begin().run(&mut Ordinary);
+        if !ran.is_good || ran.outcome == Outcome::Deadlocked {
             apart.push(name);
             continue;
         }
