@@ -34,7 +34,7 @@
 //! - `network`: a body and the hosts that it talks to, on turmoil: every message is asked about and delivered by us.
 //! - `cpython`: the scripts with which a real interpreter runs a program, and how its events are compared with ours.
 //! - `judge`: expectations, and oracles that nobody has to ask, as folds over events.
-//! - `explore`: which runs to make: the ordinary one, every single fault in it, seeds and their samplers.
+//! - `explore`: which runs to make: the ordinary one, every single fault in it, seeds and their samplers; or all there are.
 //! - `replay`: the choices of a run by name, and found again in another one, perhaps of an edited program.
 //! - `report`: every sentence, table and line of JSON.
 //! - `shrink`: fewer choices, and less of a file, with the same failure.

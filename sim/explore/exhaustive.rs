@@ -14,7 +14,7 @@
 //! order whatever is chosen. Where the queue is first in, first out, two racing steps are exchanged by the order that
 //! put those two there, from which they descend ([`Root`]): timers of one instant, or tasks that the machine itself
 //! cancels one by one. Of the items of such an order two are in each other's way if anything that descends from the one
-//! races with anything that descends from the other; [`normal`] tries one order of each class. An event that the file
+//! races with anything that descends from the other; one order of each class is tried, as `normal.rs` says. An event that the file
 //! expects something of races with its like, because an expectation may depend on their order.
 //!
 //! Where anything that is ready may run next, one step is exchanged for another directly: sleep sets (P. Godefroid,
