@@ -5,6 +5,7 @@
 //! making the program of the file costs a task. A column that grows tenfold from row to row would be quadratic; a few
 //! times more at the end is memory that no cache holds. `-- SHAPE` prints that one alone.
 
+#[expect(dead_code, reason = "the benches share it, and each needs a part of it")]
 mod common;
 
 use std::time::Duration;

@@ -2,11 +2,12 @@
 //!
 //! Knows nothing of the machines, the judges or the files behind it.
 
+use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::choice::Choices;
-use crate::machine::Openings;
-use crate::program::Program;
+use crate::machine::{Footsteps, Openings, Touch};
+use crate::program::{Program, Texts};
 use crate::trace::{Fingerprint, Moment, Outcome, Tally, Trace};
 use crate::verdict::Verdict;
 
@@ -38,8 +39,48 @@ pub trait Run {
     /// Shows every event of the last run.
     fn each(&self, see: &mut dyn FnMut(Moment));
 
+    /// Makes a run, and says what its steps touched, if the runtime knows.
+    fn footsteps(&mut self, _: &mut dyn Choices) -> Footsteps {
+        Footsteps::default()
+    }
+
     /// Makes a run, and lists where it could have been cut: of more than `most` places, the first.
     fn openings(&mut self, choices: &mut dyn Choices, most: usize) -> Openings;
+}
+
+/// A judgement that is made while a run goes on, as a search carries it along: it can be copied between two events, and
+/// two that are equal will say the same about the same rest.
+pub trait Judging: Clone + Hash {
+    /// Takes one more event in. `texts` are the run's own.
+    fn see(&mut self, moment: Moment, texts: &Texts);
+
+    /// As what an event that is about to be seen counts, where the order of events matters to this judgement.
+    fn touches(&self, moment: Moment, texts: &Texts, touch: &mut dyn FnMut(Touch));
+
+    /// The verdict on a run that ended like this after the events that were seen.
+    fn end(&self, outcome: Outcome) -> Verdict;
+
+    /// Where the tasks have ended up so far.
+    fn tally(&self) -> Tally;
+}
+
+/// Why a search has not seen everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Bounded {
+    /// Somebody said how many deviations there may be, and there could be more.
+    Deviations(u32),
+    /// There were more states than are remembered.
+    States(usize),
+    /// A run asked more often than is kept.
+    Depth(usize),
+    /// Of some sleep not every length was tried.
+    Lengths,
+    /// So many runs hit a limit of the program's.
+    Limits(u64),
+    /// It was stopped.
+    Stopped,
+    /// The machine cannot be forked.
+    NoFork,
 }
 
 /// A run in a few numbers.

@@ -36,7 +36,8 @@ pub struct Sketch {
 /// use proptest::test_runner::TestRunner;
 ///
 /// let sketch = generate::scenarios().new_tree(&mut TestRunner::deterministic()).unwrap().current();
-/// assert!(Scenario::parse(&sketch.to_string(), &[]).is_ok());
+/// let scenario = Scenario::parse(&sketch.to_string(), &[]).unwrap();
+/// assert!(scenario.program(None, None).is_ok());
 /// ```
 pub fn scenarios() -> impl Strategy<Value = Sketch> {
     let faults = prop_oneof![2 => Just(Vec::new()), 3 => vec(fault(), 0..3)];
@@ -53,8 +54,48 @@ pub fn scenarios() -> impl Strategy<Value = Sketch> {
 }
 
 /// Random answers, for [`Given`](crate::choice::Given); most of them small, because most questions offer little.
+///
+/// A seed does not shrink: the next smaller number is another run altogether. A list of answers does, to the choices that
+/// matter. So a property of a scenario of your own is a property of all its runs:
+///
+/// ```
+/// use atropos::choice::Given;
+/// use atropos::event_loop::EventLoop;
+/// use atropos::machine::Machine;
+/// use atropos::{generate, report, scenario::Scenario};
+/// use proptest::test_runner::{TestError, TestRunner};
+/// use proptest::prop_assert_eq;
+///
+/// let text = r#"
+///     about = "Two ask, and the answers come in any order."
+///     [[task]]
+///     name = "ask {i}"
+///     count = 2
+///     steps = [{ sleep = "10ms..20ms" }, { print = "answer {i}" }]
+///     [main]
+///     steps = [{ gather = "coros", as = "both" }, { await = "both" }]
+/// "#;
+/// let program = Scenario::parse(text, &[]).unwrap().program(None, None).unwrap();
+/// let in_order = |answers: Vec<u64>| {
+///     let mut event_loop = EventLoop::new(&program);
+///     event_loop.run(&mut Given::new(&answers));
+///     let printed = report::transcript(&program, &event_loop.trace());
+///     prop_assert_eq!(printed, "answer 0\nanswer 1\n");
+///     Ok(())
+/// };
+/// let Err(TestError::Fail(_, answers)) = TestRunner::deterministic().run(&generate::answers(), in_order) else {
+///     panic!("it does not hold");
+/// };
+/// assert_eq!(answers.len(), 1, "all it takes is that the first answer comes later than it could");
+/// ```
 pub fn answers() -> impl Strategy<Value = Vec<u64>> {
-    vec(prop_oneof![4 => 0..6_u64, 1 => any::<u64>()], 0..40)
+    let answer = prop_oneof![4 => 0..6_u64, 1 => any::<u64>()];
+    vec(answer, 0..40).prop_map(|mut answers| {
+        // The ordinary answer is given anyway when the list is at its end.
+        let len = answers.iter().rposition(|&answer| answer != 0).map_or(0, |at| at + 1);
+        answers.truncate(len);
+        answers
+    })
 }
 
 impl fmt::Display for Sketch {

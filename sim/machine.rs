@@ -2,10 +2,17 @@
 //!
 //! Knows nothing of which machine it is.
 
+mod footprint;
+
+use std::hash::{Hash, Hasher};
+
 use crate::choice::{Choices, Cut};
 use crate::id::{InstanceId, TaskId};
-use crate::time::Time;
-use crate::trace::{Fingerprint, Outcome, Phase, Trace};
+use crate::program::Texts;
+use crate::time::{Nanos, Time};
+use crate::trace::{Fingerprint, Moment, Outcome, Phase, Trace};
+
+pub use footprint::{Access, Footsteps, Object, Order, Part, Root, Touch, Watched, conflict};
 
 /// A run in progress.
 pub trait Machine {
@@ -42,6 +49,44 @@ pub trait Machine {
     /// Only between handles.
     fn key(&self) -> Option<u128> {
         None
+    }
+
+    /// As [`Machine::key`], but for what may come in any order anyhow: states that differ in nothing else have the same.
+    fn free_key(&self) -> Option<u128> {
+        self.key()
+    }
+
+    /// From here on, before its first step, the machine is searched: it says what its steps touch, and asks for each cut
+    /// where it comes, so that what has not been asked has not been decided.
+    fn begin_search(&mut self) {}
+
+    /// What the last step touched, if the machine is searched.
+    fn watched(&mut self) -> Watched {
+        let parts = vec![Part { roots: Vec::new(), touches: vec![Touch::EVERYTHING] }];
+        Watched { parts, ..Watched::default() }
+    }
+
+    /// Whether nothing is ready: with the next step time moves, or the run ends.
+    fn is_at_rest(&self) -> bool {
+        false
+    }
+
+    /// Shows what has happened since this was asked last, and forgets it; a machine that cannot fork need not.
+    fn drain(&mut self, _: &mut dyn FnMut(Moment, &Texts)) {}
+
+    /// How long it is from now to each deadline that is set.
+    fn deadlines(&self) -> Vec<Nanos> {
+        Vec::new()
+    }
+
+    /// The cuts that were asked for one by one, each with the number of its entry in the program.
+    fn cuts_made(&self) -> &[(Cut, usize)] {
+        &[]
+    }
+
+    /// What main has come to and what the shared variables hold, once the run has ended, in one line.
+    fn result(&self) -> String {
+        String::new()
     }
 
     /// Runs to the end.
@@ -100,5 +145,33 @@ impl Openings {
         self.total += openings.len() as u64;
         let room = most.saturating_sub(self.list.len()).min(openings.len());
         self.list.extend_from_slice(&openings[..room]);
+    }
+}
+
+/// A hash of 128 bits, behind the standard trait: XXH3.
+#[derive(Default)]
+pub struct KeyHasher(twox_hash::XxHash3_128);
+
+impl KeyHasher {
+    /// The key of one value.
+    pub fn key(value: &impl Hash) -> u128 {
+        let mut hasher = KeyHasher::default();
+        value.hash(&mut hasher);
+        hasher.finish_128()
+    }
+
+    /// The key of everything that was written.
+    pub fn finish_128(&self) -> u128 {
+        self.0.finish_128()
+    }
+}
+
+impl Hasher for KeyHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.write(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        unreachable!("a key has 128 bits")
     }
 }

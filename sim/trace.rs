@@ -576,11 +576,27 @@ fn requester_from(event: Event) -> Requester {
 pub struct Recorder {
     events: Vec<Event>,
     choices: Vec<Asked>,
+    /// The turn and the time at which the first of them happened.
+    from: (u32, Time),
 }
 
 impl Recorder {
     /// Forgets everything and keeps the memory.
     pub fn reset(&mut self) {
+        self.events.clear();
+        self.choices.clear();
+        self.from = (0, Time::ZERO);
+    }
+
+    /// Shows what has happened since the last time, and forgets it.
+    pub fn drain(&mut self, mut see: impl FnMut(Moment)) {
+        let mut last = self.from;
+        for moment in self.iter() {
+            last = (moment.turn, moment.time);
+            see(moment);
+        }
+        let turns = self.events.iter().rev().find(|event| event.kind() == kind::TURN);
+        self.from = turns.map_or(last, |turn| (turn.subject(), Time(turn.payload)));
         self.events.clear();
         self.choices.clear();
     }
@@ -744,7 +760,7 @@ impl Recorder {
 
     /// What happened so far, in order.
     pub fn iter(&self) -> impl Iterator<Item = Moment> {
-        moments(&self.events, &self.choices)
+        moments(&self.events, &self.choices, self.from)
     }
 }
 
@@ -787,7 +803,7 @@ fn fingerprint(order: u64, choices: &[Asked], outcome: Outcome, texts: &Texts) -
 impl Trace {
     /// The events in order, each with its turn and time.
     pub fn iter(&self) -> impl Iterator<Item = Moment> {
-        moments(&self.events, &self.choices)
+        moments(&self.events, &self.choices, (0, Time::ZERO))
     }
 
     /// The error that it ended with, if it did.
@@ -866,9 +882,13 @@ impl Counting {
     }
 }
 
-/// Events and choices, each in its place.
-fn moments<'a>(events: &'a [Event], choices: &'a [Asked]) -> impl Iterator<Item = Moment> + 'a {
-    let mut moments = Moments { events, choices, at: 0, choice_at: 0, turn: 0, time: Time::ZERO };
+/// Events and choices, each in its place; the first of them at this turn and time.
+fn moments<'a>(
+    events: &'a [Event],
+    choices: &'a [Asked],
+    (turn, time): (u32, Time),
+) -> impl Iterator<Item = Moment> + 'a {
+    let mut moments = Moments { events, choices, at: 0, choice_at: 0, turn, time };
     moments.next_choice(choices);
     moments
 }

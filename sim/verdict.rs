@@ -30,6 +30,8 @@ pub struct Expectation {
     pub raises: Option<ErrorType>,
     /// Everything that the program prints, line by line.
     pub prints: Option<Vec<String>>,
+    /// In which ways runs end, over all of them: the lines that going through all runs lists.
+    pub outcomes: Option<Vec<String>>,
     /// What does not happen.
     pub never: Option<Vec<EventPattern>>,
     /// What happens at least once.
@@ -144,7 +146,7 @@ impl Expectation {
     }
 
     /// The keys of `[expect]`.
-    pub const KEYS: [&str; 14] = [
+    pub const KEYS: [&str; 15] = [
         "finished",
         "failed",
         "cancelled",
@@ -153,6 +155,7 @@ impl Expectation {
         "outcome",
         "raises",
         "prints",
+        "outcomes",
         "never",
         "always",
         "before",
@@ -255,6 +258,8 @@ pub enum Oracle {
     MainFailed,
     /// An `assert` failed in a task.
     AssertionFailed,
+    /// A task was still there at the end although what had made it was cut.
+    OutlivesOwner,
     /// Rust code panicked, or the test returned an error.
     Panicked,
 }
@@ -282,8 +287,9 @@ impl Identity {
 
 impl Oracle {
     /// Every oracle, the most telling first.
-    pub const ALL: [Oracle; 14] = [
+    pub const ALL: [Oracle; 15] = [
         Oracle::Panicked,
+        Oracle::OutlivesOwner,
         Oracle::AssertionFailed,
         Oracle::MainFailed,
         Oracle::Deadlock,
@@ -316,6 +322,7 @@ impl Oracle {
             Oracle::MainFailed => "main-failed",
             Oracle::AssertionFailed => "assertion-failed",
             Oracle::Panicked => "panicked",
+            Oracle::OutlivesOwner => "outlives-owner",
         }
     }
 

@@ -58,13 +58,18 @@ fn every_snapshot_is_in_use() {
 }
 
 /// What nobody writes by hand, and how the file is called.
-const GENERATED: [(&str, Generate); 9] = [
+const GENERATED: [(&str, Generate); 10] = [
     ("generated-empty", Vec::new),
     ("generated-not-utf-8", || b"about = \"one\"\nsource = \"caf\xe9\"\n".to_vec()),
     ("generated-nul", || b"about = \"a\0b\"\n".to_vec()),
     ("generated-nothing-but-nul", || vec![0; 1000]),
     ("generated-arrays-100000-deep", || format!("about = {}", "[".repeat(100_000)).into_bytes()),
     ("generated-tables-100000-deep", || format!("about = {}", "{a=".repeat(100_000)).into_bytes()),
+    ("generated-70000-keys", || {
+        let task = |at: usize| format!("[[task]]\nname = \"t{at}\"\neach = {{ k{at} = [1] }}\nsteps = []\n");
+        let tasks: String = (0..70_000).map(task).collect();
+        format!("about = \"Many keys.\"\n{tasks}[main]\nsteps = []\n").into_bytes()
+    }),
     ("generated-keys-100000-deep", || format!("about{} = 1", ".a".repeat(100_000)).into_bytes()),
     ("generated-steps-100000-deep", || {
         let nest = "{ if = \"True\", then = [".repeat(100_000);

@@ -302,6 +302,41 @@ fn what_fails_shrinks_to_a_few_lines() {
     assert!(text.lines().count() <= 14, "{text}");
 }
 
+/// A seed does not shrink, a list of answers does: of everything that is drawn, the choices are left that it takes.
+#[test]
+fn answers_shrink_to_those_that_matter() {
+    let text = r#"
+        about = "Four count, in any order; and whoever sleeps for longest comes last."
+
+        [shared]
+        last = 0
+
+        [[task]]
+        name = "count {i}"
+        count = 4
+        steps = [{ sleep = "1s..2s" }, { sleep = "1s..2s" }, { set = "last", to = "i" }]
+
+        [main]
+        steps = [{ gather = "coros", as = "all" }, { await = "all" }, { print = "{last}" }]
+    "#;
+    let program = Scenario::parse(text, &[]).unwrap().program(None, None).unwrap();
+    let smallest = |fails: &dyn Fn(&str) -> bool| {
+        let property = |answers: Vec<u64>| {
+            prop_assert!(!fails(&report::transcript(&program, &run(&program, &answers))));
+            Ok(())
+        };
+        match runner().run(&answers(), property) {
+            Err(TestError::Fail(_, answers)) => answers,
+            other => panic!("expected a run that fails, but found {other:?}"),
+        }
+    };
+    // In the ordinary run the four wake together, in their order. It takes a nanosecond for another one to be last.
+    let others = smallest(&|printed| printed != "3\n");
+    assert_eq!(others.iter().filter(|&&answer| answer != 0).collect::<Vec<_>>(), [&1], "{others:?}");
+    let first = smallest(&|printed| printed == "0\n");
+    assert_eq!(first.len(), 1, "{first:?}");
+}
+
 /// Python's recursion limit ends it there; here it must not take the whole stack.
 #[test]
 fn a_cancel_in_a_circle_of_gathers_ends() {

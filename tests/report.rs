@@ -77,6 +77,7 @@ fn with_story<T>(
         window: None,
         runs: Some(1240),
         is_sought: false,
+        sampler: None,
         shrunk: None,
         command,
     })

@@ -82,7 +82,7 @@ impl Choices for Seeded {
     fn answer(&mut self, question: &Question<'_>) -> u64 {
         match question.options {
             Options::Futures(futures) => self.generator.below(futures.len() as u64),
-            Options::Range { .. } | Options::Ticks { .. } | Options::Connections(_) => {
+            Options::Range { .. } | Options::Victims(_) | Options::Ticks { .. } | Options::Connections(_) => {
                 self.generator.below(question.bound())
             }
             Options::Moment { .. } if self.generator.below(2) == 0 => 0,

@@ -30,6 +30,7 @@ impl Choice {
     pub fn new(question: &Question<'_>, answer: u64) -> Choice {
         let chosen = match question.options {
             Options::Futures(futures) if answer != 0 => Some(futures[answer as usize]),
+            Options::Victims(futures) if answer != 0 => Some(futures[answer as usize - 1]),
             _ => None,
         };
         let &Question { kind, subject, site, .. } = question;

@@ -2,7 +2,7 @@
 //!
 //! A machine that could go on in more than one way puts a [`Question`] and takes a number below its bound. Who answers
 //! is none of its business: [`Ordinary`] says what CPython itself would do, [`Seeded`] draws from a seed,
-//! [`Replay`] repeats a [`Log`], [`Given`] takes any numbers. Three rules keep logs short and readable:
+//! [`Replay`] repeats a [`Log`], [`Given`] takes any numbers and [`Bytes`] those of a fuzzer. Three rules keep logs short and readable:
 //!
 //! - **zero is the ordinary answer**: what CPython (or tokio) would do, and the minimum of a range;
 //! - **a forced move is not a question**: with one option nothing is asked;
@@ -17,7 +17,7 @@ mod log;
 mod token;
 
 pub use generator::{Generator, Seeded};
-pub use given::Given;
+pub use given::{Bytes, Given};
 pub use lent::{Lent, lend};
 pub use log::{Choice, Divergence, Log, Replay};
 pub use token::{BadToken, Deviation, Token};
@@ -81,6 +81,8 @@ pub enum Options<'a> {
         /// How many cancellations may still come, this one counted.
         left: u32,
     },
+    /// Nobody, or which of these is cancelled right now: how a search asks, which goes on from here with each answer.
+    Victims(&'a [FutureId]),
 }
 
 /// One cancellation of a cut plan.
@@ -228,6 +230,7 @@ impl Question<'_> {
             Options::Moment { ticks, .. } => 1 + ticks,
             Options::Fire { .. } => 2,
             Options::Cuts { handles, victims, .. } => 1 + handles * u64::from(victims),
+            Options::Victims(futures) => 1 + futures.len() as u64,
         }
     }
 }
@@ -236,11 +239,19 @@ impl Question<'_> {
 pub trait Choices {
     /// An answer below `question.bound()`, which is at least two.
     fn answer(&mut self, question: &Question<'_>) -> u64;
+
+    /// Where anything that is ready may run next, this is what does: because it was the answer, or because there is nothing
+    /// else. Only samplers listen, that go by how far each has come.
+    fn goes_on(&mut self, _: FutureId) {}
 }
 
 impl<C: Choices + ?Sized> Choices for &mut C {
     fn answer(&mut self, question: &Question<'_>) -> u64 {
         (**self).answer(question)
+    }
+
+    fn goes_on(&mut self, future: FutureId) {
+        (**self).goes_on(future);
     }
 }
 

@@ -17,6 +17,7 @@ use super::progress::{progress_bar, stop_on_interrupt};
 use super::{Refused, SCENARIOS, load, mains, profile};
 use crate::choice::Token;
 use crate::experiment::Experiment;
+use crate::explore::exhaustive::{Bounds, Searching};
 use crate::explore::{Plan, Progress, Sampler};
 use crate::harness::{File, Findings, Kept, Setting};
 use crate::program::Profile;
@@ -50,13 +51,18 @@ pub(super) struct Arguments {
     /// Make only every N-th run, beginning with the I-th: 1/4, 2/4, 3/4 and 4/4 together are the whole.
     #[arg(long, value_name = "I/N", value_parser = shard)]
     shard: Option<(u64, NonZero<u64>)>,
-    /// How a seed decides: each question evenly, as `run --seed` does; or orders by priorities that change at few places
-    /// (PCT); or each seed both ways.
+    /// How a seed decides.
     #[arg(long, value_enum, default_value_t = SamplerName::All)]
     sampler: SamplerName,
     /// For how many orderings PCT looks at once.
     #[arg(long, value_name = "D", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
     depth: u32,
+    /// Go through all runs instead, as far as they differ, and say whether that was complete.
+    #[arg(long, conflicts_with_all = ["seeds", "shard", "sampler", "jobs"])]
+    exhaustive: bool,
+    /// Of all runs, only those that deviate from the ordinary one in up to so many places.
+    #[arg(long, value_name = "D", requires = "exhaustive")]
+    deviations: Option<u32>,
     /// Only tell what is found: do not save it beside the file.
     #[arg(long)]
     no_save: bool,
@@ -67,9 +73,16 @@ pub(super) struct Arguments {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum SamplerName {
+    /// Each seed all ways that differ: none finds everything.
     All,
+    /// Each question evenly, as `run --seed` does.
     Random,
+    /// Orders by priorities of tasks, which change at few places.
     Pct,
+    /// Orders by priorities of steps, drawn anew when they race.
+    Pos,
+    /// Every order of what is shared as likely as any other.
+    Surw,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -138,6 +151,17 @@ pub(super) fn explore(arguments: &Arguments, out: &mut impl Write) -> Result<Exi
             }
             let setting = Setting { strategy, profile: arguments.python, cancels: arguments.cancels };
             let mut watcher = Watcher::new(&stop, arguments.time, file.title(&setting));
+            if arguments.exhaustive {
+                let bounds = arguments.bounds();
+                let exhaustion = file.exhaust(&setting, bounds, &mut |searching| watcher.see_search(searching))?;
+                watcher.done();
+                is_good &= exhaustion.is_good();
+                injects |= 0 < exhaustion.covered(None).cancels;
+                let rate = watcher.rate(exhaustion.searched.states);
+                printer.print(&file.told_exhaustion(&setting, &exhaustion, rate, is_text, color))?;
+                printer.out.flush()?;
+                continue;
+            }
             let search = file.explore(&setting, &plan, &mut |progress| watcher.see(progress))?;
             watcher.done();
             is_good &= search.is_good();
@@ -191,6 +215,8 @@ impl Arguments {
             SamplerName::All => Sampler::All { depth: self.depth },
             SamplerName::Random => Sampler::Random,
             SamplerName::Pct => Sampler::Pct { depth: self.depth },
+            SamplerName::Pos => Sampler::Pos,
+            SamplerName::Surw => Sampler::Surw,
         };
         let seeds = match (&self.seeds, self.time) {
             (Some(seeds), _) => seeds.clone(),
@@ -199,6 +225,10 @@ impl Arguments {
         };
         let (shard, jobs) = (self.shard.unwrap_or(Plan::default().shard), jobs.unwrap_or(NonZero::<usize>::MIN));
         Plan { seeds, sampler, shard, jobs, ..Plan::default() }
+    }
+
+    fn bounds(&self) -> Bounds {
+        Bounds { deviations: self.deviations, ..Bounds::default() }
     }
 
     /// Whether the run of a token is one of those that are asked for: of other mains, if none was chosen.
@@ -257,6 +287,15 @@ impl<'a> Watcher<'a> {
         }
         let rate = runs as f64 / passed.as_secs_f64().max(0.001);
         self.bar.set_prefix(format!("{runs} runs, {rate:.0}/s, {orders} orders, {failing} failing"));
+        !self.stop.load(Ordering::Relaxed) && self.time.is_none_or(|time| passed < time)
+    }
+
+    /// The same for a search through all runs, of which nobody knows how many there are.
+    fn see_search(&mut self, searching: Searching) -> bool {
+        let Searching { runs, states, failures } = searching;
+        let passed = self.begun.elapsed();
+        let rate = states as f64 / passed.as_secs_f64().max(0.001);
+        self.bar.set_prefix(format!("{states} states, {rate:.0}/s, {runs} runs, {failures} failures"));
         !self.stop.load(Ordering::Relaxed) && self.time.is_none_or(|time| passed < time)
     }
 

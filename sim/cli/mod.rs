@@ -4,6 +4,7 @@
 //!
 //! Knows nothing of how a run is made; that is the harness's.
 
+mod compare;
 mod explore;
 mod progress;
 mod replay;
@@ -47,6 +48,8 @@ enum Command {
     Run(RunArguments),
     /// Try many runs: every single fault in the ordinary order, then seeds; and tell what fails as a short story.
     Explore(explore::Arguments),
+    /// Go through all runs under two strategies, and tell in which ways they end under the one and not under the other.
+    Compare(compare::Arguments),
     /// Make the run that a token names once more, and tell its story.
     Replay(replay::Arguments),
     /// Make a scenario smaller that fails, as long as the failure stays the same.
@@ -206,6 +209,7 @@ fn execute(command: Command, out: &mut impl Write) -> Result<ExitCode, Refused> 
     match command {
         Command::Run(arguments) => return run(&arguments, out),
         Command::Explore(arguments) => return explore::explore(&arguments, out),
+        Command::Compare(arguments) => return compare::compare(&arguments, out),
         Command::Replay(arguments) => return replay::replay(&arguments, out),
         Command::Shrink(arguments) => return shrink::shrink(&arguments, out),
         Command::Check { paths } => {
@@ -269,12 +273,25 @@ fn mains(file: &File, strategy: Option<&str>) -> Result<Vec<Option<String>>, Ref
     })
 }
 
+/// Why a strategy that fits the file does not run on this Python, if it does not.
+fn lacks(file: &File, strategy: Option<&str>, profile: Option<Profile>) -> Option<String> {
+    let errors = file.scenario.program(strategy, profile).err()?;
+    file.scenario.program(strategy, Some(Profile::NEWEST)).ok()?;
+    Some(errors.into_iter().next()?.message)
+}
+
 fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<ExitCode, Refused> {
     let files = load(&arguments.paths)?;
     let (mut met, mut is_first) = (true, true);
     for file in &files {
         let mut runs = Vec::new();
         for strategy in mains(file, arguments.strategy.as_deref())? {
+            let is_one_of_all = arguments.strategy.as_deref() == Some("all");
+            if is_one_of_all && let Some(why) = lacks(file, strategy.as_deref(), arguments.python) {
+                out.flush()?;
+                _ = writeln!(io::stderr(), "note: {why}, so it is left out");
+                continue;
+            }
             let runtime = arguments.runtime.unwrap_or(file.runtime());
             let run = Run { strategy, runtime, profile: arguments.python, seed: arguments.seed };
             let judged = file.run(&run)?;

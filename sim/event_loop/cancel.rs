@@ -8,6 +8,7 @@
 use super::task::{Own, WaitsFor};
 use super::{EventLoop, Handle, Owner, future};
 use crate::id::{FutureId, TaskId, TextId};
+use crate::machine::{Access, Object};
 use crate::program::{Error, ErrorType, Messages, Value};
 use crate::trace::{Requester, What};
 
@@ -41,6 +42,7 @@ impl EventLoop<'_> {
         if depth > DEEPEST_NEST || !self.memory.charge(1) {
             return Err(TooDeep);
         }
+        self.touch_cancel(future);
         match self.futures[future].owner {
             Owner::Task(task) => self.cancel_task(task, by, message, depth),
             Owner::Gather(gather) => self.cancel_gather(gather, by, message, depth),
@@ -59,6 +61,7 @@ impl EventLoop<'_> {
     ) -> Result<bool, TooDeep> {
         let mut is_first = true;
         for _ in 0..self.tasks.len() + 1 {
+            self.touch_cancelled(task);
             let state = &mut self.tasks[task.index()];
             if self.futures[state.future].is_done() {
                 if is_first {
@@ -74,7 +77,7 @@ impl EventLoop<'_> {
             is_first = false;
             match state.waits_for {
                 WaitsFor::Sleep | WaitsFor::Wait(_) | WaitsFor::Object(_) | WaitsFor::Library
-                    if state.own == Own::Pending =>
+                    if matches!(state.own, Own::Pending) =>
                 {
                     state.own = Own::Cancelled(message);
                     self.ready.push(Handle::Wakeup(task));
@@ -111,6 +114,7 @@ impl EventLoop<'_> {
 
     /// `future.result()`, which takes the error of a cancelled task out of it where the profile says so.
     pub(super) fn take_result(&mut self, future: FutureId) -> Result<Value, Error> {
+        self.touch(Object::Future(future), Access::Looks);
         match self.futures[future].result {
             future::Result::Finished(value) => Ok(value),
             future::Result::Failed(error) => Err(error),
@@ -121,6 +125,7 @@ impl EventLoop<'_> {
 
     /// `future.exception()`, likewise.
     pub(super) fn take_exception(&mut self, future: FutureId) -> Result<Value, Error> {
+        self.touch(Object::Future(future), Access::Looks);
         match self.futures[future].result {
             future::Result::Finished(_) => Ok(Value::None),
             future::Result::Failed(error) => Ok(Value::Error(error)),
@@ -131,6 +136,7 @@ impl EventLoop<'_> {
 
     /// The error that a cancelled future raises in whoever asks.
     pub(super) fn take_cancelled_error(&mut self, future: FutureId) -> Error {
+        self.touch(Object::Future(future), Access::Changes);
         let state = &mut self.futures[future];
         match self.program.profile.messages {
             Messages::FirstTaker => {

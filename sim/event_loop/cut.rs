@@ -26,11 +26,21 @@ pub(super) struct Cutting {
     plan: Vec<(Cut, usize)>,
     /// Those who may be victims of each entry, in creation order.
     candidates: Vec<Vec<TaskId>>,
+    /// Of a run that is searched: what is asked for one by one.
+    asked: Option<OneByOne>,
+}
+
+/// Cuts that are asked for where they come.
+#[derive(Clone, Debug)]
+struct OneByOne {
+    /// How many there may still be, by entry.
+    left: Vec<u32>,
+    made: Vec<(Cut, usize)>,
 }
 
 impl Default for Cutting {
     fn default() -> Cutting {
-        Cutting { handles: 0, next: u64::MAX, plan: Vec::new(), candidates: Vec::new() }
+        Cutting { handles: 0, next: u64::MAX, plan: Vec::new(), candidates: Vec::new(), asked: None }
     }
 }
 
@@ -39,8 +49,23 @@ impl Cutting {
         self.handles = 0;
         self.next = u64::MAX;
         self.plan.clear();
+        self.asked = None;
         self.candidates.resize_with(program.cuts.len(), Vec::new);
         self.candidates.iter_mut().for_each(Vec::clear);
+    }
+
+    /// Asks for each cut where it comes.
+    pub(super) fn ask_one_by_one(&mut self, program: &Program) {
+        let left: Vec<u32> = program.cuts.iter().map(|cuts| cuts.up_to).collect();
+        if left.iter().any(|&left| left > 0) {
+            self.next = self.handles;
+        }
+        self.asked = Some(OneByOne { left, made: Vec::new() });
+    }
+
+    /// What was cut, in order.
+    pub(super) fn made(&self) -> &[(Cut, usize)] {
+        self.asked.as_ref().map_or(&[], |asked| &asked.made)
     }
 
     #[inline]
@@ -62,6 +87,9 @@ impl Cutting {
 
     /// Hashes how much is to come before the next cuts, once so many handles have run.
     pub(super) fn hash_state(&self, handles: u64, hasher: &mut impl Hasher) {
+        if let Some(asked) = &self.asked {
+            asked.left.hash(hasher);
+        }
         for (cut, at) in &self.plan {
             (cut.handle - handles, cut.victim, at).hash(hasher);
         }
@@ -72,6 +100,9 @@ impl EventLoop<'_> {
     /// Asks for every cut of the run, before anything has run.
     #[cold]
     pub(super) fn plan_cuts<C: Choices + ?Sized>(&mut self, choices: &mut C) {
+        if self.cutting.asked.is_some() {
+            return;
+        }
         for (at, cuts) in self.program.cuts.iter().enumerate() {
             let (handles, victims) = (cuts.handles, cuts.tasks);
             if handles == 0 || victims == 0 {
@@ -95,17 +126,62 @@ impl EventLoop<'_> {
 
     /// Makes the cuts whose place this is.
     #[cold]
-    pub(super) fn cut(&mut self) {
+    pub(super) fn cut<C: Choices + ?Sized>(&mut self, choices: &mut C) {
+        if self.cutting.asked.is_some() {
+            return self.ask_for_cuts(choices);
+        }
         let here = self.cutting.next;
         while let Some((Cut { victim, .. }, at)) = self.cutting.plan.pop_if(|(cut, _)| cut.handle == here) {
-            let Some(&task) = self.cutting.candidates[at].get(victim as usize) else { continue };
-            let Some((phase, instance, site)) = self.situation(task) else { continue };
-            self.recorder.record(What::Cut { task, phase, instance, site });
-            let future = self.tasks[task.index()].future;
-            // Nobody is there to be told that the recursion was too deep.
-            _ = self.cancel(future, Requester::Harness, None);
+            self.cut_one(victim, at);
         }
         self.next_cut();
+    }
+
+    fn cut_one(&mut self, victim: u32, at: usize) {
+        let Some(&task) = self.cutting.candidates[at].get(victim as usize) else { return };
+        let Some((phase, instance, site)) = self.situation(task) else { return };
+        self.recorder.record(What::Cut { task, phase, instance, site });
+        let future = self.tasks[task.index()].future;
+        // Nobody is there to be told that the recursion was too deep.
+        _ = self.cancel(future, Requester::Harness, None);
+    }
+
+    /// Asks who is cut here, until it is nobody. Several are cut in the order of a plan, which is one of their numbers.
+    fn ask_for_cuts<C: Choices + ?Sized>(&mut self, choices: &mut C) {
+        let handle = self.cutting.handles;
+        let mut from = (0, 0);
+        loop {
+            let victims = self.victims(from);
+            if victims.is_empty() {
+                break;
+            }
+            let futures: Vec<_> = victims.iter().map(|&(_, _, task)| self.tasks[task.index()].future).collect();
+            let options = Options::Victims(&futures);
+            let question = Question { kind: Kind::Cut, subject: TaskId::MAIN, site: 0, options };
+            let Some(chosen) = self.ask(choices, &question).checked_sub(1) else { break };
+            let (victim, at, _) = victims[chosen as usize];
+            from = (victim, at);
+            if let Some(asked) = &mut self.cutting.asked {
+                asked.left[at] -= 1;
+                asked.made.push((Cut { handle, victim }, at));
+            }
+            self.cut_one(victim, at);
+        }
+        let is_over = self.cutting.asked.as_ref().is_none_or(|asked| asked.left.iter().all(|&left| left == 0));
+        self.cutting.next = if is_over { u64::MAX } else { handle + 1 };
+    }
+
+    /// Who may be cut now: number and entry from `from` on, and the task.
+    fn victims(&self, from: (u32, usize)) -> Vec<(u32, usize, TaskId)> {
+        let Some(asked) = &self.cutting.asked else { return Vec::new() };
+        let mut victims = Vec::new();
+        for (at, candidates) in self.cutting.candidates.iter().enumerate().filter(|&(at, _)| asked.left[at] > 0) {
+            let all = (0..).zip(candidates.iter().copied()).map(|(victim, task)| (victim, at, task));
+            let there = |&(victim, at, task): &_| from <= (victim, at) && self.situation(task).is_some();
+            victims.extend(all.filter(there));
+        }
+        victims.sort_unstable_by_key(|&(victim, at, _)| (victim, at));
+        victims
     }
 
     /// In which phase a task is, and at which operation of whose code; nothing if it is done.

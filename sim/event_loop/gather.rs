@@ -8,6 +8,7 @@
 use super::cancel::TooDeep;
 use super::{Callback, EventLoop, Handle, Owner, future};
 use crate::id::{FutureId, ListId, TaskId, TextId};
+use crate::machine::{Access, Object};
 use crate::program::{Error, GatherDone, Messages, Value};
 use crate::trace::{Requester, What};
 
@@ -35,11 +36,16 @@ impl EventLoop<'_> {
         // the first steps of the new tasks, which are the last in the queue.
         let between = if inline { 0 } else { new as usize };
         let mut first_steps = std::mem::take(&mut self.scratch.first_steps);
-        first_steps.extend(self.ready.drain(self.ready.len() - between..));
+        if between > 0 {
+            first_steps.extend(self.ready.drain(self.ready.len() - between..));
+        }
         let mut steps = first_steps.iter().copied().peekable();
         let (mut distinct, mut any_done) = (0, false);
         for item in self.memory.list(children) {
             let &Value::Handle(child) = item else { unreachable!("a gather has handles") };
+            if let Some(watch) = &mut self.watch {
+                watch.touch(Object::Future(child), Access::Changes);
+            }
             let state = &mut self.futures[child];
             if std::mem::replace(&mut state.counted_by, future.0 + 1) == future.0 + 1 {
                 continue; // the same child again
@@ -48,8 +54,10 @@ impl EventLoop<'_> {
             if !state.is_done() {
                 let owner = state.owner;
                 self.futures.add_callback(child, Callback::Gather(gather));
-                if let Owner::Task(task) = owner {
-                    self.ready.extend(steps.next_if_eq(&Handle::Step(task)));
+                if let Owner::Task(task) = owner
+                    && let Some(first_step) = steps.next_if_eq(&Handle::Step(task))
+                {
+                    self.ready.push(first_step);
                 }
                 continue;
             }
@@ -106,20 +114,28 @@ impl EventLoop<'_> {
         let state = &mut self.gathers[gather as usize];
         state.counted += 1;
         let state = *state;
+        let count = Object::Countdown { is_wait: false, number: gather };
+        self.watch_count(count);
+        self.touch(Object::Future(child), Access::Looks);
         if self.futures[state.future].is_done() {
             return;
         }
         if !state.return_exceptions {
             match self.futures[child].result {
                 future::Result::Cancelled => {
+                    self.touch(count, Access::Changes);
                     let error = self.take_cancelled_error(child);
                     return self.fail_gather(state.future, error);
                 }
-                future::Result::Failed(error) => return self.fail_gather(state.future, error),
+                future::Result::Failed(error) => {
+                    self.touch(count, Access::Changes);
+                    return self.fail_gather(state.future, error);
+                }
                 _ => {}
             }
         }
         if state.counted == state.distinct {
+            self.watch_full(count);
             self.finish_gather(gather);
         }
     }

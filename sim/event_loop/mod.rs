@@ -23,12 +23,14 @@ mod completed;
 mod condition;
 mod cut;
 mod event;
+mod footprint;
 mod future;
 mod gather;
 mod library;
 mod lock;
 mod object;
 mod queue;
+mod result;
 mod running;
 mod semaphore;
 mod shield;
@@ -40,10 +42,11 @@ mod timers;
 mod wait;
 mod wait_for;
 
-use std::hash::{Hash as _, Hasher};
+use std::hash::Hash as _;
 
 use completed::Completions;
 use cut::Cutting;
+use footprint::Watch;
 use future::{Callback, Future, Futures, Owner};
 use gather::Gather;
 use object::{Object, Waiter};
@@ -56,11 +59,11 @@ use timeout::Deadline;
 use timers::Timers;
 use wait::Wait;
 
-use crate::choice::{Choice, Choices, Kind, Options, Question};
+use crate::choice::{Choice, Choices, Cut, Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, TaskId};
-use crate::machine::{Footprint, Machine};
+use crate::machine::{Footprint, KeyHasher, Machine, Watched};
 use crate::program::{Memory, Messages, Program, Texts};
-use crate::time::Time;
+use crate::time::{Nanos, Time};
 use crate::trace::{Fingerprint, Moment, Outcome, Recorder, Requester, Trace, What};
 
 /// One run of a program on asyncio's event loop.
@@ -112,11 +115,13 @@ pub struct EventLoop<'p> {
     /// Whether the loop stops at the end of this turn.
     stopping: bool,
     cutting: Cutting,
+    /// What a search wants to know of each step.
+    watch: Option<Box<Watch>>,
     scratch: Scratch,
 }
 
 /// Something that the loop runs: asyncio's handle without its closure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Handle {
     /// A task runs its first line, goes on after `sleep(0)`, or is told that it awaited itself.
     Step(TaskId),
@@ -145,7 +150,7 @@ enum Handle {
 }
 
 /// What a timer is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Timer {
     /// The sleep, or the timeout of the wait, that a task began as its `serial`-th; older ones are cancelled.
     Own { task: TaskId, serial: u32 },
@@ -202,6 +207,7 @@ impl<'p> EventLoop<'p> {
             phase: Phase::Main,
             stopping: false,
             cutting: Cutting::default(),
+            watch: None,
             scratch: Scratch::default(),
         };
         new.reset();
@@ -235,6 +241,7 @@ impl<'p> EventLoop<'p> {
         self.phase = Phase::Main;
         self.stopping = false;
         self.cutting.reset(self.program);
+        self.watch = None;
 
         for (at, cancel) in (0..).zip(&self.program.outside_cancels) {
             self.timers.set(Time::ZERO + cancel.at, Timer::OutsideCancel(at));
@@ -276,7 +283,8 @@ impl<'p> EventLoop<'p> {
                 let clear = self.cutting.next_handles(clear);
                 self.batch_clear = self.batch_next + clear;
                 if clear == 0 {
-                    self.cut();
+                    self.watch_cut();
+                    self.cut(choices);
                     continue;
                 }
                 if self.program.schedule.ready_any_order {
@@ -315,10 +323,12 @@ impl<'p> EventLoop<'p> {
                 // Nobody runs until then, so this is a moment of its own to be cancelled at.
                 Some(due) if self.now < due => {
                     if self.cutting.next_handles(1) == 0 {
-                        return self.cut();
+                        self.watch_cut();
+                        return self.cut(choices);
                     }
                     self.now = due;
                     self.turns_at_one_instant = 0;
+                    self.watch_instant();
                 }
                 Some(_) => {}
                 None => return self.end(Outcome::Deadlocked),
@@ -336,6 +346,7 @@ impl<'p> EventLoop<'p> {
             self.batch.clear();
             std::mem::swap(&mut self.batch, &mut self.ready);
         }
+        self.watch_turn();
         self.batch_next = 0;
         self.batch_clear = 0;
         if first_due.is_some_and(|due| due <= self.now) {
@@ -372,9 +383,14 @@ impl<'p> EventLoop<'p> {
             }
         }
         if self.program.schedule.timers_any_order && options.len() > 1 {
+            let before = if self.is_watched() { self.batch[first..].to_vec() } else { Vec::new() };
+            let order = self.watch_order(before.len());
             let mut batch = std::mem::take(&mut self.batch);
             self.choose_order(choices, Kind::TimerOrder, TaskId::MAIN, &mut options, &mut batch[first..]);
             self.batch = batch;
+            if let Some(order) = order {
+                self.watch_timers(order, first, &before);
+            }
         }
         self.scratch.options = options;
     }
@@ -420,13 +436,33 @@ impl<'p> EventLoop<'p> {
         whose.extend(self.batch[whose.len()..].iter().map(|&handle| self.whose_handle(handle)));
         let options = &whose[self.batch_next..];
         if options.len() > 1 {
+            self.watch_ready();
             let options = Options::Futures(options);
             let question = Question { kind: Kind::ReadyOrder, subject: TaskId::MAIN, site: 0, options };
             let next = self.batch_next + self.ask(choices, &question) as usize;
             whose.swap(self.batch_next, next);
             self.batch.swap(self.batch_next, next);
         }
+        choices.goes_on(whose[self.batch_next]);
         self.batch_whose = whose;
+    }
+
+    /// Runs a handle where a search looks on, or where anything may run next. Turns then end only where it matters, because
+    /// how long they are hangs on the order: the loop stops at once, and what is due now is ready at once.
+    #[inline(never)]
+    fn run_handle_freely<C: Choices + ?Sized>(&mut self, handle: Handle, choices: &mut C) -> Footprint {
+        if self.is_watched() {
+            self.watch_handle(handle);
+        }
+        let footprint = self.run_handle(handle, choices);
+        if self.is_watched() {
+            self.watch_handle_done();
+        }
+        let is_over = self.stopping || self.timers.first().is_some_and(|due| due <= self.now);
+        if self.program.schedule.ready_any_order && is_over && self.outcome.is_none() {
+            self.batch_end = self.batch_next;
+        }
+        footprint
     }
 
     /// The future that a handle is run for.
@@ -446,6 +482,7 @@ impl<'p> EventLoop<'p> {
     /// Every question of a run goes through here, so that each is recorded.
     fn ask<C: Choices + ?Sized>(&mut self, choices: &mut C, question: &Question<'_>) -> u64 {
         let answer = choices.answer(question);
+        self.watch_question();
         self.recorder.record(What::Chose(Choice::new(question, answer)));
         answer
     }
@@ -494,6 +531,7 @@ impl<'p> EventLoop<'p> {
 
     /// Queues whoever asked to be told that `future` is done.
     fn tell(&mut self, future: FutureId) {
+        self.touch_future(future);
         self.futures[future].done_since = self.turn;
         let ready = &mut self.ready;
         self.futures.take_callbacks(future, |callback| ready.push(handle_for(callback, future)));
@@ -501,6 +539,7 @@ impl<'p> EventLoop<'p> {
 
     /// As `add_done_callback`: a future that is done already tells in the next turn.
     fn add_done_callback(&mut self, future: FutureId, callback: Callback) {
+        self.touch_future(future);
         if self.futures[future].is_done() {
             self.ready.push(handle_for(callback, future));
         } else {
@@ -512,6 +551,16 @@ impl<'p> EventLoop<'p> {
         self.outcome = Some(outcome);
         self.cutting.handles = self.handles();
         self.batch_clear = self.batch_next;
+    }
+
+    /// Hashes the state but for what stands in queues.
+    fn hash_unordered(&self, hasher: &mut KeyHasher) {
+        (self.outcome, self.now, self.stopping, self.phase).hash(hasher);
+        (&self.tasks, &self.gathers, &self.waits, &self.objects).hash(hasher);
+        (&self.deadlines, &self.shields, &self.groups, &self.completions).hash(hasher);
+        self.cutting.hash_state(self.handles(), hasher);
+        self.futures.hash_state(hasher);
+        self.memory.hash(hasher);
     }
 
     /// How many handles have run.
@@ -542,6 +591,9 @@ impl Machine for EventLoop<'_> {
         }
         let handle = self.batch[self.batch_next];
         self.batch_next += 1;
+        if self.is_watched() || self.program.schedule.ready_any_order {
+            return Some(self.run_handle_freely(handle, choices));
+        }
         Some(self.run_handle(handle, choices))
     }
 
@@ -562,26 +614,61 @@ impl Machine for EventLoop<'_> {
     }
 
     fn key(&self) -> Option<u128> {
-        let mut hasher = KeyHasher(twox_hash::XxHash3_128::new());
-        (self.outcome, self.now, &self.batch[self.batch_next..], &self.ready, self.stopping).hash(&mut hasher);
-        (self.timers.in_order(), &self.tasks, &self.gathers, &self.waits, &self.objects, self.phase).hash(&mut hasher);
-        (&self.deadlines, &self.shields, &self.groups, &self.completions).hash(&mut hasher);
-        self.cutting.hash_state(self.handles(), &mut hasher);
-        self.futures.hash_state(&mut hasher);
-        self.memory.hash(&mut hasher);
-        Some(hasher.0.finish_128())
-    }
-}
-
-/// XXH3, 128 bits, behind the standard trait.
-struct KeyHasher(twox_hash::XxHash3_128);
-
-impl Hasher for KeyHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.write(bytes);
+        let mut hasher = KeyHasher::default();
+        (&self.batch[self.batch_next..], &self.ready, self.timers.in_order()).hash(&mut hasher);
+        self.hash_unordered(&mut hasher);
+        Some(hasher.finish_128())
     }
 
-    fn finish(&self) -> u64 {
-        unreachable!("a key has 128 bits")
+    fn free_key(&self) -> Option<u128> {
+        let mut hasher = KeyHasher::default();
+        let mut timers = self.timers.in_order();
+        timers.retain(|(_, timer)| !timer.is_cancelled(&self.tasks, &self.deadlines));
+        if self.program.schedule.timers_any_order {
+            timers.sort_unstable();
+        }
+        timers.hash(&mut hasher);
+        let batch = &self.batch[self.batch_next..];
+        if self.program.schedule.ready_any_order {
+            let mut all = [batch, &self.ready].concat();
+            all.sort_unstable();
+            all.hash(&mut hasher);
+        } else {
+            (batch, &self.ready).hash(&mut hasher);
+        }
+        self.hash_unordered(&mut hasher);
+        Some(hasher.finish_128())
+    }
+
+    fn begin_search(&mut self) {
+        self.watch = Some(Box::default());
+        self.cutting.ask_one_by_one(self.program);
+    }
+
+    fn watched(&mut self) -> Watched {
+        self.watched_so_far()
+    }
+
+    fn is_at_rest(&self) -> bool {
+        self.ready.is_empty() && self.batch_next == self.batch.len() && !self.stopping
+    }
+
+    fn drain(&mut self, see: &mut dyn FnMut(Moment, &Texts)) {
+        let texts = self.memory.texts_ref();
+        self.recorder.drain(|moment| see(moment, texts));
+    }
+
+    fn deadlines(&self) -> Vec<Nanos> {
+        let timers = self.timers.in_order().into_iter();
+        let timers = timers.filter(|(_, timer)| !timer.is_cancelled(&self.tasks, &self.deadlines));
+        timers.map(|(due, _)| Nanos(due.0 - self.now.0)).collect()
+    }
+
+    fn cuts_made(&self) -> &[(Cut, usize)] {
+        self.cutting.made()
+    }
+
+    fn result(&self) -> String {
+        self.told_result()
     }
 }

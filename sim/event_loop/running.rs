@@ -5,7 +5,8 @@
 use super::{EventLoop, Owner};
 use crate::choice::{Choices, Question};
 use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
-use crate::program::{Effects, Error, FutureState, Inquiry, Memory, Value};
+use crate::machine::{Access, Object};
+use crate::program::{Effects, Error, FutureState, Inquiry, Memory, Op, Value};
 use crate::time::Time;
 use crate::trace::{Requester, What};
 
@@ -45,7 +46,19 @@ impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
         self.event_loop.ask(self.choices, question)
     }
 
+    fn touch_op(&mut self, op: &Op) {
+        if self.event_loop.is_watched() {
+            self.event_loop.touch_op(op);
+        }
+    }
+
+    fn touch(&mut self, object: Object, access: Access) {
+        self.event_loop.touch(object, access);
+    }
+
     fn spawn(&mut self, instance: InstanceId) -> FutureId {
+        self.touch(Object::Numbers, Access::Changes);
+        self.touch(Object::Instance(instance), Access::Changes);
         self.event_loop.create_task(instance, self.task)
     }
 
@@ -56,14 +69,18 @@ impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
     }
 
     fn cancel_all(&mut self, message: Option<TextId>) -> Result<(), Error> {
-        let others = self.event_loop.unfinished(Some(self.task), self.choices);
+        let (others, order) = self.event_loop.unfinished(Some(self.task), self.choices);
         for at in 0..self.memory_ref().list(others).len() {
-            self.cancel(self.memory_ref().handle(others, at), message)?;
+            let other = self.memory_ref().handle(others, at);
+            let before = self.event_loop.watch_item(order.number, order.item(other));
+            self.cancel(other, message)?;
+            self.event_loop.watch_item_done(before);
         }
         Ok(())
     }
 
     fn gather(&mut self, children: ListId, new: u32, return_exceptions: bool) -> FutureId {
+        self.touch(Object::Numbers, Access::Changes);
         self.event_loop.begin_gather(children, new, return_exceptions, self.task)
     }
 
@@ -80,6 +97,7 @@ impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
     }
 
     fn order_set(&mut self, list: ListId) {
+        self.touch(Object::Everything, Access::Changes);
         self.event_loop.order_set(list, self.task, self.choices);
     }
 
@@ -118,6 +136,7 @@ impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
     }
 
     fn add_to_group(&mut self, group: u32, task: FutureId) {
+        self.touch(Object::Everything, Access::Changes);
         self.event_loop.add_to_group(group, task);
     }
 

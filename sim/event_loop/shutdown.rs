@@ -5,7 +5,7 @@
 use super::cancel::TooDeep;
 use super::{Callback, EventLoop, Handle, future};
 use crate::choice::{Choices, Kind};
-use crate::id::{ListId, TaskId};
+use crate::id::{FutureId, ListId, TaskId};
 use crate::program::{Error, ErrorType, Value};
 use crate::trace::{Outcome, Requester, What};
 
@@ -18,6 +18,21 @@ pub(super) enum Phase {
     CancelAll(ListId),
     /// So many rounds with a task that does nothing are to come.
     Rounds(u8),
+}
+
+/// A walk over a set, as a search follows it.
+pub(super) struct Walk {
+    /// The number of its order, if that was asked for.
+    pub(super) number: Option<u32>,
+    /// The items as they would come ordinarily, if anybody wants to know.
+    before: Vec<Value>,
+}
+
+impl Walk {
+    /// Which of the items this one is.
+    pub(super) fn item(&self, future: FutureId) -> usize {
+        self.before.iter().position(|&other| other == Value::Handle(future)).unwrap_or(0)
+    }
 }
 
 impl EventLoop<'_> {
@@ -39,14 +54,18 @@ impl EventLoop<'_> {
     }
 
     fn cancel_what_is_left<C: Choices + ?Sized>(&mut self, choices: &mut C) {
-        let left = self.unfinished(None, choices);
+        let (left, order) = self.unfinished(None, choices);
         let count = self.memory.list(left).len() as u32;
         if count == 0 {
             return self.begin_rounds();
         }
         self.recorder.record(What::ShutdownBegan { left: count });
         for at in 0..count as usize {
-            if self.cancel(self.memory.handle(left, at), Requester::Shutdown, None).is_err() {
+            let task = self.memory.handle(left, at);
+            let before = self.watch_item(order.number, order.item(task));
+            let asked = self.cancel(task, Requester::Shutdown, None);
+            self.watch_item_done(before);
+            if asked.is_err() {
                 if !self.memory.charge(0) {
                     return self.end(Outcome::OutOfSteps);
                 }
@@ -61,7 +80,7 @@ impl EventLoop<'_> {
     }
 
     /// `all_tasks()`, without the current one, as a set in the order in which it is walked.
-    pub(super) fn unfinished<C: Choices + ?Sized>(&mut self, but: Option<TaskId>, choices: &mut C) -> ListId {
+    pub(super) fn unfinished<C: Choices + ?Sized>(&mut self, but: Option<TaskId>, choices: &mut C) -> (ListId, Walk) {
         let list = self.memory.new_list();
         let items = self.memory.list_mut(list);
         for (at, task) in (0..).zip(&self.tasks) {
@@ -69,8 +88,11 @@ impl EventLoop<'_> {
                 items.push(Value::Handle(task.future));
             }
         }
+        let before = if self.is_watched() { self.memory.list(list).to_vec() } else { Vec::new() };
+        let is_asked = self.program.schedule.sets_any_order && before.len() > 1;
+        let number = if is_asked { self.watch_order(before.len()) } else { None };
         self.order_set(list, but.unwrap_or(TaskId::MAIN), choices);
-        list
+        (list, Walk { number, before })
     }
 
     /// Puts a list that stands for a set of futures into some order, if that is open.

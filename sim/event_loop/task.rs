@@ -6,6 +6,7 @@ use super::library::Call;
 use super::{Callback, EventLoop, Future, Handle, Owner, Running, Timer, future};
 use crate::choice::{Choices, Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, ObjectId, TaskId, TextId};
+use crate::machine::{Access, Object};
 use crate::program::{Effects as _, Error, ErrorType, FrameId, Next, Value, resume};
 use crate::time::Nanos;
 use crate::trace::{Outcome, Wake, What};
@@ -166,7 +167,7 @@ impl EventLoop<'_> {
             let lists = self.leave_wait(task, wait, input.is_ok());
             input = input.map(|_| lists);
         }
-        if self.tasks[task.index()].call != Call::None {
+        if !matches!(self.tasks[task.index()].call, Call::None) {
             match self.go_on_with_call(task, input, choices) {
                 Some(result) => input = result,
                 None => return,
@@ -267,6 +268,7 @@ impl EventLoop<'_> {
         }
         let until = self.now + length;
         self.recorder.record(What::Slept { task, until });
+        self.touch_timer(until);
         let serial = self.begin_own(task, WaitsFor::Sleep);
         self.timers.set(until, Timer::Own { task, serial });
     }
@@ -296,6 +298,9 @@ impl EventLoop<'_> {
                 return Some(Err(error));
             }
             if awaited == task {
+                if let Some(watch) = &mut self.watch {
+                    watch.touch(Object::Future(future), Access::Changes);
+                }
                 state.itself = AwaitOfItself::Untold;
                 self.ready.push(Handle::Step(task));
                 return None;
@@ -322,7 +327,7 @@ impl EventLoop<'_> {
     #[inline]
     pub(super) fn own_timer_fired(&mut self, task: TaskId) {
         let state = &mut self.tasks[task.index()];
-        if state.own == Own::Pending {
+        if let Own::Pending = state.own {
             state.own = Own::Done;
             if let WaitsFor::Wait(wait) = state.waits_for {
                 self.waits[wait as usize].timed_out = true;

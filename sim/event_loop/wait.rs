@@ -8,6 +8,7 @@
 use super::task::{Own, WaitsFor};
 use super::{Callback, EventLoop, Handle, Timer, future};
 use crate::id::{FutureId, ListId, TaskId};
+use crate::machine::{Access, Object};
 use crate::program::{ReturnWhen, Value};
 use crate::time::Nanos;
 use crate::trace::What;
@@ -38,6 +39,7 @@ impl EventLoop<'_> {
         // Last, because a task that is to be cancelled already is woken behind the callbacks.
         let serial = self.begin_own(task, WaitsFor::Wait(wait));
         if let Some(until) = until {
+            self.touch_timer(until);
             self.timers.set(until, Timer::Own { task, serial });
         }
     }
@@ -54,6 +56,9 @@ impl EventLoop<'_> {
 
     /// One of the futures is done: wait's callback, which may come when the wait is long over.
     pub(super) fn count_wait_child(&mut self, wait: u32, child: FutureId) {
+        let count = Object::Countdown { is_wait: true, number: wait };
+        self.watch_count(count);
+        self.touch(Object::Future(child), Access::Looks);
         let state = &mut self.waits[wait as usize];
         state.left = state.left.saturating_sub(1);
         let is_enough = match state.return_when {
@@ -62,6 +67,13 @@ impl EventLoop<'_> {
             ReturnWhen::FirstException => matches!(self.futures[child].result, future::Result::Failed(_)),
         };
         let (task, left) = (state.task, state.left);
+        if is_enough {
+            self.touch(count, Access::Changes);
+        }
+        if is_enough || left == 0 {
+            self.watch_full(count);
+            self.touch(Object::Task(task), Access::Changes);
+        }
         let task_state = &mut self.tasks[task.index()];
         let is_waiting = task_state.waits_for == WaitsFor::Wait(wait) && task_state.own == Own::Pending;
         if is_waiting && (is_enough || left == 0) {
@@ -79,6 +91,7 @@ impl EventLoop<'_> {
         let [done, pending] = self.memory.new_pair();
         for at in 0..self.memory.list(over).len() {
             let future = self.memory.handle(over, at);
+            self.touch(Object::Future(future), Access::Changes);
             self.futures.remove_callback(future, Callback::Wait(wait));
             let list = if self.futures[future].is_done() { done } else { pending };
             self.memory.list_mut(list).push(Value::Handle(future));

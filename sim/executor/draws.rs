@@ -149,7 +149,7 @@ mod tests {
                 draws.steer(last);
                 for branches in [2, 3, 8] {
                     let mut copy = draws;
-                    let first = u64::from(copy.state.draw()) * branches >> 32;
+                    let first = (u64::from(copy.state.draw()) * branches) >> 32;
                     assert_eq!(first, if last { branches - 1 } else { 0 });
                 }
                 assert_eq!(tokio::macros::support::thread_rng_n(2), u32::from(last));

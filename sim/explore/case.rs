@@ -3,11 +3,12 @@
 //! Knows nothing of who makes them, or in which order.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::{Pct, Plan, Sampler};
+use super::{Pct, Plan, Pos, Sampler, Surw};
 use crate::choice::{Choice, Choices, Class, Kind, Ordinary, Question, Seeded};
 use crate::experiment::Experiment;
-use crate::machine::Opening;
+use crate::machine::{Footsteps, Opening};
 
 /// One run of an exploration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,23 @@ pub enum Case {
     Seed(u64),
     /// Orders by priorities, from this seed.
     PctSeed(u64),
+    /// Orders by priorities of single steps, from this seed.
+    PosSeed(u64),
+    /// Every order of what is shared as likely as any other, from this seed.
+    SurwSeed(u64),
+}
+
+impl Case {
+    /// The sampler that makes this run, as commands write it, and its seed; nothing if it is no seed's.
+    pub fn sampler(self) -> Option<(&'static str, u64)> {
+        match self {
+            Case::Ordinary | Case::Fault(_) => None,
+            Case::Seed(seed) => Some(("random", seed)),
+            Case::PctSeed(seed) => Some(("pct", seed)),
+            Case::PosSeed(seed) => Some(("pos", seed)),
+            Case::SurwSeed(seed) => Some(("surw", seed)),
+        }
+    }
 }
 
 /// One question that is answered otherwise.
@@ -46,6 +64,9 @@ pub struct Cases {
     has_cuts: bool,
     /// How many orders the ordinary run asks for.
     order_questions: u64,
+    /// What its steps touched, where anything may run next.
+    footsteps: Arc<Footsteps>,
+    is_free: bool,
 }
 
 impl Cases {
@@ -84,7 +105,9 @@ impl Cases {
         let is_order =
             |kind| matches!(kind, Kind::TimerOrder | Kind::TaskSetOrder | Kind::ReadyOrder | Kind::PollOrder);
         let order_questions = log.iter().filter(|choice| is_order(choice.kind)).count() as u64;
-        Cases { faults, possible, has_cuts, order_questions }
+        let is_free = experiment.program().schedule.ready_any_order;
+        let footsteps = if is_free { run.footsteps(&mut Ordinary) } else { Footsteps::default() };
+        Cases { faults, possible, has_cuts, order_questions, footsteps: Arc::new(footsteps), is_free }
     }
 
     /// How many runs the plan makes.
@@ -105,7 +128,10 @@ impl Cases {
     }
 
     fn runs_of_a_seed(&self, sampler: Sampler) -> u64 {
-        1 + u64::from(matches!(sampler, Sampler::All { .. }) && self.order_questions > 0)
+        match sampler {
+            Sampler::All { .. } if self.order_questions > 0 => 2 + 2 * u64::from(self.is_free),
+            _ => 1,
+        }
     }
 
     /// The run with this number.
@@ -116,20 +142,26 @@ impl Cases {
         }
         let (at, runs) = (at - self.faults.len() as u64, self.runs_of_a_seed(plan.sampler));
         let seed = plan.seeds.start + at / runs;
-        let is_second = at % runs == 1;
-        if is_second || matches!(plan.sampler, Sampler::Pct { .. }) { Case::PctSeed(seed) } else { Case::Seed(seed) }
+        match (plan.sampler, at % runs) {
+            (Sampler::Pct { .. }, _) | (Sampler::All { .. }, 1) => Case::PctSeed(seed),
+            (Sampler::Pos, _) | (Sampler::All { .. }, 2) => Case::PosSeed(seed),
+            (Sampler::Surw, _) | (Sampler::All { .. }, 3) => Case::SurwSeed(seed),
+            (Sampler::Random | Sampler::All { .. }, _) => Case::Seed(seed),
+        }
     }
 
     /// Who answers for the cases.
     pub(super) fn answers(&self, sampler: Sampler) -> Answers {
         let depth = match sampler {
-            Sampler::Random => 1,
+            Sampler::Random | Sampler::Pos | Sampler::Surw => 1,
             Sampler::Pct { depth } | Sampler::All { depth } => depth,
         };
         Answers {
             one: One { question: 0, fault: Fault { question: 0, answer: 0 } },
             seeded: Seeded::new(0),
             pct: Pct::new(depth, self.order_questions),
+            pos: Pos::new(self.footsteps.clone()),
+            surw: Surw::new(self.footsteps.clone()),
         }
     }
 }
@@ -149,6 +181,8 @@ pub(super) struct Answers {
     one: One,
     seeded: Seeded,
     pct: Pct,
+    pos: Pos,
+    surw: Surw,
 }
 
 impl Answers {
@@ -166,6 +200,14 @@ impl Answers {
             Case::PctSeed(seed) => {
                 self.pct.begin(seed);
                 &mut self.pct
+            }
+            Case::PosSeed(seed) => {
+                self.pos.begin(seed);
+                &mut self.pos
+            }
+            Case::SurwSeed(seed) => {
+                self.surw.begin(seed);
+                &mut self.surw
             }
             Case::Seed(seed) => {
                 self.seeded = Seeded::new(seed);

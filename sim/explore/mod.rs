@@ -11,7 +11,10 @@
 
 mod case;
 mod distinct;
+pub mod exhaustive;
 mod pct;
+mod pos;
+mod surw;
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
@@ -23,6 +26,8 @@ use case::Answers;
 pub use case::{Case, Cases, Fault};
 pub use distinct::Distinct;
 pub use pct::Pct;
+pub use pos::Pos;
+pub use surw::Surw;
 
 use crate::choice::{Given, Log};
 use crate::experiment::{Experiment, Ran, Run};
@@ -65,8 +70,13 @@ pub enum Sampler {
         /// How many orderings a bug needs.
         depth: u32,
     },
-    /// Each seed one way and then the other: either finds bugs that the other one does not. Only evenly, if the ordinary run
-    /// asks for no order.
+    /// Partial order sampling, [`Pos`].
+    Pos,
+    /// Selectively uniform random walk, [`Surw`].
+    Surw,
+    /// Each seed one way after the other: each finds bugs that the others do not. Only evenly, if the ordinary run asks for no
+    /// order; by [`Pos`] and [`Surw`] only where anything that is ready may run next, because elsewhere they come to the
+    /// same as evenly.
     All {
         /// As above.
         depth: u32,
@@ -99,6 +109,8 @@ pub struct Explored {
     pub seeds: Option<Range<u64>>,
     /// The seeds that were tried by priorities, if any.
     pub pct_seeds: Option<Range<u64>>,
+    /// The seeds that were tried by [`Pos`], and by [`Surw`], if any.
+    pub race_seeds: [Option<Range<u64>>; 2],
     /// In how many orders things happened.
     pub orders: Distinct,
     /// How runs ended, and how often; times left out.
@@ -152,7 +164,7 @@ impl Failure {
         let kinds = match self.case {
             Case::Ordinary => 0,
             Case::Fault(_) => self.kinds,
-            Case::Seed(_) | Case::PctSeed(_) => usize::MAX,
+            Case::Seed(_) | Case::PctSeed(_) | Case::PosSeed(_) | Case::SurwSeed(_) => usize::MAX,
         };
         (kinds, self.number)
     }
@@ -301,6 +313,8 @@ impl Worker<'_> {
             Case::Fault(_) => found.faults.1 += 1,
             Case::Seed(seed) => widen(&mut found.seeds, Some(seed..seed + 1)),
             Case::PctSeed(seed) => widen(&mut found.pct_seeds, Some(seed..seed + 1)),
+            Case::PosSeed(seed) => widen(&mut found.race_seeds[0], Some(seed..seed + 1)),
+            Case::SurwSeed(seed) => widen(&mut found.race_seeds[1], Some(seed..seed + 1)),
         }
         if self.shared.cases.has_cuts() {
             self.run.each(&mut |moment| {
@@ -368,6 +382,9 @@ impl Explored {
         }
         widen(&mut self.seeds, other.seeds);
         widen(&mut self.pct_seeds, other.pct_seeds);
+        for (seeds, more) in self.race_seeds.iter_mut().zip(other.race_seeds) {
+            widen(seeds, more);
+        }
         for failure in other.failures {
             match self.failures.iter_mut().find(|own| own.identity == failure.identity) {
                 Some(own) => own.join(failure),

@@ -5,7 +5,9 @@
 //! with a chance of at least 1 / (n · k^(d-1)).
 //!
 //! What differs here: a change of priority comes at a question about an order, not at a step; k is measured on the ordinary
-//! run; everything else that is asked (lengths, faults) is answered as [`Seeded`] does.
+//! run; everything else that is asked (lengths, faults) is answered as [`Seeded`] does. A run that asks four times as often
+//! as was measured is one in which somebody may be waiting, again and again, for somebody who has a lower priority: from
+//! there on each answer is drawn evenly, so that everybody's turn comes.
 //!
 //! Knows nothing of what the orders are of.
 
@@ -25,6 +27,10 @@ pub struct Pct {
     changes: Vec<u64>,
     asked: u64,
 }
+
+/// After how many times the measured number of questions answers are drawn evenly; and so many more.
+const FAIR_FROM: u64 = 4;
+const FAIR_FROM_LEAST: u64 = 100;
 
 /// Priorities that were given at the first meeting are above this; each change goes below all others.
 const LOWERED: u64 = 1 << 32;
@@ -84,6 +90,9 @@ impl Choices for Pct {
             self.priorities[futures[highest].index()] = Some(self.changes.len() as u64);
         }
         self.asked += 1;
+        if self.asked > FAIR_FROM * self.questions.max(1) + FAIR_FROM_LEAST {
+            return self.others.answer(question);
+        }
         self.highest(futures) as u64
     }
 }
@@ -127,6 +136,16 @@ mod tests {
         let found = (0..10_000).filter(|&seed| finds(&mut pct, seed)).count() as u64;
         let promised = 10_000 / (u64::from(TASKS) * questions);
         assert!(found >= promised, "{found} of 10,000, promised {promised}");
+    }
+
+    /// One task waits for another, which has a lower priority, and asks again and again.
+    #[test]
+    fn everybodys_turn_comes_in_the_end() {
+        let mut pct = Pct::new(3, 10);
+        for seed in 0..100 {
+            pct.begin(seed);
+            assert!((0..200).any(|_| ask(&mut pct, &[1, 2]) == 1), "seed {seed}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::choice::{Choices, Cut, Kind, Options, Question};
-use crate::id::TaskId;
+use crate::id::{FutureId, TaskId};
 use crate::machine::Opening;
 use crate::program::{Program, Value, sample};
 use crate::trace::{Fingerprint, Moment, Outcome, Recorder};
@@ -122,6 +122,45 @@ impl ToyRun<'_> {
     fn fingerprint(&self) -> Fingerprint {
         self.recorder.fingerprint(END, &Default::default())
     }
+}
+
+/// In which orders tasks with so many steps each make them, and how often, under the first `seeds` seeds of a sampler.
+pub(super) fn orders<C: Choices>(
+    steps: &[u32],
+    seeds: u64,
+    sampler: &mut C,
+    begin: impl Fn(&mut C, u64),
+) -> BTreeMap<Vec<u32>, u32> {
+    let mut orders = BTreeMap::new();
+    for seed in 0..seeds {
+        begin(sampler, seed);
+        let mut left = steps.to_vec();
+        let mut order = Vec::new();
+        loop {
+            let ready: Vec<FutureId> =
+                (0..).map(FutureId).zip(&left).filter(|(_, left)| **left > 0).map(|it| it.0).collect();
+            let next = match ready[..] {
+                [] => break,
+                [only] => only,
+                _ => {
+                    let options = Options::Futures(&ready);
+                    let question = Question { kind: Kind::ReadyOrder, subject: TaskId::MAIN, site: 0, options };
+                    ready[sampler.answer(&question) as usize]
+                }
+            };
+            sampler.goes_on(next);
+            left[next.index()] -= 1;
+            order.push(next.0);
+        }
+        *orders.entry(order).or_insert(0) += 1;
+    }
+    orders
+}
+
+/// Whether so many of the orders are like this.
+pub(super) fn share(orders: &BTreeMap<Vec<u32>, u32>, is_it: impl Fn(&[u32]) -> bool, expected: Range<u32>) -> bool {
+    let count: u32 = orders.iter().filter(|(order, _)| is_it(order)).map(|(_, count)| count).sum();
+    expected.contains(&count)
 }
 
 fn plan(seeds: Range<u64>, jobs: usize) -> Plan {

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use crate::choice::{Choices, Ordinary};
 use crate::event_loop::EventLoop;
 use crate::experiment::{Experiment, Ran, Run};
+use crate::explore::exhaustive::{self, Bounds, Searched, Searching};
 use crate::judge::Judge;
-use crate::machine::{Machine, Openings};
+use crate::machine::{Footsteps, Machine, Openings};
 use crate::program::Program;
 use crate::trace::{Moment, Trace};
 use crate::verdict::{Expectation, Verdict};
@@ -24,6 +25,17 @@ impl Asyncio {
     /// An experiment with this program. How long its runs are, for the cuts, must have been measured.
     pub fn new(program: Arc<Program>, expectation: Expectation) -> Asyncio {
         Asyncio { program, expectation }
+    }
+
+    /// The same with another program.
+    pub(super) fn with_program(self, program: Arc<Program>) -> Asyncio {
+        Asyncio { program, ..self }
+    }
+
+    /// Goes through all its runs.
+    pub fn search(&self, bounds: Bounds, watch: &mut dyn FnMut(Searching) -> bool) -> Searched {
+        let judge = Judge::with_oracles(&self.expectation, &self.program);
+        exhaustive::search(&self.program, EventLoop::new(&self.program), judge, bounds, watch)
     }
 }
 
@@ -88,6 +100,19 @@ impl Run for Runs<'_> {
 
     fn each(&self, see: &mut dyn FnMut(Moment)) {
         self.event_loop.moments().for_each(see);
+    }
+
+    fn footsteps(&mut self, choices: &mut dyn Choices) -> Footsteps {
+        self.event_loop.reset();
+        self.event_loop.begin_search();
+        let mut footsteps = Footsteps::default();
+        while self.event_loop.step(choices).is_some() {
+            let watched = self.event_loop.watched();
+            if let Some(whose) = watched.whose {
+                footsteps.add(whose, watched.parts.into_iter().flat_map(|part| part.touches));
+            }
+        }
+        footsteps
     }
 
     fn openings(&mut self, choices: &mut dyn Choices, most: usize) -> Openings {

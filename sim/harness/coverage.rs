@@ -42,6 +42,7 @@ impl<E: Experiment> Search<E> {
             never_reached,
             seeds: explored.seeds.clone(),
             pct_seeds: explored.pct_seeds.clone(),
+            race_seeds: explored.race_seeds.clone(),
             unfinished: explored.unfinished,
             interrupted: explored.is_interrupted,
             runs_per_second,
@@ -78,7 +79,14 @@ fn never(experiment: &dyn Experiment, explored: &Explored) -> (Vec<Place>, Vec<P
     }
     let mut seen = BTreeSet::new();
     let (mut run, mut total) = (experiment.begin(), 0);
-    let seeds = explored.seeds.iter().chain(&explored.pct_seeds).next().cloned().unwrap_or(0..0);
+    let seeds = explored
+        .seeds
+        .iter()
+        .chain(&explored.pct_seeds)
+        .chain(explored.race_seeds.iter().flatten())
+        .next()
+        .cloned()
+        .unwrap_or(0..0);
     let seeds = seeds.take(LOOKED_AT as usize - 1).map(|seed| Box::new(Seeded::new(seed)) as Box<dyn Choices>);
     for mut choices in std::iter::once(Box::new(Ordinary) as Box<dyn Choices>).chain(seeds) {
         let openings = run.openings(&mut *choices, OPENINGS_MAX as usize);
@@ -99,12 +107,18 @@ fn places(program: &Program) -> Vec<Place> {
         let victim =
             ids.find(|&id| program.instance(id).body == at && program.cuts.iter().any(|cuts| cuts.victims[id.index()]));
         let Some(victim) = victim else { continue };
-        places.push((victim, 0, Phase::NotStarted));
+        // On a network cuts come between ticks, and whoever is made or woken in a tick runs in it.
+        let is_between_ticks = program.network.is_some();
+        if !is_between_ticks {
+            places.push((victim, 0, Phase::NotStarted));
+        }
         for (site, _) in body.awaits() {
             if may_wait(program, at, body, site) {
                 places.push((victim, site, Phase::Waiting));
             }
-            places.push((victim, site, Phase::Woken));
+            if !is_between_ticks {
+                places.push((victim, site, Phase::Woken));
+            }
         }
     }
     places

@@ -6,6 +6,7 @@
 
 mod asyncio;
 mod coverage;
+mod exhaustive;
 #[cfg(feature = "network")]
 mod network;
 mod python;
@@ -18,6 +19,7 @@ mod telling;
 mod verify;
 
 pub use asyncio::Asyncio;
+pub use exhaustive::{Exhaustion, Unlisted};
 #[cfg(feature = "network")]
 pub use network::OnNetwork;
 pub use python::{Interpreter, Patience, Problem, Session, installed};

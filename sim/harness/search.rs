@@ -47,7 +47,7 @@ pub struct Search<E = RunsOn> {
 }
 
 /// So many failures of one search are made small.
-const TOLD_MAX: usize = 10;
+pub(super) const TOLD_MAX: usize = 10;
 
 /// A failure made small.
 #[derive(Clone, Debug)]
@@ -56,6 +56,8 @@ pub struct Told {
     pub identity: Identity,
     /// In how many runs it was found; nothing if nobody searched.
     pub found_in: Option<u64>,
+    /// By which sampler, and with which seed, if it was a seed's run.
+    pub found_by: Option<(&'static str, u64)>,
     /// The answers that are left of it.
     pub answers: Vec<u64>,
     /// How many runs that took.
@@ -257,7 +259,8 @@ pub fn replayed(experiment: &dyn Experiment, run: &mut dyn Run, log: &Log) -> Ve
 
 /// Makes a failure small, and looks for what is near it and passes.
 pub fn tell(experiment: &dyn Experiment, failure: &Failure) -> Told {
-    Told { found_in: Some(failure.first + 1), ..small(experiment, failure.log.clone(), &failure.identity) }
+    let found_by = failure.case.sampler();
+    Told { found_in: Some(failure.first + 1), found_by, ..small(experiment, failure.log.clone(), &failure.identity) }
 }
 
 /// The same for the choices of any run that fails like this.
@@ -288,7 +291,17 @@ fn as_it_is(experiment: &dyn Experiment, log: Log, identity: &Identity) -> Told 
     let (trace, verdict) = (run.trace(), run.verdict());
     let window = cut.zip(range).and_then(|(at, range)| times(&mut *run, program, &log, at, range));
     let passing = nearest_passing(&mut *run, program, &log, range.map(|range| (range.first, range.last)), &trace);
-    Told { identity: identity.clone(), found_in: None, answers, runs: 0, trace, verdict, window, passing }
+    Told {
+        identity: identity.clone(),
+        found_in: None,
+        found_by: None,
+        answers,
+        runs: 0,
+        trace,
+        verdict,
+        window,
+        passing,
+    }
 }
 
 /// How many places for a cut are looked at when a failure is told.

@@ -8,11 +8,12 @@ use crate::explore::{Case, Sampler};
 use crate::program::{Profile, Program};
 use crate::report::{self, Story, Wrong};
 use crate::scenario::SavedFailure;
+use crate::trace::Trace;
 use crate::verdict::Identity;
 
 #[cfg(feature = "shrink")]
 use super::Effort;
-use super::{File, Run, Search, Setting, Told};
+use super::{Exhaustion, File, Run, Search, Setting, Told, Unlisted};
 
 /// In a story, a scenario in small has at most so many lines.
 #[cfg(feature = "shrink")]
@@ -90,8 +91,11 @@ impl File {
         if let Some(cancels) = setting.cancels {
             option("cancels", &cancels.to_string());
         }
-        if let Case::Seed(seed) | Case::PctSeed(seed) = case {
+        if let Some((name, seed)) = case.sampler() {
             option("seeds", &format!("{seed}..{}", seed + 1));
+            if let Case::PosSeed(_) | Case::SurwSeed(_) = case {
+                option("sampler", name);
+            }
         }
         if let (Case::PctSeed(_), Sampler::Pct { depth } | Sampler::All { depth }) = (case, sampler) {
             option("sampler", "pct");
@@ -118,7 +122,7 @@ impl Told {
 
     /// The story of it, which may be one that had to be found.
     pub fn story<'a>(&'a self, program: &'a Program, is_sought: bool, command: &'a str) -> Story<'a> {
-        let Told { identity, verdict, trace, passing, window, found_in, .. } = self;
+        let Told { identity, verdict, trace, passing, window, found_in, found_by, .. } = self;
         let finding = verdict.findings.iter().find(|finding| finding.identity(program) == *identity);
         let unmet = || verdict.unmet.iter().find(|unmet| unmet.identity(program) == *identity);
         let wrong = finding.map(Wrong::Finding).or_else(|| unmet().map(Wrong::Unmet));
@@ -130,10 +134,50 @@ impl Told {
             wrong: wrong.expect("a small run fails as the great one did"),
             window: *window,
             runs: *found_in,
+            sampler: *found_by,
             is_sought,
             shrunk: None,
             command,
         }
+    }
+}
+
+impl File {
+    /// What came of going through all runs: whether that was complete, and every failure, the first one last and whole; in
+    /// ANSI colours or without, or as JSON Lines.
+    pub fn told_exhaustion(
+        &self,
+        setting: &Setting,
+        exhaustion: &Exhaustion,
+        states_per_second: Option<f64>,
+        is_text: bool,
+        color: bool,
+    ) -> String {
+        let Exhaustion { experiment, told, .. } = exhaustion;
+        let (program, covered) = (experiment.program(), exhaustion.covered(states_per_second));
+        let (mut out, mut stories) = (String::new(), Vec::new());
+        for (at, told) in told.iter().enumerate() {
+            let token = self.token(setting, experiment, told);
+            let command = self.replay_command(&token, told.name_if_not_first(&program));
+            let is_sought = exhaustion.is_sought(&told.identity);
+            let story = told.story(&program, is_sought, &command);
+            stories.push(match (is_text, at) {
+                (true, 0) if !is_sought => format!("\n{}", report::failure(&story, color)),
+                (true, _) => format!("\n{}", report::brief(&story, color)),
+                (false, _) => report::json_failure(&story),
+            });
+        }
+        if is_text {
+            out.push_str(&format!("{}\n{}", self.title(setting), report::exhausted(&covered, color)));
+            let Unlisted { new, missing } = exhaustion.unlisted();
+            let trace = |(outcome, trace): (String, Trace)| (outcome, report::trace(&program, &trace));
+            out.push_str(&report::unlisted(&new.into_iter().map(trace).collect::<Vec<_>>(), &missing));
+            stories.iter().rev().for_each(|story| out.push_str(story));
+        } else {
+            stories.iter().for_each(|story| out.push_str(story));
+            out.push_str(&report::json_exhausted(&covered));
+        }
+        out
     }
 }
 

@@ -101,6 +101,22 @@ impl Events {
         }
     }
 
+    /// Whether the order of this event and others that patterns speak of may matter.
+    pub(super) fn heeds(&self, moment: Moment, expectation: &Expectation, program: &Program, texts: &Texts) -> bool {
+        let Expectation { never, before, paired, .. } = expectation;
+        if never.is_none() && before.is_none() && paired.is_none() {
+            return false;
+        }
+        let Some((task, happens)) = Happens::of(moment.what) else { return false };
+        let instance = self.instance(task);
+        let fits = |pattern: &EventPattern| {
+            happens.is(&pattern.does, program, texts) && pattern.task.matches(program.name(instance))
+        };
+        never.iter().flatten().any(fits)
+            || before.iter().flatten().any(|Before { first, then }| fits(first) || fits(then))
+            || paired.iter().flatten().any(|Paired { open, close }| fits(open) || fits(close) || happens.is_end())
+    }
+
     /// What of it did not come true.
     pub(super) fn unmet(&self, expectation: &Expectation, program: &Program, unmet: &mut Vec<Unmet>) {
         let Expectation { never, always, before, paired, .. } = expectation;

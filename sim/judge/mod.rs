@@ -27,6 +27,9 @@ use std::hash::{Hash, Hasher};
 
 use events::Events;
 
+use crate::experiment::Judging;
+use crate::id::TaskId;
+use crate::machine::{Access, Object, Touch};
 use crate::program::{ErrorType, Program, Texts, quote};
 use crate::time::Time;
 use crate::trace::{Counting, Moment, Outcome, Tally, Trace, What};
@@ -226,6 +229,35 @@ fn quoted(text: &str) -> String {
     let mut out = String::new();
     quote(text, &mut out);
     out
+}
+
+impl Judging for Judge<'_> {
+    fn see(&mut self, moment: Moment, texts: &Texts) {
+        Judge::see(self, moment, texts);
+    }
+
+    /// What has ended when main does is counted, so only main's own end has to keep its place among the others'.
+    fn touches(&self, moment: Moment, texts: &Texts, touch: &mut dyn FnMut(Touch)) {
+        if self.seen.events.heeds(moment, self.expectation, self.program, texts) {
+            touch(Touch { object: Object::Expectations, access: Access::Changes });
+        }
+        match moment.what {
+            What::Finished { task, .. } | What::Failed { task, .. } | What::Cancelled { task, .. } => {
+                let access = if task == TaskId::MAIN { Access::Changes } else { Access::Counts };
+                touch(Touch { object: Object::Ends, access });
+            }
+            What::Created { .. } => touch(Touch { object: Object::Ends, access: Access::Counts }),
+            _ => {}
+        }
+    }
+
+    fn end(&self, outcome: Outcome) -> Verdict {
+        Judge::end(self, outcome)
+    }
+
+    fn tally(&self) -> Tally {
+        Judge::tally(self)
+    }
 }
 
 impl PartialEq for Judge<'_> {

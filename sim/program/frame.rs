@@ -8,6 +8,7 @@
 
 use crate::choice::{Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
+use crate::machine::{Access, Object};
 use crate::time::{Nanos, Time};
 use crate::trace::What;
 
@@ -148,6 +149,10 @@ pub trait Effects {
     fn is_called_off(&self, callback: u32) -> bool;
     /// How many futures `as_completed` has not given away.
     fn completions_left(&self, iterator: u32) -> u32;
+    /// An operation is about to be executed that is more than fetching the next one; for a machine that is searched.
+    fn touch_op(&mut self, _: &Op) {}
+    /// It touches this.
+    fn touch(&mut self, _: Object, _: Access) {}
 }
 
 /// What a machine's values name is in its memory.
@@ -181,6 +186,12 @@ pub fn resume<R: Effects>(program: &Program, rt: &mut R, frame: FrameId, input: 
     let Frame { instance, body, consts, locals, mut pc, begun, .. } = *state;
     state.begun = true;
     let body = &program.bodies[body as usize];
+    // An error that arrives before the first operation finds no guard: no line of an unstarted coroutine runs.
+    if let Err(error) = input
+        && (!begun || body.guards.is_empty())
+    {
+        return Next::Raised(error);
+    }
     let consts = &program.consts[consts as usize..];
     // Made where it is needed: most operations do without.
     macro_rules! run {
@@ -199,8 +210,6 @@ pub fn resume<R: Effects>(program: &Program, rt: &mut R, frame: FrameId, input: 
             pc += 1;
         }
         Ok(_) => {}
-        // An error that arrives before the first operation finds no guard: no line of an unstarted coroutine runs.
-        Err(error) if !begun || body.guards.is_empty() => return Next::Raised(error),
         Err(error) => raised = Some(error),
     }
     let next = 'frame: loop {
@@ -348,6 +357,7 @@ impl<R: Effects> Run<'_, R> {
 
     #[inline(never)]
     fn execute(&mut self, op: &Op) -> Result<Flow, Error> {
+        self.rt.touch_op(op);
         match *op {
             Op::Print(text) => {
                 let text = self.text(text)?;
@@ -661,6 +671,7 @@ impl<R: Effects> Run<'_, R> {
             match action.strike {
                 Strike::Raise(error) => return Err(self.raised(error)),
                 Strike::Cancel(victim, message) => {
+                    self.rt.touch(Object::Instance(victim), Access::Looks);
                     if let Some(future) = self.rt.memory().newest(victim) {
                         self.rt.cancel(future, message)?;
                     }
@@ -672,6 +683,7 @@ impl<R: Effects> Run<'_, R> {
 
     /// Whether an injected failure fires here, if it still may.
     fn fires(&mut self, failure: u16, point: u16) -> bool {
+        self.rt.touch(Object::Failure(failure), Access::Changes);
         let at = usize::from(failure);
         if self.rt.memory().fires_left[at] == 0 {
             return false;
@@ -684,7 +696,9 @@ impl<R: Effects> Run<'_, R> {
     }
 
     fn await_value(&mut self, op: &Op, what: ExprId) -> Result<Flow, Error> {
-        match self.eval(what)? {
+        let awaited = self.eval(what)?;
+        self.looks_at(awaited);
+        match awaited {
             // Awaiting something done takes no turn, and cannot be cancelled.
             Value::Handle(future) if self.rt.state(future) != FutureState::Pending => {
                 let value = self.taken(future)?;
@@ -706,12 +720,22 @@ impl<R: Effects> Run<'_, R> {
         }
     }
 
+    /// Notes that something depends on what this value names.
+    fn looks_at(&mut self, value: Value) {
+        match value {
+            Value::Handle(future) => self.rt.touch(Object::Future(future), Access::Looks),
+            Value::Coroutine(instance) => self.rt.touch(Object::Instance(instance), Access::Changes),
+            _ => {}
+        }
+    }
+
     fn is_deepest(&self) -> bool {
         self.rt.memory_ref().depth(self.frame) >= DEEPEST_CALL
     }
 
     /// Makes a task of a coroutine; a handle stays what it is.
     fn start(&mut self, value: Value) -> Result<FutureId, Error> {
+        self.looks_at(value);
         match value {
             Value::Handle(future) => Ok(future),
             Value::Call(instance) => Ok(self.rt.spawn(instance)),
@@ -751,6 +775,8 @@ impl<R: Effects> Run<'_, R> {
         for at in 0..count {
             let items = self.rt.memory_ref().list(list);
             let item = items[at];
+            self.looks_at(item);
+            let items = self.rt.memory_ref().list(list);
             let handle = match item {
                 Value::Handle(_) => item,
                 // One that has not been started is not further up: nothing needs to be looked for.
@@ -883,11 +909,14 @@ impl<R: Effects> Run<'_, R> {
                 let message = format!("cannot access local variable '{name}' where it is not associated with a value");
                 return Err(self.error(ErrorType::UNBOUND_LOCAL_ERROR, &message));
             }
-            Expr::Shared(shared) => self.rt.memory_ref().shared[usize::from(shared)],
-            Expr::Named(instance) => match self.rt.memory_ref().newest(instance) {
-                Some(task) => Value::Handle(task),
-                None => Value::Call(instance),
-            },
+            Expr::Shared(shared) => {
+                self.rt.touch(Object::Shared(shared), Access::Looks);
+                self.rt.memory_ref().shared[usize::from(shared)]
+            }
+            Expr::Named(instance) => {
+                self.rt.touch(Object::Instance(instance), Access::Looks);
+                self.rt.memory_ref().newest(instance).map_or(Value::Call(instance), Value::Handle)
+            }
             Expr::Call(instance) => Value::Call(instance),
             Expr::Current => Value::Handle(self.rt.current_future()),
             Expr::List { first, count } => {
@@ -1004,6 +1033,9 @@ impl<R: Effects> Run<'_, R> {
     }
 
     fn attribute(&mut self, of: Value, attribute: Attribute) -> Result<Value, Error> {
+        if let Value::Handle(_) = of {
+            self.looks_at(of);
+        }
         let instance = match of {
             Value::Handle(future) => Effects::instance_of(self.rt, future),
             Value::Coroutine(instance) | Value::Call(instance) => Some(instance),

@@ -47,7 +47,7 @@ impl Memory {
     }
 
     /// What an exception group says and is made of; nothing for any other error.
-    pub(super) fn group_parts(&self, error: Error) -> Option<(&'static str, ListId)> {
+    pub fn group_parts(&self, error: Error) -> Option<(&'static str, ListId)> {
         self.group(error).map(|group| (group.message, group.parts))
     }
 

@@ -260,6 +260,11 @@ impl Memory {
         }
     }
 
+    /// The shared variables.
+    pub fn shared(&self) -> &[Value] {
+        &self.shared
+    }
+
     /// Texts that were put together during the run.
     pub fn texts(&mut self) -> &mut Texts {
         &mut self.texts

@@ -108,7 +108,7 @@ impl Choices for Noting<'_> {
             Options::Moment { first, .. } => Picked::Length(Nanos((first + answer - 1) * TICK.0)),
             Options::Connections(connections) => Picked::Connection(connections[answer as usize]),
             Options::Fire { .. } => Picked::Fires(answer != 0),
-            Options::Cuts { .. } => Picked::Cut,
+            Options::Cuts { .. } | Options::Victims(_) => Picked::Cut,
         });
         answer
     }

@@ -45,6 +45,8 @@ pub struct Covered {
     pub seeds: Option<Range<u64>>,
     /// The seeds that were run with orders by priorities.
     pub pct_seeds: Option<Range<u64>>,
+    /// The seeds that were run by POS, and by SURW.
+    pub race_seeds: [Option<Range<u64>>; 2],
     /// How many runs reached the limit of steps and were given up.
     pub unfinished: u64,
     /// Whether it was stopped before it was done.
@@ -101,6 +103,9 @@ pub fn explored(program: &Program, covered: &Covered, color: bool) -> String {
         covered.of_what(program),
         speed.unwrap_or_default()
     );
+    if program.network.is_some() {
+        out.push_str("not explored: in which order the tasks of one host run, which is tokio's\n");
+    }
     tell_places("never cut", &covered.never_cut, program, &mut out);
     tell_places("never reached, so never cut", &covered.never_reached, program, &mut out);
     if covered.unfinished > 0 {
@@ -144,6 +149,8 @@ pub fn json_explored(program: &Program, covered: &Covered) -> String {
         never_reached: places(&covered.never_reached, program),
         seeds: covered.seeds.as_ref().map(|seeds| [seeds.start, seeds.end]),
         pct_seeds: covered.pct_seeds.as_ref().map(|seeds| [seeds.start, seeds.end]),
+        pos_seeds: covered.race_seeds[0].as_ref().map(|seeds| [seeds.start, seeds.end]),
+        surw_seeds: covered.race_seeds[1].as_ref().map(|seeds| [seeds.start, seeds.end]),
         unfinished: covered.unfinished,
         interrupted: covered.interrupted,
         runs_per_second: covered.runs_per_second,
@@ -170,6 +177,8 @@ struct Line<'a> {
     never_reached: Vec<String>,
     seeds: Option<[u64; 2]>,
     pct_seeds: Option<[u64; 2]>,
+    pos_seeds: Option<[u64; 2]>,
+    surw_seeds: Option<[u64; 2]>,
     unfinished: u64,
     interrupted: bool,
     runs_per_second: Option<f64>,
@@ -230,11 +239,18 @@ impl Covered {
             kinds.push(format!("{which} of {all} in plain order"));
         }
         let told = |seeds: &Range<u64>| format!("seeds {}..{}", seeds.start, seeds.end);
-        match (&self.seeds, &self.pct_seeds) {
-            (Some(seeds), Some(pct)) if seeds == pct => kinds.push(format!("{} evenly and by PCT", told(seeds))),
-            (seeds, pct) => {
+        match (&self.seeds, &self.pct_seeds, &self.race_seeds) {
+            (Some(seeds), Some(pct), [Some(pos), Some(surw)]) if [pct, pos, surw].iter().all(|more| *more == seeds) => {
+                kinds.push(format!("{} evenly, by PCT, POS and SURW", told(seeds)));
+            }
+            (Some(seeds), Some(pct), [None, None]) if seeds == pct => {
+                kinds.push(format!("{} evenly and by PCT", told(seeds)))
+            }
+            (seeds, pct, [pos, surw]) => {
                 kinds.extend(seeds.as_ref().map(told));
-                kinds.extend(pct.as_ref().map(|seeds| format!("{} by PCT", told(seeds))));
+                for (name, seeds) in [("PCT", pct), ("POS", pos), ("SURW", surw)] {
+                    kinds.extend(seeds.as_ref().map(|seeds| format!("{} by {name}", told(seeds))));
+                }
             }
         }
         if program.cuts.is_empty() && program.failures.is_empty() && self.runs > 0 {

@@ -38,6 +38,8 @@ pub struct Story<'a> {
     pub window: Option<(Time, Time)>,
     /// How many runs it took to find it; nothing if nobody searched.
     pub runs: Option<u64>,
+    /// The sampler that found it, and its seed, if one did.
+    pub sampler: Option<(&'a str, u64)>,
     /// Whether it had to be found.
     pub is_sought: bool,
     /// The scenario in small, as TOML, if it is another one than the file's.
@@ -111,6 +113,8 @@ pub fn json_failure(story: &Story<'_>) -> String {
         points: story.points(),
         window_ns: story.window.map(|(from, to)| [from.0, to.0]),
         runs: story.runs,
+        sampler: story.sampler.map(|(sampler, _)| sampler),
+        seed: story.sampler.map(|(_, seed)| seed),
         is_sought: story.is_sought,
         agree: parting.map(|parting| parting.agree),
         shrunk: story.shrunk,
@@ -132,6 +136,8 @@ struct Line<'a> {
     points: Vec<String>,
     window_ns: Option<[u64; 2]>,
     runs: Option<u64>,
+    sampler: Option<&'a str>,
+    seed: Option<u64>,
     is_sought: bool,
     agree: Option<usize>,
     shrunk: Option<&'a str>,
@@ -150,7 +156,8 @@ impl Story<'_> {
     fn tell_head(&self, paint: Paint, out: &mut String) {
         let [sentence, mut takes] = self.in_two_lines();
         if let Some(runs) = self.runs {
-            takes.push_str(&format!(" Found in {}.", counted(runs, "run", "runs")));
+            let by = self.sampler.map(|(sampler, seed)| format!(" by {sampler}, seed {seed}")).unwrap_or_default();
+            takes.push_str(&format!(" Found in {}{by}.", counted(runs, "run", "runs")));
         }
         let style = if self.is_sought { Style::Good } else { Style::Bad };
         for (text, style) in [(sentence, style), (takes, Style::Plain)] {

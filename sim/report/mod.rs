@@ -5,7 +5,8 @@
 //! - [`transcript`]: what the program itself printed;
 //! - [`failure`]: what exploring found, told in one screen, with its [`lanes`] and its [`parting`] from a passing run; or
 //!   [`brief`], in a few lines;
-//! - [`explored`]: what exploring covered; [`rerun`]: what became of failures that were saved;
+//! - [`explored`]: what exploring covered; [`exhausted`]: whether it covered everything;
+//!   [`rerun`]: what became of failures that were saved;
 //! - [`comparison`] and [`compared`]: what came of comparing runs with real interpreters;
 //! - [`table`]: strategies side by side;
 //! - [`profiles`]: the versions of Python, and in what they differ;
@@ -22,6 +23,7 @@ mod columns;
 mod compared;
 mod diagnostic;
 mod draw;
+mod exhausted;
 mod explored;
 mod failure;
 mod json;
@@ -42,11 +44,13 @@ mod verdict;
 
 pub use compared::{Alike, Compared, Comparison, compared, comparison, json_compared, json_comparison};
 pub use diagnostic::diagnostics;
+pub use exhausted::{Exhausted, completeness, exhausted, json_exhausted, side_by_side, unlisted};
 pub use explored::{Covered, Differing, Sought, explored, json_explored};
 pub use failure::{Story, Wrong, brief, failure, in_short, json_failure};
 pub use json::{Origin, json};
 pub use lanes::{Focus, lanes};
 pub use names::pasted;
+pub use network::ticks_made;
 pub use parting::{Parting, Told, agreement, mismatch, parting};
 pub use profiles::profiles;
 pub use saved::{Rerun, Strayed, json_rerun, json_saved, rerun, reruns, saved, shrunk, strayed};

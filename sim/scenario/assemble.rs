@@ -2,6 +2,8 @@
 //!
 //! Knows nothing of TOML, nor of how a body's names are resolved or its blocks flattened.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::diagnostic::Diagnostic;
 use crate::experiment::Runtime;
 use crate::id::{InstanceId, TextId};
@@ -24,6 +26,9 @@ use super::template::{Piece, Template};
 const SLOTS_MAX: usize = 50_000_000;
 const TEXT_MAX: usize = 256 << 20;
 
+/// How many different keys all `each` of a file together may have.
+const KEYS_MAX: usize = 60_000;
+
 /// The program of `scenario` under a strategy, or with its own main.
 pub(super) fn assemble(
     scenario: &Scenario,
@@ -36,10 +41,10 @@ pub(super) fn assemble(
     };
     let mut errors = Vec::new();
     let cast = Cast::new(&main, &scenario.tasks, &mut errors);
+    let keys = keys(&scenario.tasks, &mut errors);
     if !errors.is_empty() {
         return Err(errors);
     }
-    let keys = keys(&scenario.tasks);
     let mut tables = Tables::default();
     let bodies = resolve_all(scenario, profile, &main, &cast, &keys, &mut tables, &mut errors);
     let mut strikes = faults::Resolver::new(&cast, &bodies, &scenario.error_types, &mut tables.texts, &mut errors);
@@ -51,7 +56,7 @@ pub(super) fn assemble(
     scenario.expectations.check(&cast, &mut errors);
     find_circle(&cast, &bodies, &mut errors);
     check_size(&cast, &bodies, &mut errors);
-    check_runtimes(scenario, &main, &bodies, &mut errors);
+    check_runtimes(scenario, &bodies, &mut errors);
     if !errors.is_empty() {
         return Err(errors);
     }
@@ -87,8 +92,9 @@ pub(super) fn assemble(
     }
     program.outside_cancels = strikes.outside;
     program.failures = strikes.failures;
+    let numbers = (0..).zip(&keys).map(|(number, key)| (key.as_str(), number)).collect();
     for (at, body) in bodies.into_iter().enumerate() {
-        match write_body(&cast, &scenario.tasks, at, body, &mut program) {
+        match write_body(&cast, &scenario.tasks, at, body, &numbers, &mut program) {
             Ok(body) => program.bodies.push(body),
             Err(TooLarge) => {
                 let message = "expected a body of at most 1000000 operations, but found a bigger one";
@@ -103,11 +109,16 @@ pub(super) fn assemble(
 }
 
 /// The names of what a task may be asked for besides its name: `i`, then the keys of every `each`.
-fn keys(tasks: &[Task]) -> Vec<String> {
+fn keys(tasks: &[Task], errors: &mut Vec<Diagnostic>) -> Vec<String> {
     let mut keys = vec!["i".to_owned()];
-    for (key, _) in tasks.iter().flat_map(|task| &task.each) {
-        if !keys.contains(key) {
-            keys.push(key.clone());
+    let mut known = BTreeSet::from(["i"]);
+    for task in tasks {
+        let new = task.each.iter().map(|(key, _)| key).filter(|key| known.insert(key));
+        keys.extend(new.cloned());
+        if keys.len() > KEYS_MAX {
+            let message = format!("expected at most {KEYS_MAX} different keys of `each` in a file, but found more");
+            errors.push(Diagnostic::at(task.span.clone(), message, "one too many here"));
+            break;
         }
     }
     keys
@@ -141,6 +152,10 @@ fn resolve_all<'a>(
     let mut in_main = Vec::new();
     let mut bodies = vec![resolve(main.steps, &cast.constants[0], around_main, tables, &mut in_main)];
     errors.extend(in_main.into_iter().map(|error| main.blame(error)));
+    if main.strategy.is_some() {
+        // It has a twin, whatever its steps are.
+        bodies[0].asyncio_only = None;
+    }
     for (task, constants) in scenario.tasks.iter().zip(&cast.constants[1..]) {
         bodies.push(resolve(&task.steps, constants, around, tables, errors));
     }
@@ -206,19 +221,19 @@ fn check_size(cast: &Cast, bodies: &[Resolved], errors: &mut Vec<Diagnostic>) {
 }
 
 /// What only asyncio has cannot run on anything else.
-fn check_runtimes(scenario: &Scenario, main: &Main, bodies: &[Resolved], errors: &mut Vec<Diagnostic>) {
+fn check_runtimes(scenario: &Scenario, bodies: &[Resolved], errors: &mut Vec<Diagnostic>) {
     let Some(runtime) = scenario.runtimes.iter().find(|runtime| **runtime != Runtime::Asyncio) else { return };
     if !scenario.objects.is_empty() && bodies.iter().all(|body| body.asyncio_only.is_none()) {
         let message =
             format!("expected a file that {} can run, but found objects that only asyncio has", runtime.name());
         errors.push(Diagnostic::whole(message).help("leave them out of [objects]"));
     }
-    for (at, body) in bodies.iter().enumerate() {
+    for body in bodies {
         let Some(span) = &body.asyncio_only else { continue };
         let message = format!("expected steps that {} has, but found one that only asyncio has", runtime.name());
         let error = Diagnostic::at(span.clone(), message, "only on asyncio");
         let error = error.help(format!("leave \"{}\" out of `runtimes`", runtime.name()));
-        errors.push(if at == 0 { main.blame(error) } else { error });
+        errors.push(error);
     }
 }
 
@@ -338,11 +353,18 @@ fn object(
     }
 }
 
-fn write_body(cast: &Cast, tasks: &[Task], at: usize, body: Resolved, program: &mut Program) -> Result<Body, TooLarge> {
-    let number = |key: &String| program.keys.iter().position(|known| known == key);
+fn write_body(
+    cast: &Cast,
+    tasks: &[Task],
+    at: usize,
+    body: Resolved,
+    numbers: &BTreeMap<&str, u16>,
+    program: &mut Program,
+) -> Result<Body, TooLarge> {
     let slots = cast.constants[at].iter().enumerate();
     // The name is no key, and main's parameters are none either.
-    let keys = slots.filter(|_| at > 0).filter_map(|(slot, key)| Some((number(key)? as u16, Slot(slot as u32))));
+    let keys =
+        slots.filter(|_| at > 0).filter_map(|(slot, key)| Some((*numbers.get(key.as_str())?, Slot(slot as u32))));
     let keys = keys.collect();
     let flat = flatten(&body.nodes, body.locals, &mut program.exprs)?;
     let name = if at == 0 { "main" } else { &tasks[at - 1].name.source.text };

@@ -100,6 +100,7 @@ fn overridden(general: &Expectation, own: &Expectation) -> Expectation {
         outcome: own.outcome.or(general.outcome),
         raises,
         prints: own.prints.clone().or_else(|| general.prints.clone()),
+        outcomes: own.outcomes.clone().or_else(|| general.outcomes.clone()),
         never: own.never.clone().or_else(|| general.never.clone()),
         always: own.always.clone().or_else(|| general.always.clone()),
         before: own.before.clone().or_else(|| general.before.clone()),
@@ -155,10 +156,11 @@ fn read_one(
     let endings = Ending::ALL.map(|ending| (ending.name(), ending));
     let outcome = table.get("outcome").and_then(|value| reader.word(value, "outcome", &endings));
     let raises = table.get("raises").and_then(|value| read_class(reader, value, types));
-    let prints = table.get("prints").and_then(|value| {
-        let lines = reader.array(value)?;
+    let mut lines = |key| {
+        let lines = reader.array(table.get(key)?)?;
         lines.iter().map(|line| reader.text(line).map(|line| line.text)).collect()
-    });
+    };
+    let (prints, outcomes) = (lines("prints"), lines("outcomes"));
     if let (Some(_), Some(ending)) = (raises, outcome.filter(|&ending| ending != Ending::Failed)) {
         let message = format!("expected the outcome \"failed\" beside `raises`, but found \"{}\"", ending.name());
         reader.errors.push(
@@ -177,6 +179,7 @@ fn read_one(
         outcome,
         raises,
         prints,
+        outcomes,
         never: events.all(table, "never", Events::event),
         always: events.all(table, "always", Events::event),
         before: events.all(table, "before", |events, value| {

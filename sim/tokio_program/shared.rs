@@ -216,7 +216,9 @@ impl Shared {
         if entry.state != FutureState::Pending {
             return Poll::Ready(entry.state);
         }
-        if !entry.wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+        // Only the last one is looked at, so that many may wait. Somebody else's turn in between puts a waker there twice,
+        // and waking what is awake does nothing.
+        if !entry.wakers.last().is_some_and(|waker| waker.will_wake(context.waker())) {
             entry.wakers.push(context.waker().clone());
         }
         Poll::Pending

@@ -1,0 +1,501 @@
+//! Every run there is, as far as runs differ: a depth-first search over the questions of a machine that can fork.
+//!
+//! A step that asks something is run again from its fork with each other answer. Three ways to do that, of which each
+//! finds the same outcomes and verdicts as the one before:
+//!
+//! - [`Method::Naive`] makes every run. n tasks that wake at one instant have n! orders.
+//! - [`Method::Merged`] does not go on from a state, machine and judges together, from which it has gone on before.
+//! - [`Method::Reduced`] merges too, and leaves out orders that differ only in steps which do not get in each other's way.
+//!
+//! # What is reduced
+//!
+//! Steps race if they touch the same thing ([`Touch`]), unless both only look or only count, and if they come in the
+//! same turn: a turn runs what was ready at its start, so steps of different turns, and of different instants, are in
+//! order whatever is chosen. Where the queue is first in, first out, two racing steps are exchanged by the order that
+//! put those two there, from which they descend ([`Root`]): timers of one instant, or tasks that the machine itself
+//! cancels one by one. Of the items of such an order two are in each other's way if anything that descends from the one
+//! races with anything that descends from the other; [`normal`] tries one order of each class. An event that the file
+//! expects something of races with its like, because an expectation may depend on their order.
+//!
+//! Where anything that is ready may run next, one step is exchanged for another directly: sleep sets (P. Godefroid,
+//! "Partial-Order Methods for the Verification of Concurrent Systems", 1996), with states known by what sleeps as well.
+//!
+//! # What is not
+//!
+//! Cuts: each place for one is tried, and one that is made wakes all that sleeps. Injected failures, lengths of sleeps,
+//! and loops of the program over a set: each answer is tried. With a bound on deviations nothing is reduced, because
+//! of a class only some orders may be within it.
+//!
+//! Knows nothing of which machine it is, or of clocks.
+
+mod branch;
+mod normal;
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use branch::{Branch, Room, Script, Sleeper};
+
+use crate::experiment::{Bounded, Judging};
+#[expect(unused_imports, reason = "for the page above")]
+use crate::machine::Root;
+use crate::machine::{KeyHasher, Machine, Part, Touch, Watched, conflict};
+use crate::program::{Op, Program};
+use crate::trace::{Outcome, Tally};
+use crate::verdict::{Ending, Identity};
+
+/// How to search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// How much to leave out.
+    pub method: Method,
+    /// How many answers in a run may be other than the ordinary ones; as many as there are questions, if it is not said.
+    pub deviations: Option<u32>,
+    /// How many states are remembered, at most; each takes some 40 bytes.
+    pub states: usize,
+}
+
+/// How much of what comes to the same is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Method {
+    /// Nothing.
+    Naive,
+    /// What follows from a state that has been there before.
+    Merged,
+    /// That, and orders in which steps change places that do not get in each other's way.
+    Reduced,
+}
+
+/// How many states a search remembers if nobody says: some 200 MB.
+pub const STATES_MAX: usize = 5_000_000;
+
+/// After how many states and ends of runs somebody is told.
+const TICKS: u64 = 64;
+
+/// So many branches of one run are kept as forks at once.
+const DEPTH_MAX: usize = 20_000;
+
+/// What is searched if nobody says otherwise: everything, with all that comes to the same left out.
+impl Default for Bounds {
+    fn default() -> Bounds {
+        Bounds { method: Method::Reduced, deviations: None, states: STATES_MAX }
+    }
+}
+
+/// How far a search has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Searching {
+    /// Ends of runs that were reached.
+    pub runs: u64,
+    /// States in which something was asked.
+    pub states: u64,
+    /// Different failures so far.
+    pub failures: u64,
+}
+
+/// What a search came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Searched {
+    /// How many runs there are, those counted that go on from a state where another had been before: with
+    /// [`Method::Reduced`], of each class one.
+    pub classes: u64,
+    /// How many runs were followed to their end.
+    pub runs: u64,
+    /// In how many states something was asked.
+    pub states: u64,
+    /// How many steps were made.
+    pub steps: u64,
+    /// How runs ended, each with the first of its simplest runs.
+    pub results: BTreeMap<Summary, Found>,
+    /// What was wrong with them, likewise.
+    pub failures: BTreeMap<Identity, Found>,
+    /// What bounded the search; it is complete if nothing did.
+    pub bounded_by: Vec<Bounded>,
+}
+
+/// The end of a run in a few words.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Summary {
+    /// How it ended.
+    pub ending: Ending,
+    /// What main came to, and what the shared variables hold.
+    pub result: String,
+    /// Where the tasks ended up.
+    pub tally: Tally,
+    /// What is wrong with it, sorted.
+    pub wrong: Vec<Identity>,
+}
+
+/// A run that a search has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// How many of its answers are not the ordinary ones.
+    pub deviations: u32,
+    /// The answers, to a machine that is searched.
+    pub answers: Vec<u64>,
+}
+
+impl Searched {
+    /// Whether every run has been seen, or one that comes to the same.
+    pub fn is_complete(&self) -> bool {
+        self.bounded_by.is_empty()
+    }
+}
+
+/// Goes through all runs of a machine that has not begun, and judges them. `watch` is told how far it has come, now and
+/// then, and says whether to go on.
+pub fn search<M: Machine, J: Judging>(
+    program: &Program,
+    mut machine: M,
+    judge: J,
+    bounds: Bounds,
+    watch: &mut dyn FnMut(Searching) -> bool,
+) -> Searched {
+    machine.begin_search();
+    let is_free = program.schedule.ready_any_order;
+    let has_ranges = program.bodies.iter().flat_map(|body| &body.ops).any(|op| match op {
+        Op::Sleep { min, max } => min != max,
+        _ => false,
+    });
+    // A bound on deviations tells runs of one class apart.
+    let method = if bounds.deviations.is_some() { bounds.method.min(Method::Merged) } else { bounds.method };
+    let mut search = Search {
+        program,
+        bounds: Bounds { method, ..bounds },
+        is_free,
+        has_ranges,
+        watch,
+        stack: Vec::new(),
+        orders: Vec::new(),
+        known: BTreeMap::new(),
+        is_over: false,
+        ticks: 0,
+        unfinished: 0,
+        searched: Searched::default(),
+    };
+    search.all(State { machine, judge, turn: Turn::default(), asleep: Vec::new(), deviations: 0, orders_at_rest: 0 });
+    let mut searched = search.searched;
+    if search.unfinished > 0 {
+        searched.bounded_by.push(Bounded::Limits(search.unfinished));
+    }
+    searched.bounded_by.sort_unstable();
+    searched
+}
+
+/// A run somewhere on its way, and what is remembered of that.
+struct State<M, J> {
+    machine: M,
+    judge: J,
+    turn: Turn,
+    asleep: Vec<Sleeper>,
+    /// How many answers so far were not the ordinary ones.
+    deviations: u32,
+    /// How many orders had been asked for when nothing was ready.
+    orders_at_rest: usize,
+}
+
+/// What was touched in the present turn.
+#[derive(Clone, Debug, Default)]
+struct Turn {
+    number: u32,
+    parts: Vec<Part>,
+}
+
+/// What came of one step.
+struct Step {
+    asked: Vec<branch::Asked>,
+    watched: Watched,
+    is_over: bool,
+}
+
+struct Frame<M, J> {
+    before: State<M, J>,
+    branch: Branch,
+    key: Option<u128>,
+    classes: u64,
+    /// How many orders the run had asked for before.
+    orders: usize,
+}
+
+struct Search<'a, M, J> {
+    program: &'a Program,
+    bounds: Bounds,
+    is_free: bool,
+    has_ranges: bool,
+    watch: &'a mut dyn FnMut(Searching) -> bool,
+    stack: Vec<Frame<M, J>>,
+    /// In which frame each order of the present run was asked for.
+    orders: Vec<usize>,
+    /// The states from which everything has been tried, and how many classes of runs that were.
+    known: BTreeMap<u128, u64>,
+    is_over: bool,
+    ticks: u64,
+    unfinished: u64,
+    searched: Searched,
+}
+
+impl<M: Machine, J: Judging> State<M, J> {
+    fn fork(&self) -> Option<State<M, J>> {
+        Some(State {
+            machine: self.machine.fork()?,
+            judge: self.judge.clone(),
+            turn: self.turn.clone(),
+            asleep: self.asleep.clone(),
+            deviations: self.deviations,
+            orders_at_rest: self.orders_at_rest,
+        })
+    }
+}
+
+impl<M: Machine, J: Judging> Search<'_, M, J> {
+    fn all(&mut self, first: State<M, J>) {
+        self.go_on(first);
+        while !self.is_over {
+            let Some(frame) = self.stack.last_mut() else { break };
+            let room = room(self.bounds, &frame.before);
+            let script = frame.branch.next(room);
+            if frame.branch.is_bounded
+                && let Some(most) = self.bounds.deviations
+            {
+                self.bound(Bounded::Deviations(most));
+            }
+            let Some(script) = script else {
+                self.leave();
+                continue;
+            };
+            let Some(frame) = self.stack.last_mut() else { break };
+            let Some(mut state) = frame.before.fork() else { break };
+            let mut step = self.step(&mut state, &script);
+            let is_reduced = self.bounds.method == Method::Reduced;
+            let Some(frame) = self.stack.last_mut() else { break };
+            frame.branch.adopt(script, std::mem::take(&mut step.asked), &mut step.watched, is_reduced);
+            if self.takes(&mut state, step) {
+                self.go_on(state);
+            }
+        }
+    }
+
+    /// Follows a run with ordinary answers to its end, or to a state that is known.
+    fn go_on(&mut self, mut state: State<M, J>) {
+        loop {
+            if state.machine.is_at_rest() {
+                state.orders_at_rest = self.orders.len();
+            }
+            let Some(before) = state.fork() else { return self.give_up(Bounded::NoFork) };
+            let mut step = self.step(&mut state, &[]);
+            if !step.asked.is_empty() {
+                let key = self.key(&before);
+                if let Some(&classes) = key.and_then(|key| self.known.get(&key)) {
+                    return self.count(classes);
+                }
+                if self.known.len() >= self.bounds.states {
+                    return self.give_up(Bounded::States(self.bounds.states));
+                }
+                if self.stack.len() >= DEPTH_MAX {
+                    return self.give_up(Bounded::Depth(DEPTH_MAX));
+                }
+                self.searched.states += 1;
+                self.tick();
+                let mut branch = Branch::default();
+                let is_reduced = self.bounds.method == Method::Reduced;
+                branch.adopt(Vec::new(), std::mem::take(&mut step.asked), &mut step.watched, is_reduced);
+                self.stack.push(Frame { before, branch, key, classes: 0, orders: self.orders.len() });
+                if !self.takes(&mut state, step) {
+                    return;
+                }
+            } else if !self.takes_unasked(&mut state, step) {
+                return;
+            }
+        }
+    }
+
+    /// Makes a step.
+    fn step(&mut self, state: &mut State<M, J>, answers: &[u64]) -> Step {
+        let mut deadlines = Vec::new();
+        if self.has_ranges {
+            deadlines = state.machine.deadlines();
+            if state.machine.is_at_rest() {
+                // Time moves first.
+                let first = deadlines.iter().copied().min().unwrap_or_default();
+                deadlines.iter_mut().for_each(|deadline| deadline.0 -= first.0);
+            }
+        }
+        let (is_free, asked) = (self.is_free, Vec::new());
+        let mut script = Script { answers, asked, deadlines: &deadlines, is_free, left_out_lengths: false };
+        let is_over = state.machine.step(&mut script).is_none();
+        let Script { asked, left_out_lengths, .. } = script;
+        if left_out_lengths {
+            self.bound(Bounded::Lengths);
+        }
+        self.searched.steps += 1;
+        let mut watched = state.machine.watched();
+        let judge = &mut state.judge;
+        let mut touches = Vec::new();
+        state.machine.drain(&mut |moment, texts| {
+            judge.touches(moment, texts, &mut |touch| touches.push(touch));
+            judge.see(moment, texts);
+        });
+        if !touches.is_empty() {
+            let mut roots: Vec<_> = watched.parts.iter().flat_map(|part| part.roots.iter().copied()).collect();
+            roots.sort_unstable();
+            roots.dedup();
+            watched.parts.push(Part { roots, touches });
+        }
+        Step { asked, watched, is_over }
+    }
+
+    /// Takes the step of the last frame; false if the run need not go on from there.
+    fn takes(&mut self, state: &mut State<M, J>, step: Step) -> bool {
+        let at = self.stack.len() - 1;
+        let frame = &mut self.stack[at];
+        let room = room(self.bounds, &frame.before);
+        if frame.branch.is_asleep(room) {
+            return false;
+        }
+        state.deviations = frame.before.deviations + frame.branch.deviations();
+        self.orders.truncate(frame.orders);
+        self.orders.extend(frame.branch.orders().map(|_| at));
+        if self.bounds.method == Method::Reduced {
+            if self.is_free {
+                let touches = touches(&step.watched);
+                state.asleep = frame.branch.step_touches(&touches, &frame.before.asleep);
+            }
+            self.race(state, &step.watched);
+        }
+        self.is_going_on(state, step.is_over)
+    }
+
+    /// Takes a step in which nothing was asked.
+    fn takes_unasked(&mut self, state: &mut State<M, J>, step: Step) -> bool {
+        if self.bounds.method == Method::Reduced {
+            if self.is_free {
+                if state.asleep.iter().any(|sleeper| sleeper.name == step.watched.ran) {
+                    return false;
+                }
+                state.asleep = branch::still_asleep(state.asleep.iter(), &touches(&step.watched));
+            }
+            self.race(state, &step.watched);
+        }
+        self.is_going_on(state, step.is_over)
+    }
+
+    fn is_going_on(&mut self, state: &State<M, J>, is_over: bool) -> bool {
+        if is_over && let Some(outcome) = state.machine.outcome() {
+            self.end(state, outcome);
+        }
+        !is_over && !self.is_over
+    }
+
+    /// Looks for steps of this turn that race with this one, and says so where their order was asked for.
+    fn race(&mut self, state: &mut State<M, J>, watched: &Watched) {
+        let turn = &mut state.turn;
+        if turn.number != watched.turn || self.is_free {
+            turn.parts.clear();
+            turn.number = watched.turn;
+        }
+        for part in watched.parts.iter().filter(|part| !part.roots.is_empty()) {
+            for other in turn.parts.iter().filter(|other| conflict(&other.touches, &part.touches)) {
+                for one in &other.roots {
+                    for two in part.roots.iter().filter(|two| two.order == one.order && two.item != one.item) {
+                        if let Some(&frame) = self.orders.get(one.order as usize) {
+                            self.stack[frame].branch.relate(one.order, one.item, two.item);
+                        }
+                    }
+                }
+            }
+            turn.parts.push(part.clone());
+        }
+    }
+
+    /// By what a state is known, where states are merged.
+    fn key(&self, state: &State<M, J>) -> Option<u128> {
+        let machine = match (self.bounds.method, self.bounds.deviations) {
+            (Method::Naive, _) => return None,
+            // Once an order has been asked for, the steps of this instant that are to come race with those that were.
+            (Method::Reduced, _) if !self.is_free && self.orders.len() > state.orders_at_rest => return None,
+            (_, Some(_)) => state.machine.key()?,
+            _ => state.machine.free_key()?,
+        };
+        let mut asleep: Vec<u64> = state.asleep.iter().map(|sleeper| sleeper.name).collect();
+        asleep.sort_unstable();
+        let deviations = self.bounds.deviations.map(|_| state.deviations);
+        Some(KeyHasher::key(&(machine, &state.judge, asleep, deviations)))
+    }
+
+    /// Everything has been tried from the last frame.
+    fn leave(&mut self) {
+        let Some(frame) = self.stack.pop() else { return };
+        self.orders.truncate(frame.orders);
+        if let Some(key) = frame.key {
+            self.known.insert(key, frame.classes);
+        }
+        self.count(frame.classes);
+    }
+
+    /// So many classes of runs go on from here.
+    fn count(&mut self, classes: u64) {
+        let all = self.stack.last_mut().map_or(&mut self.searched.classes, |frame| &mut frame.classes);
+        *all = all.saturating_add(classes);
+    }
+
+    fn end(&mut self, state: &State<M, J>, outcome: Outcome) {
+        let verdict = state.judge.end(outcome);
+        let mut wrong = verdict.identities(self.program);
+        wrong.sort();
+        let ending = Ending::from(outcome);
+        self.unfinished += u64::from(matches!(ending, Ending::OutOfSteps | Ending::Livelocked));
+        self.searched.runs += 1;
+        let (stack, deviations) = (&self.stack, state.deviations);
+        let make = || Found {
+            deviations,
+            answers: stack.iter().flat_map(|frame| frame.branch.answers.iter().copied()).collect(),
+        };
+        for identity in &wrong {
+            keep(self.searched.failures.entry(identity.clone()), deviations, make);
+        }
+        let summary = Summary { ending, result: state.machine.result(), tally: state.judge.tally(), wrong };
+        keep(self.searched.results.entry(summary), deviations, make);
+        self.count(1);
+        self.tick();
+    }
+
+    /// Something has been done: tells how far it has come, now and then.
+    fn tick(&mut self) {
+        self.ticks += 1;
+        if self.ticks.is_multiple_of(TICKS) {
+            let Searched { runs, states, failures, .. } = &self.searched;
+            if !(self.watch)(Searching { runs: *runs, states: *states, failures: failures.len() as u64 }) {
+                self.give_up(Bounded::Stopped);
+            }
+        }
+    }
+
+    fn bound(&mut self, by: Bounded) {
+        if !self.searched.bounded_by.contains(&by) {
+            self.searched.bounded_by.push(by);
+        }
+    }
+
+    fn give_up(&mut self, by: Bounded) {
+        self.bound(by);
+        self.is_over = true;
+    }
+}
+
+/// Keeps a run if there is none yet that is as simple.
+fn keep<K: Ord>(entry: Entry<'_, K, Found>, deviations: u32, make: impl FnOnce() -> Found) {
+    match entry {
+        Entry::Vacant(vacant) => _ = vacant.insert(make()),
+        Entry::Occupied(mut known) if deviations < known.get().deviations => _ = known.insert(make()),
+        Entry::Occupied(_) => {}
+    }
+}
+
+fn room<M, J>(bounds: Bounds, before: &State<M, J>) -> Room<'_> {
+    let deviations = bounds.deviations.map_or(u32::MAX, |most| most.saturating_sub(before.deviations));
+    Room { deviations, asleep: &before.asleep }
+}
+
+fn touches(watched: &Watched) -> Vec<Touch> {
+    watched.parts.iter().flat_map(|part| part.touches.iter().copied()).collect()
+}

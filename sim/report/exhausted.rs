@@ -1,0 +1,188 @@
+//! What going through all runs came to: complete or not, and if not, what bounded it.
+//!
+//! Knows nothing of how runs were gone through.
+
+use serde::Serialize;
+
+use crate::experiment::Bounded;
+
+use super::json::push_line;
+use super::names::{counted, grouped, printable};
+use super::paint::{Paint, Style};
+
+/// What was done and seen.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Exhausted {
+    /// How many runs there are; of each class one, if they are reduced.
+    pub classes: u64,
+    /// Whether orders were left out in which steps change places that do not get in each other's way.
+    pub is_reduced: bool,
+    /// How many runs were followed to their end.
+    pub runs: u64,
+    /// In how many states something was asked.
+    pub states: u64,
+    /// How many cancellations there could be in a run.
+    pub cancels: u32,
+    /// How many different failures there are.
+    pub failures: u64,
+    /// In which ways runs ended, a line each.
+    pub outcomes: Vec<String>,
+    /// What bounded it; nothing if it is complete.
+    pub bounded_by: Vec<Bounded>,
+    /// How fast it was, if that is to be told.
+    pub states_per_second: Option<f64>,
+}
+
+/// So many outcomes are listed.
+const MOST_LISTED: usize = 20;
+
+/// The lines at the end of a search, in ANSI colours or without.
+pub fn exhausted(found: &Exhausted, color: bool) -> String {
+    let mut out = complete(found, color);
+    out.push_str(&format!("{}:\n", counted(found.outcomes.len() as u64, "outcome", "outcomes")));
+    found.outcomes.iter().take(MOST_LISTED).for_each(|outcome| out.push_str(&format!("  {}\n", printable(outcome))));
+    if found.outcomes.len() > MOST_LISTED {
+        out.push_str(&format!("  and {} more\n", grouped((found.outcomes.len() - MOST_LISTED) as u64)));
+    }
+    out
+}
+
+/// Whether a search was complete, and what there was, in one line.
+pub fn completeness(found: &Exhausted) -> String {
+    complete(found, false)
+}
+
+fn complete(found: &Exhausted, color: bool) -> String {
+    let paint = Paint::new(color);
+    let style = if found.failures == 0 { Style::Good } else { Style::Bad };
+    let failures = match found.failures {
+        0 => "no violation".to_owned(),
+        count => counted(count, "violation", "violations"),
+    };
+    let speed = found.states_per_second.map(|rate| format!(" ({} states/s)", grouped(rate.round() as u64)));
+    let what = if found.is_reduced { ("class of orders", "classes of orders") } else { ("order", "orders") };
+    let cancels = match found.cancels {
+        0 => "no cancels".to_owned(),
+        count => format!("at most {}", counted(u64::from(count), "cancel", "cancels")),
+    };
+    let complete = match &found.bounded_by[..] {
+        [] => "complete".to_owned(),
+        bounds => format!("not complete, {}", bounds.iter().map(bound).collect::<Vec<_>>().join(", ")),
+    };
+    format!(
+        "{complete}: {}, {cancels}, {}{}\n",
+        counted(found.classes, what.0, what.1),
+        paint.text(&failures, style),
+        speed.unwrap_or_default()
+    )
+}
+
+/// The ways in which runs end that a file does not list, each with a simplest trace, and those that it lists in vain.
+pub fn unlisted(new: &[(String, String)], missing: &[String]) -> String {
+    let mut out = String::new();
+    for (outcome, trace) in new {
+        out.push_str(&format!("outcomes: no run should end like this: {}\n\n{trace}\n", printable(outcome)));
+    }
+    for outcome in missing {
+        out.push_str(&format!("outcomes: no run ends like this: {}\n", printable(outcome)));
+    }
+    out
+}
+
+/// In which ways runs end under one main and in which under another one.
+pub fn side_by_side(names: [&str; 2], outcomes: [&[String]; 2]) -> String {
+    let [one, other] = outcomes;
+    let only = |these: &[String], those: &[String]| -> Vec<String> {
+        these.iter().filter(|outcome| !those.contains(outcome)).cloned().collect()
+    };
+    let both: Vec<String> = one.iter().filter(|outcome| other.contains(outcome)).cloned().collect();
+    let parts = [
+        ("both".to_owned(), both),
+        (format!("only {}", names[0]), only(one, other)),
+        (format!("only {}", names[1]), only(other, one)),
+    ];
+    let mut out = String::new();
+    for (who, outcomes) in parts.iter().filter(|(_, outcomes)| !outcomes.is_empty()) {
+        out.push_str(&format!("{who}:\n"));
+        outcomes.iter().for_each(|outcome| out.push_str(&format!("  {}\n", printable(outcome))));
+    }
+    out
+}
+
+/// A bound as a part of a sentence.
+fn bound(bounded: &Bounded) -> String {
+    match *bounded {
+        Bounded::Deviations(most) => {
+            format!("at most {} a run", counted(u64::from(most), "deviation", "deviations"))
+        }
+        Bounded::States(most) => format!("stopped at {} states", grouped(most as u64)),
+        Bounded::Depth(most) => format!("stopped in a run that asked {} times", grouped(most as u64)),
+        Bounded::Lengths => "not every length of a sleep".to_owned(),
+        Bounded::Limits(1) => "1 run given up at a limit".to_owned(),
+        Bounded::Limits(runs) => format!("{} runs given up at a limit", grouped(runs)),
+        Bounded::Stopped => "stopped early".to_owned(),
+        Bounded::NoFork => "this machine cannot be forked".to_owned(),
+    }
+}
+
+/// A line of JSON about a search: `exhausted` in `json.md`.
+pub fn json_exhausted(found: &Exhausted) -> String {
+    let line = Line {
+        event: "exhausted",
+        complete: found.bounded_by.is_empty(),
+        bounded_by: found.bounded_by.iter().map(bound).collect(),
+        classes: found.classes,
+        reduced: found.is_reduced,
+        runs: found.runs,
+        states: found.states,
+        cancels: found.cancels,
+        failures: found.failures,
+        outcomes: &found.outcomes,
+        states_per_second: found.states_per_second,
+    };
+    let mut out = String::new();
+    push_line(&line, &mut out);
+    out
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    event: &'static str,
+    complete: bool,
+    bounded_by: Vec<String>,
+    classes: u64,
+    reduced: bool,
+    runs: u64,
+    states: u64,
+    cancels: u32,
+    failures: u64,
+    outcomes: &'a [String],
+    states_per_second: Option<f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcomes_are_both_s_or_only_one_s() {
+        let outcomes = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let told = side_by_side(["a", "b"], [&outcomes(&["1", "2"]), &outcomes(&["2", "3"])]);
+        assert_eq!(told, "both:\n  2\nonly a:\n  1\nonly b:\n  3\n");
+        assert_eq!(side_by_side(["a", "b"], [&outcomes(&["1"]), &outcomes(&["1"])]), "both:\n  1\n");
+    }
+
+    #[test]
+    fn a_search_is_complete_or_says_why_not() {
+        let outcomes = vec!["main returned None; 3 finished".to_owned()];
+        let mut found = Exhausted { classes: 1284, is_reduced: true, cancels: 2, outcomes, ..Exhausted::default() };
+        let told = exhausted(&found, false);
+        let outcomes = "1 outcome:\n  main returned None; 3 finished\n";
+        assert_eq!(told, format!("complete: 1,284 classes of orders, at most 2 cancels, no violation\n{outcomes}"));
+        found.bounded_by = vec![Bounded::States(5_000_000), Bounded::Lengths];
+        (found.is_reduced, found.cancels, found.failures) = (false, 0, 3);
+        let told = exhausted(&found, false);
+        let bounds = "not complete, stopped at 5,000,000 states, not every length of a sleep";
+        assert_eq!(told, format!("{bounds}: 1,284 orders, no cancels, 3 violations\n{outcomes}"));
+    }
+}
