@@ -149,6 +149,8 @@ impl Body<'_, '_> {
                 Printed::new(format!("type_name({})", of.text), PLAIN)
             }
             "name" => Printed::new(self.name_of(of), PLAIN),
+            // Only what runs on a network keeps these at its task.
+            "host" | "status" => Printed::new(format!("getattr({}, \"{name}\", None)", of.text), PLAIN),
             key => {
                 self.learnt.keys.insert(key.to_owned());
                 let table = self.script.tables.get(key).cloned().unwrap_or_default();
