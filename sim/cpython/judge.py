@@ -969,6 +969,8 @@ def count_after(made, method):
     kind = type(made).__name__
     if kind == "Semaphore":
         return made._value
+    if kind == "Barrier":
+        return made._count
     if kind == "Event":
         return int(made.is_set())
     if kind == "Queue":

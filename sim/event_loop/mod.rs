@@ -17,6 +17,7 @@
 //!
 //! Knows nothing of files, TOML, wall clocks, or of how a trace is told.
 
+mod barrier;
 mod callback;
 mod cancel;
 mod completed;

@@ -73,7 +73,7 @@ impl File {
             })
             .text;
             debug_assert_eq!(text, search.best.file.text, "the smallest text is the last one that was good");
-            if !search.fewer_choices() {
+            if !search.smaller_choices() {
                 break;
             }
         }
@@ -195,20 +195,20 @@ impl<'a> Search<'a> {
         self.same(experiment, &told.answers)
     }
 
-    /// Makes the choices smaller, and says whether there are fewer now, so that more of the text may go.
-    fn fewer_choices(&mut self) -> bool {
+    /// Makes the choices smaller, and says whether they are, so that more of the text may go.
+    fn smaller_choices(&mut self) -> bool {
         if !self.is_on {
             return false;
         }
         let told = small(&self.best.experiment, self.best.log.clone(), self.identity);
         let Some(log) = self.same(&self.best.experiment, &told.answers) else { return false };
-        let [before, now] = [&self.best.log, &log].map(|log| (Size::of(log).faults, Size::of(log).deviations));
+        let is_smaller = Size::of(&log) < Size::of(&self.best.log);
         let mut run = self.best.experiment.begin();
         let program = self.best.experiment.program();
         let deviations = replay::deviations(&mut *run, &program, &mut Given::new(&told.answers));
         drop(run);
         (self.best.log, self.best.deviations) = (log, deviations);
-        now < before
+        is_smaller
     }
 }
 

@@ -84,7 +84,9 @@ impl Body<'_, '_> {
             }
             Kind::Attribute(of, name) if self.is_asked(of, name.get_ref()) => {
                 let object = self.object_named(of).unwrap_or_default();
-                Printed::new(format!("{object}.{}()", name.get_ref()), PLAIN)
+                let is_property = matches!(name.get_ref().as_str(), "parties" | "n_waiting" | "broken");
+                let call = if is_property { "" } else { "()" };
+                Printed::new(format!("{object}.{}{call}", name.get_ref()), PLAIN)
             }
             Kind::Attribute(of, name) => {
                 let is_number = matches!(of.kind, Kind::Int(_));
