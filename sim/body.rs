@@ -1,7 +1,8 @@
 //! A root future: what runs when it is not a [`Program`](crate::program::Program) on the event loop.
 //!
 //! Whoever makes a body knows nothing of who polls it, and the other way round: tokio's own runtime, or a host of the
-//! simulated network. The door puts the two together.
+//! simulated network. The door puts the two together. What more than one has a part in stands here as well: the
+//! recording of a run, and a way to ask hosts.
 
 mod http;
 mod recording;

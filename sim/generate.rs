@@ -283,6 +283,8 @@ const CATCHES: &[&str] = &[
     "KeyError",
     "ExceptionGroup",
     "BaseExceptionGroup",
+    "BrokenBarrierError",
+    "RuntimeError",
 ];
 const FAMILIES: &[Family] = &[
     Family { name: "lock", make: "Lock()", uses: LOCK, is_held: true },
@@ -295,6 +297,8 @@ const FAMILIES: &[Family] = &[
     Family { name: "answer", make: "Future()", uses: ANSWER, is_held: false },
     Family { name: "jobs", make: "Queue()", uses: JOBS, is_held: false },
     Family { name: "jobs", make: "Queue(maxsize=1)", uses: JOBS, is_held: false },
+    Family { name: "gate", make: "Barrier(2)", uses: GATE, is_held: false },
+    Family { name: "gate", make: "Barrier(1)", uses: GATE, is_held: false },
 ];
 const LOCK: &[&str] = &[
     "{ acquire = \"lock\" },",
@@ -353,6 +357,15 @@ const JOBS: &[&str] = &[
     "{ task_done = \"jobs\" },",
     "{ join = \"jobs\" },",
     "{ print = \"{jobs.qsize} {jobs.empty} {jobs.full}\" },",
+];
+const GATE: &[&str] = &[
+    "{ wait = \"gate\" },",
+    "{ wait = \"gate\", as = \"place\" },",
+    "{ wait = \"gate\" },",
+    "{ wait = \"gate\" },",
+    "{ reset = \"gate\" },",
+    "{ abort = \"gate\" },",
+    "{ print = \"{gate.parties} {gate.n_waiting} {gate.broken}\" },",
 ];
 const TIMEOUTS: &[&str] = &["1s", "1s", "1s", "2s", "500ms", "0", "None"];
 /// The same for what has to have an end.

@@ -18,7 +18,7 @@
 //! **Floor 1, the nouns**
 //!
 //! - `program`: what runs: steps resolved into plain operations, and the interpreter that all machines share.
-//! - `body`: what runs when it is a root future instead.
+//! - `body`: what runs when it is a root future instead, how it reaches hosts, and what all who take part in a run record.
 //! - `machine`: what search drives: step, and where it can, fork and key.
 //! - `trace`: what happened: events, questions, exactly one outcome; the tally, the fingerprint, and who waits for whom.
 //! - `verdict`, `experiment`: what was expected of a run and what it means; what a program can run on.
@@ -31,10 +31,10 @@
 //! - `event_loop`: asyncio's loop, tasks, futures, gather, wait and the end of `run()`, as data, exact to the turn.
 //! - `tokio_program`: a program as real tokio tasks, and the strategies as a Rust programmer would write them.
 //! - `executor`: a body as real futures under our choices: any order of tasks, a drop at any await.
-//! - `network`: a body as one host of a simulated network, on turmoil.
+//! - `network`: a body and the hosts that it talks to, on turmoil: every message is asked about and delivered by us.
 //! - `cpython`: the scripts with which a real interpreter runs a program, and how its events are compared with ours.
 //! - `judge`: expectations, and oracles that nobody has to ask, as folds over events.
-//! - `explore`: which runs to make: the ordinary one, every single fault in it, seeds and their samplers.
+//! - `explore`: which runs to make: the ordinary one, every single fault in it, seeds and their samplers; or all there are.
 //! - `replay`: the choices of a run by name, and found again in another one, perhaps of an edited program.
 //! - `report`: every sentence, table and line of JSON.
 //! - `shrink`: fewer choices, and less of a file, with the same failure.

@@ -23,7 +23,8 @@
 //! - `retry::main::asyncio`, one for each main and each runtime that the file names: the ordinary run, and the seeds that
 //!   the file names, with its expectations;
 //! - `retry::main::explored`, if somebody may be cancelled or something may fail in it (`[[inject]]`), or if something
-//!   must be found: every single fault and a thousand seeds, always the same ones.
+//!   must be found: every single fault and a thousand seeds, always the same ones;
+//! - `retry::main::outcomes`, if the file lists in which ways runs end: all runs, as far as they differ.
 //!
 //! What fails is told as `atropos run` and `atropos explore` tell it, with the command that shows it again. A test saves
 //! nothing. Files are found when the test runs, so a new one needs no rebuild; a folder without any fails.
@@ -39,7 +40,8 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::experiment::{Experiment, Runtime};
 use crate::explore::Plan;
-use crate::harness::{File, Findings, Judged, Run, Setting, find, without_scenario};
+use crate::explore::exhaustive::Bounds;
+use crate::harness::{File, Findings, Judged, Run, Setting, Unlisted, find, without_scenario};
 use crate::report;
 
 /// The tests of a folder of scenarios.
@@ -128,6 +130,7 @@ impl Suite {
                             saved.extend(saved_trial(&name, &file));
                             self.add_runs(&name, &file, &mut others);
                             self.add_explored(&name, &file, &mut others);
+                            add_outcomes(&name, &file, &mut others);
                         }
                     }
                 }
@@ -179,6 +182,25 @@ impl Suite {
                 Err(findings.text(0, None, false).into())
             }));
         }
+    }
+}
+
+/// A test for each main of which the file says in which ways it ends.
+fn add_outcomes(name: &str, file: &Arc<File>, trials: &mut Vec<Trial>) {
+    for strategy in file.scenario.mains() {
+        if file.scenario.expectation(strategy, false).outcomes.is_none() {
+            continue;
+        }
+        let setting = Setting { strategy: strategy.map(str::to_owned), ..Setting::default() };
+        let (file, trial) = (file.clone(), format!("{name}::{}::outcomes", strategy.unwrap_or("main")));
+        trials.push(Trial::test(trial, move || {
+            let exhaustion = file.exhaust(&setting, Bounds::default(), &mut |_| true)?;
+            let Unlisted { new, missing } = exhaustion.unlisted();
+            if new.is_empty() && missing.is_empty() && exhaustion.searched.is_complete() {
+                return Ok(());
+            }
+            Err(file.told_exhaustion(&setting, &exhaustion, None, true, false).into())
+        }));
     }
 }
 

@@ -258,6 +258,8 @@ pub enum Oracle {
     MainFailed,
     /// An `assert` failed in a task.
     AssertionFailed,
+    /// A task was still there at the end although what had made it was cut.
+    OutlivesOwner,
     /// Rust code panicked, or the test returned an error.
     Panicked,
 }
@@ -285,8 +287,9 @@ impl Identity {
 
 impl Oracle {
     /// Every oracle, the most telling first.
-    pub const ALL: [Oracle; 14] = [
+    pub const ALL: [Oracle; 15] = [
         Oracle::Panicked,
+        Oracle::OutlivesOwner,
         Oracle::AssertionFailed,
         Oracle::MainFailed,
         Oracle::Deadlock,
@@ -319,6 +322,7 @@ impl Oracle {
             Oracle::MainFailed => "main-failed",
             Oracle::AssertionFailed => "assertion-failed",
             Oracle::Panicked => "panicked",
+            Oracle::OutlivesOwner => "outlives-owner",
         }
     }
 

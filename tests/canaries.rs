@@ -45,7 +45,7 @@ fn canaries_are_caught_and_their_twins_are_clean() {
     let mut rows: BTreeMap<String, Caught> = BTreeMap::new();
     let mut clean: BTreeMap<String, u64> = BTreeMap::new();
     for path in find(&[folder]).unwrap() {
-        let file = File::load(&path).unwrap();
+        let file = File::load(&path).unwrap_or_else(|rejected| panic!("{rejected}"));
         let name = path.file_stem().unwrap().to_str().unwrap();
         for main in file.scenario.mains() {
             let row = main.map_or_else(|| name.to_owned(), |main| format!("{name}, {main}"));
@@ -76,4 +76,19 @@ fn canaries_are_caught_and_their_twins_are_clean() {
     settings.set_omit_expression(true);
     settings.set_description("Planted bugs by the runs that explore needs to find them.");
     settings.bind(|| insta::assert_snapshot!("runs-needed", table));
+}
+
+/// Whatever else the repository shows, nothing is wrong with it that its file does not speak of.
+#[test]
+fn every_other_scenario_is_as_its_file_says() {
+    let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let plan = Plan { seeds: 0..20, ..Plan::default() };
+    for path in find(&[scenarios]).unwrap().into_iter().filter(|path| !path.parent().unwrap().ends_with("canary")) {
+        let file = File::load(&path).unwrap_or_else(|rejected| panic!("{rejected}"));
+        for main in file.scenario.mains() {
+            let setting = Setting { strategy: main.map(str::to_owned), ..Setting::default() };
+            let search = file.explore(&setting, &plan, &mut |_| true).unwrap();
+            assert!(search.is_good(), "{} under {main:?}: {:?}", path.display(), search.explored.failures);
+        }
+    }
 }

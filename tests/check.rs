@@ -204,6 +204,26 @@ fn a_token_replays_the_run() {
     assert!(!passes && text.contains("ATROPOS_REPLAY: expected"), "{text}");
 }
 
+#[test]
+fn a_failure_is_saved_and_run_first() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("saved");
+    _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    let run = || {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "replayed_by_the_test_above", "--ignored", "--nocapture"]);
+        command.env("CARGO_MANIFEST_DIR", &folder).env_remove("RUST_BACKTRACE").env_remove("ATROPOS_REPLAY");
+        let output = command.output().unwrap();
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    };
+    let first = run();
+    assert!(first.contains("7 is guessed") && first.contains("runs: "), "it explores: {first}");
+    let saved = std::fs::read_to_string(folder.join("atropos-failures/replayed_by_the_test_above.txt")).unwrap();
+    assert!(saved.contains("7 is guessed") && saved.lines().any(|line| line.starts_with("a1-")), "{saved}");
+    let second = run();
+    assert!(second.contains("7 is guessed") && !second.contains("runs: "), "it replays: {second}");
+}
+
 async fn guess(sim: Sim) {
     assert!(sim.choose(10) != 7, "7 is guessed");
 }
@@ -260,4 +280,190 @@ fn a_branch_that_comes_first_too_seldom_is_found() {
         assert!(last != 2, "the second branch was first");
     });
     assert!(told.contains("polls the last branch of its `select!` first"), "{told}");
+}
+
+#[test]
+fn what_has_to_happen_in_some_run_is_missed() {
+    let told = story(|sim| async move {
+        sim.sometimes("a big number", sim.choose(3) == 2);
+        sim.sometimes("a number that is none", sim.choose(3) == 3);
+    });
+    assert!(told.starts_with("never-happened: \"a number that is none\" is to happen in some run"), "{told}");
+}
+
+#[test]
+fn rejected_runs_are_no_failures_and_are_told_if_they_are_most() {
+    let rarely = Check::new().runs(100).find(|sim| async move {
+        let number = sim.choose(100);
+        sim.assume(number == 0);
+        assert_eq!(number, 0);
+    });
+    assert!(rarely.failures.is_empty());
+    assert!(rarely.covered.contains("runs were rejected by `assume`"), "{}", rarely.covered);
+    let mostly = Check::new().runs(100).find(|sim| async move { sim.assume(sim.choose(100) != 7) });
+    assert!(!mostly.covered.contains("rejected"), "{}", mostly.covered);
+}
+
+#[test]
+fn what_is_watched_has_to_be_given_back() {
+    let told = story(|sim| async move {
+        let pool = Arc::new(Semaphore::new(2));
+        sim.watch("permits", pool.clone());
+        sim.cut(upload(&pool)).await;
+    });
+    assert!(told.contains("where something is not given back: permits: 2 before, 1 now"), "{told}");
+}
+
+#[test]
+fn a_task_that_outlives_what_made_it_is_told_if_that_is_asked_for() {
+    async fn leaves_a_task() {
+        let flush = tokio::spawn(std::future::pending::<()>());
+        sleep(Duration::from_millis(1)).await;
+        flush.abort();
+    }
+    let test = |sim: Sim| async move {
+        sim.cut(leaves_a_task()).await;
+        sim.settle().await;
+    };
+    assert!(Check::new().find(test).failures.is_empty());
+    let found = Check::new().no_orphans().find(test);
+    let told = &found.failures[0].story;
+    assert!(
+        told.starts_with("outlives-owner: `Pending` was still there at the end although what had made it"),
+        "{told}"
+    );
+}
+
+#[test]
+fn tasks_that_nobody_orders_are_told() {
+    let found = Check::new().runs(10).find(|_| async {
+        let stray = ::tokio::spawn(async { sleep(Duration::from_millis(1)).await });
+        stray.await.unwrap();
+    });
+    assert!(found.failures.is_empty(), "{}", found.failures[0].story);
+    assert!(found.covered.contains("up to 1 tasks at once were spawned past `atropos::tokio`"), "{}", found.covered);
+}
+
+#[test]
+fn a_run_that_is_not_repeated_is_told_with_suspects() {
+    static RUNS: AtomicU32 = AtomicU32::new(0);
+    let found = Check::new().find(|sim| async move {
+        sim.note(RUNS.fetch_add(1, Ordering::Relaxed));
+    });
+    let told = &found.failures[0].story;
+    assert!(told.starts_with("unstable: ") && told.contains("Likely suspects"), "{told}");
+}
+
+#[test]
+fn ten_thousands_of_tasks_are_no_trouble() {
+    let found = Check::new().runs(0).find(|_| async {
+        let tasks: Vec<_> = (0..30_000_u32).map(|_| tokio::spawn(async { task::yield_now().await })).collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+    });
+    assert!(found.failures.is_empty(), "{}", found.failures[0].story);
+}
+
+/// What a test says that cannot work.
+fn refused(test: impl FnOnce() + std::panic::UnwindSafe) -> String {
+    let payload = std::panic::catch_unwind(test).expect_err("it does not work");
+    payload
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap()
+}
+
+#[test]
+fn a_check_in_a_runtime_or_in_another_check_says_what_to_do() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let in_runtime = refused(move || runtime.block_on(async { atropos::check(|_| async {}) }));
+    assert!(in_runtime.contains("write #[test] instead of #[tokio::test]"), "{in_runtime}");
+    let nested = story(|_| async { atropos::check(|_| async {}) });
+    assert!(nested.contains("in a run of another check"), "{nested}");
+}
+
+#[test]
+fn a_sim_outside_of_its_run_says_so() {
+    let kept = Arc::new(Mutex::new(None));
+    let keep = kept.clone();
+    Check::new().runs(2).run(move |sim| {
+        *keep.lock().unwrap() = Some(sim);
+        async {}
+    });
+    let sim = kept.lock().unwrap().take().unwrap();
+    let told = refused(move || sim.note("too late"));
+    assert!(told.contains("outside of the check that it belongs to"), "{told}");
+}
+
+#[test]
+fn outside_of_a_check_tasks_are_tokios_own() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        assert_eq!(tokio::spawn(async { 1 }).await.unwrap(), 1);
+        assert_eq!(task::spawn_blocking(|| 2).await.unwrap(), 2);
+        let mut set: task::JoinSet<u32> = [3, 4].into_iter().map(|number| async move { number }).collect();
+        let mut sum = 0;
+        while let Some(number) = set.join_next().await {
+            sum += number.unwrap();
+        }
+        assert_eq!(sum, 7);
+    });
+}
+
+#[test]
+fn awaits_that_never_waited_are_named() {
+    let found = Check::new().runs(10).await_coverage().find(|_| async {
+        sleep(Duration::from_millis(1)).await;
+    });
+    let told =
+        found.covered.lines().find(|line| line.contains("awaits in 1 files waited in 16 recorded runs")).unwrap();
+    assert!(told.starts_with("1 of "), "{told}");
+    assert!(found.covered.contains("never seen to wait: tests/check.rs:"), "{}", found.covered);
+}
+
+/// A client posts, and a server charges: how it ends depends on when the client is dropped. Right after its polls there are
+/// two ways; at every millisecond while it waits there are five.
+#[test]
+fn a_post_that_is_dropped_at_any_time_ends_in_five_ways() {
+    let millis = Duration::from_millis;
+    let outcomes = Arc::new(Mutex::new(BTreeSet::new()));
+    let all = outcomes.clone();
+    let found = Check::new().plain_order().find(move |sim| {
+        let all = all.clone();
+        async move {
+            let (post, mut wire) = mpsc::channel::<oneshot::Sender<()>>(1);
+            let server = Arc::new(Mutex::new("heard nothing"));
+            let says = server.clone();
+            sim.spawn("server", async move {
+                let Some(mut reply) = wire.recv().await else { return };
+                let say = |what| *says.lock().unwrap() = what;
+                say("reads");
+                for step in ["authorized", "charged"] {
+                    tokio::select! {
+                        biased;
+                        () = reply.closed() => return,
+                        () = sleep(millis(3)) => say(step),
+                    }
+                }
+                sleep(millis(2)).await;
+                say(if reply.send(()).is_ok() { "charged and told" } else { "charged, but the client is gone" });
+            });
+            let posted = sim.cut(async {
+                let (reply, done) = oneshot::channel();
+                sleep(millis(1)).await;
+                post.send(reply).await.unwrap();
+                done.await.unwrap();
+            });
+            posted.await;
+            drop(post);
+            sim.settle().await;
+            all.lock().unwrap().insert(*server.lock().unwrap());
+        }
+    });
+    assert!(found.failures.is_empty(), "{}", found.failures[0].story);
+    let outcomes = outcomes.lock().unwrap();
+    let expected = ["heard nothing", "reads", "authorized", "charged, but the client is gone", "charged and told"];
+    assert_eq!(*outcomes, BTreeSet::from(expected));
 }

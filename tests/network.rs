@@ -51,9 +51,11 @@ fn cost(program: &Arc<Program>, seed: u64) -> (Trace, Cost) {
 #[test]
 fn two_hundred_repetitions_of_a_seed_are_equal() {
     for file in scenarios() {
+        // The article's program in full; the others are here so that every kind of fault is.
+        let repetitions = if file.scenario.mains().len() > 1 { 200 } else { 20 };
         for main in file.scenario.mains() {
             let first = run(&file, main, Some(7)).trace;
-            for _ in 0..200 {
+            for _ in 0..repetitions {
                 assert!(run(&file, main, Some(7)).trace == first, "{} differs from itself", file.path.display());
             }
         }
@@ -247,4 +249,104 @@ fn ports_run_out_with_an_error() {
     assert!(judged.verdict.is_good(), "{:?}", judged.trace.outcome);
     let asked = judged.trace.iter().filter(|moment| matches!(moment.what, What::Requested { .. })).count();
     assert_eq!(asked, (1 << 14) + 1, "and the last one failed");
+}
+
+/// A test of real hosts: two messages there and back, and what the test makes of it.
+mod hosts {
+    use super::*;
+    use atropos::check::{Found, Hosts, Network};
+    use atropos::turmoil;
+    use atropos::turmoil::net::{TcpListener, TcpStream};
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    const fn millis(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    /// Says back what it is told.
+    async fn echo() -> turmoil::Result {
+        let listener = TcpListener::bind("0.0.0.0:7").await?;
+        loop {
+            let (mut stream, _) = listener.accept().await?;
+            tokio::task::spawn_local(async move {
+                while let Ok(byte) = stream.read_u8().await {
+                    if stream.write_u8(byte).await.is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    }
+
+    async fn ask(byte: u8) -> std::io::Result<u8> {
+        let mut stream = TcpStream::connect("echo:7").await?;
+        stream.write_u8(byte).await?;
+        stream.read_u8().await
+    }
+
+    fn asks_once(hosts: &mut Hosts) -> impl Future<Output = std::io::Result<()>> + use<> {
+        hosts.host("echo", echo);
+        async {
+            assert_eq!(ask(7).await?, 7);
+            Ok(())
+        }
+    }
+
+    fn whats(found: &Found) -> Vec<&str> {
+        found.failures.iter().map(|failed| failed.what).collect()
+    }
+
+    #[test]
+    fn what_goes_well_at_any_pace_goes_well() {
+        let found = Network::new().latency(millis(1)..=millis(20)).runs(100).find(asks_once);
+        assert_eq!(whats(&found), [""; 0]);
+        assert!(found.covered.contains("virtual milliseconds were made one by one"), "{}", found.covered);
+    }
+
+    /// A crash in the wrong millisecond is an error of the connection, or silence until the run is given up.
+    #[test]
+    fn a_crash_is_an_error_or_silence() {
+        let network = Network::new().crash("echo", millis(0)..=millis(5), millis(10)).at_most(millis(200)).runs(20);
+        let found = network.find(asks_once);
+        let mut found = whats(&found);
+        found.sort_unstable();
+        assert_eq!(found, ["panicked", "unsettled"]);
+    }
+
+    #[test]
+    fn what_is_found_does_not_depend_on_the_number_of_threads() {
+        let find = |jobs: usize| {
+            let jobs = NonZero::new(jobs).unwrap();
+            Network::new().latency(millis(1)..=millis(9)).jobs(jobs).runs(60).find(|hosts| {
+                hosts.host("echo", echo);
+                async { assert!(tokio::time::timeout(millis(12), ask(1)).await.is_ok(), "late") }
+            })
+        };
+        let stories = |found: Found| found.failures.into_iter().map(|failed| failed.story).collect::<Vec<_>>();
+        let one = stories(find(1));
+        assert_eq!(one.len(), 1);
+        assert_eq!(one, stories(find(3)));
+    }
+
+    #[test]
+    fn a_host_that_fails_is_told() {
+        let found = Network::new().runs(2).find(|hosts| {
+            hosts.host("broken", || async { Err("out of paper")? });
+            std::future::pending::<()>()
+        });
+        assert!(found.failures[0].story.contains("out of paper"), "{}", found.failures[0].story);
+    }
+
+    #[test]
+    #[should_panic(expected = "there is no host `ecko` in this test")]
+    fn a_fault_of_nobody_is_told() {
+        Network::new().crash("ecko", millis(0)..=millis(5), millis(1)).find(asks_once);
+    }
+
+    #[test]
+    #[should_panic(expected = "out of paper")]
+    fn a_failure_is_the_message_of_the_test() {
+        Network::new().runs(2).run(|_| async { Err::<(), _>("out of paper") });
+    }
 }

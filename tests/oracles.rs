@@ -281,3 +281,121 @@ paired = [{ open = { prints = "open" }, close = { prints = "close" } }]
     all();
     assert_eq!(allocation_counter::measure(all).count_total, 0);
 }
+
+/// Two consumers at a condition; the one that a producer notifies is cancelled before it runs, and does this then.
+fn notified_and_cancelled(python: &str, handler: &str) -> String {
+    format!(
+        r#"
+python = "{python}"
+[objects]
+ready = "Condition()"
+[[task]]
+name = "consumer {{i}}"
+count = 2
+steps = [{{ with = "ready", do = [
+    {{ try = [{{ wait = "ready" }}], except = {{ "CancelledError" = [{handler}] }} }},
+] }}]
+[main]
+steps = [
+    {{ spawn = "coros", as = "consumers" }},
+    {{ sleep = "1s" }},
+    {{ with = "ready", do = [{{ notify = "ready" }}] }},
+    {{ cancel = "consumers[0]" }},
+    {{ wait = "consumers", timeout = "5s" }},
+    {{ with = "ready", do = [{{ notify_all = "ready" }}] }},
+    {{ wait = "consumers" }},
+]
+"#
+    )
+}
+
+#[test]
+fn a_notification_is_lost_with_who_was_cancelled_unless_it_is_passed_on() {
+    check(&notified_and_cancelled("3.12", "\"raise\""), &["lost-wakeup consumer 1"]);
+    check(&notified_and_cancelled("3.12", "{ notify = \"ready\" }, \"raise\""), &[]);
+    check(&notified_and_cancelled("3.13", "\"raise\""), &[]);
+    // Who is cancelled and was not notified has nothing to pass on.
+    let not_notified = notified_and_cancelled("3.12", "\"raise\"").replace("consumers[0]", "consumers[1]");
+    check(&not_notified, &[]);
+}
+
+/// A waiter for a semaphore, beside a task that has it three, four, … times in a row without a turn in between.
+#[test]
+fn who_is_overtaken_three_times_is_told() {
+    let text = |python: &str, times: u32| {
+        format!(
+            r#"
+python = "{python}"
+[objects]
+permit = "Semaphore()"
+[[task]]
+name = "hog"
+steps = [{{ for = "time", in = "range({times})", do = [{{ with = "permit", do = [{{ sleep = "1s" }}] }}] }}]
+[[task]]
+name = "waiter"
+steps = [{{ with = "permit", do = [] }}]
+[main]
+steps = [{{ spawn = "coros", as = "tasks" }}, {{ wait = "tasks" }}]
+"#
+        )
+    };
+    check(&text("3.8", 3), &[]);
+    check(&text("3.8", 4), &["overtaken waiter"]);
+    check(&text("3.9", 9), &[]);
+}
+
+/// A semaphore that only 3.9 kills: the next one who asks sleeps on beside its permit, as soon as time passes.
+#[test]
+fn who_sleeps_beside_a_permit_is_told() {
+    let text = |python: &str| {
+        format!(
+            r#"
+python = "{python}"
+[objects]
+permit = "Semaphore()"
+[[task]]
+name = "waiter {{i}}"
+count = 2
+steps = [{{ sleep = "{{i}}s" }}, {{ with = "permit", do = [] }}]
+[main]
+steps = [
+    {{ acquire = "permit" }},
+    {{ spawn = "coros", as = "waiters" }},
+    {{ sleep = "500ms" }},
+    {{ release = "permit" }},
+    {{ cancel = "waiters[0]" }},
+    {{ wait = "waiters", timeout = "5s" }},
+    {{ cancel = "waiters[1]" }},
+    {{ wait = "waiters" }},
+]
+"#
+        )
+    };
+    check(&text("3.9"), &["lost-wakeup waiter 1"]);
+    for python in ["3.8", "3.10", "3.13"] {
+        check(&text(python), &[]);
+    }
+}
+
+/// `wait_for` of 3.8 has decided for its timeout when the answer comes; if somebody else takes that, it is not lost.
+#[test]
+fn a_result_that_comes_in_spite_of_the_timeout_is_lost() {
+    let text = |python: &str, then: &str| {
+        format!(
+            r#"
+python = "{python}"
+[[task]]
+name = "stubborn"
+steps = [{{ try = [{{ sleep = "9s" }}], except = {{ "CancelledError" = [] }} }}, {{ return = "1" }}]
+[main]
+steps = [
+    {{ spawn = "stubborn", as = "work" }},
+    {{ try = [{{ wait_for = "work", timeout = "1s" }}], except = {{ "TimeoutError" = [{then}] }} }},
+]
+"#
+        )
+    };
+    check(&text("3.8", ""), &["lost-result main"]);
+    check(&text("3.8", "{ print = \"{work.result}\" }"), &[]);
+    check(&text("3.9", ""), &[]);
+}

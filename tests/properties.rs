@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use atropos::choice::{Given, Replay, Seeded};
+use atropos::choice::{Choices, Given, Replay, Seeded};
 use atropos::event_loop::EventLoop;
 use atropos::explore::{Failure, Plan, explore};
 use atropos::generate::{Sketch, answers, scenarios};
@@ -236,6 +236,54 @@ fn nothing_is_lost_by_the_newest_locks_and_queues() {
         let lost = |failure: &&Failure| ["lost-wakeup", "overtaken"].contains(&failure.identity.what);
         let found = explored.failures.iter().find(lost);
         prop_assert!(found.is_none(), "{:?}", found);
+        Ok(())
+    });
+}
+
+/// The program of a sketch in which anything that is ready may run next.
+fn in_any_order(sketch: &Sketch) -> Result<Program, TestCaseError> {
+    let text = sketch.to_string();
+    assert!(!text.contains("[schedule]"), "a second table of that name is no scenario");
+    let text = format!("{text}\n[schedule]\norder = \"any\"\n");
+    let parsed = Scenario::parse(&text, &[]).and_then(|scenario| scenario.program(None, None));
+    parsed.map_err(|errors| TestCaseError::fail(report::diagnostics("random.toml", &text, &errors, false)))
+}
+
+/// However far from asyncio's order: no run panics or stands still, every task ends as it should, and equal answers are
+/// equal runs.
+#[test]
+fn in_any_order_runs_settle_and_are_named_by_their_answers() {
+    check(&(scenarios(), answers(), 0..20_u64), |(sketch, answers, seed)| {
+        let program = in_any_order(&sketch)?;
+        let mut event_loop = EventLoop::new(&program);
+        for seeded in [false, true] {
+            let mut given = Given::new(&answers);
+            let mut drawn = Seeded::new(seed);
+            event_loop.reset();
+            event_loop.run(if seeded { &mut drawn as &mut dyn Choices } else { &mut given });
+            let trace = event_loop.trace();
+            prop_assert!(!matches!(trace.outcome, Outcome::Livelocked | Outcome::OutOfSteps), "{:?}", trace.outcome);
+            accounts_for_every_task(&trace)?;
+            let log = trace.log();
+            let mut replay = Replay::new(&log);
+            event_loop.reset();
+            event_loop.run(&mut replay);
+            prop_assert_eq!((replay.divergence(), replay.left_over()), (None, 0));
+            prop_assert_eq!(event_loop.fingerprint(), trace.fingerprint());
+            prop_assert_eq!(event_loop.trace(), trace);
+        }
+        Ok(())
+    });
+}
+
+/// Zero is the ordinary answer here too: first in, first out, as if nothing had been asked.
+#[test]
+fn the_ordinary_one_of_any_orders_is_that_of_asyncio() {
+    check(&scenarios(), |sketch| {
+        let (any, plain) = (run(&in_any_order(&sketch)?, &[]), run(&program(&sketch)?, &[]));
+        let events = |trace: &Trace| trace.iter().filter(|at| !matches!(at.what, What::Chose(_))).collect::<Vec<_>>();
+        prop_assert_eq!(events(&any), events(&plain));
+        prop_assert_eq!(any.outcome, plain.outcome);
         Ok(())
     });
 }

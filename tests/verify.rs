@@ -145,6 +145,30 @@ fn programs_are_told_in_json() {
     snapshot("json", &out.replace(&python.version, "3.13.x"));
 }
 
+/// What a version does not have is no difference; it is said which has it.
+#[test]
+fn what_a_version_lacks_is_not_applicable_there() {
+    let installed = installed();
+    let of = |name: &str| installed.iter().find(|python| python.profile.name == name);
+    let (Some(old), Some(new)) = (of("3.10"), of("3.13")) else {
+        return println!("skipped, because Python 3.10 or 3.13 is not installed");
+    };
+    let main = "[main]\nsteps = [{ timeout = \"1s\", do = [{ sleep = \"500ms\" }] }]\n";
+    let folder = folder("lacks", &format!("about = \"A timeout.\"\n{main}"));
+    let (old_path, new_path) = (old.path.display().to_string(), new.path.display().to_string());
+    let (out, err, code) = verify(&folder, &["--python", &old_path, "--python", &new_path], &[]);
+    let (old, new) = (&old.version, &new.version);
+    let reason = "Python 3.10 has no asyncio.timeout; there is one from Python 3.11 on: `python = \"3.11\"`";
+    let expected = format!(
+        "a.toml on Python {old}: not applicable, because {reason}\na.toml on Python {new}: equal, 6 events\n\n\
+         1 equal, 0 different on Python {new}; 1 not applicable\n"
+    );
+    assert_eq!((out, err.as_str(), code), (expected, "", 0));
+    // And with the old one alone nothing is verified; who reads is found without being named.
+    let (out, err, code) = verify(&folder, &["--python", &old_path], &[]);
+    assert_eq!((err.as_str(), code), ("error: nothing was verified\n", 1), "{out}");
+}
+
 fn snapshot(name: &str, text: &str) {
     insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false, snapshot_path => "../snapshots/verify" }, {
         insta::assert_snapshot!(name, text);

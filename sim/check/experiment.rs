@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use super::{Check, Ending, Sim};
 use crate::body::Body;
-use crate::choice::{Choices, Given, Ordinary};
-use crate::executor::{Cuts as Moments, Executor, Registry, Setting};
+use crate::choice::{Choices, Ordinary, Seeded};
+use crate::executor::{Cuts as Moments, Executor, RETURNED, Registry, Setting};
 use crate::experiment::{Experiment, Ran, Run};
 use crate::judge;
 use crate::machine::{Machine, Openings};
@@ -21,13 +21,14 @@ pub(super) struct Futures {
     make: Box<dyn Fn() -> Body + Send + Sync>,
     names: Arc<Registry>,
     setting: Setting,
+    no_orphans: bool,
     /// The program as it was known last.
     program: Mutex<Arc<Program>>,
 }
 
 impl Futures {
     /// Measures the ordinary run.
-    pub(super) fn new<T, F>(test: Arc<T>, check: &Check) -> Futures
+    pub(super) fn new<T, F>(test: Arc<T>, check: &Check, names: Arc<Registry>) -> Futures
     where
         T: Fn(Sim) -> F + Send + Sync + 'static,
         F: Future + 'static,
@@ -36,23 +37,41 @@ impl Futures {
         let make = move || {
             let test = test.clone();
             Body::new(move || async move {
-                let sim = Sim::new();
+                let sim = Sim::here();
                 if let Some(problem) = test(sim).await.problem() {
-                    sim.fail(problem);
+                    return sim.fail(RETURNED, problem);
+                }
+                if sim.is_watching() {
+                    sim.settle().await;
+                    if let Some(problem) = sim.not_given_back() {
+                        sim.fail("the end, where something is not given back", problem);
+                    }
                 }
             })
         };
-        let names = Arc::new(Registry::default());
         let cuts = Moments { up_to: check.cuts, moments: 0, victims: 0 };
         let mut setting = Setting { cuts, any_order: check.any_order, limits: check.limits };
+        // Whether tokio has to be steered, which changes its runs, is seen in a few of them.
+        let mut executor = Executor::new(&make, names.clone(), setting.clone());
+        executor.run(&mut Ordinary);
+        for seed in 0..TRIED {
+            executor.reset();
+            executor.run(&mut Seeded::new(seed));
+        }
+        let openings = executor.openings(&mut Ordinary, 0);
+        drop(executor);
         if check.cuts > 0 {
-            let openings = Executor::new(&make, names.clone(), setting.clone()).openings(&mut Ordinary, 0);
             // Other orders may take a little longer, so there is a quarter more room.
             setting.cuts.moments = openings.handles + openings.handles / 4;
             setting.cuts.victims = openings.tasks[0];
         }
         let program = Mutex::new(Arc::new(program(&names, &setting)));
-        Futures { make: Box::new(make), names, setting, program }
+        Futures { make: Box::new(make), names, setting, no_orphans: check.no_orphans, program }
+    }
+
+    /// What was met in all runs.
+    pub(super) fn names(&self) -> &Registry {
+        &self.names
     }
 
     /// Whether nothing has to be chosen for it to fail.
@@ -61,12 +80,15 @@ impl Futures {
     }
 
     /// A run of these answers with the places of all awaits.
-    pub(super) fn recorded(&self, answers: &[u64]) -> Trace {
+    pub(super) fn recorded(&self, choices: &mut dyn Choices) -> Trace {
         let mut executor = Executor::new(&*self.make, self.names.clone(), self.setting.clone()).with_sites();
-        executor.run(&mut Given::new(answers));
+        executor.run(choices);
         executor.trace()
     }
 }
+
+/// So many runs are made to see what a test is like.
+const TRIED: u64 = 3;
 
 fn program(names: &Registry, setting: &Setting) -> Program {
     let Moments { up_to, moments, victims } = setting.cuts;
@@ -86,7 +108,8 @@ impl Experiment for Futures {
 
     fn begin(&self) -> Box<dyn Run + '_> {
         let executor = Executor::new(&*self.make, self.names.clone(), self.setting.clone());
-        Box::new(Runs { executor, judge: judge::Futures::default(), verdict: Verdict::default() })
+        let judge = if self.no_orphans { judge::Futures::without_orphans() } else { judge::Futures::default() };
+        Box::new(Runs { executor, judge, verdict: Verdict::default() })
     }
 }
 

@@ -24,18 +24,23 @@
 //!
 //! Knows nothing of how runs are made, chosen, made small or told: it introduces those who do.
 
+mod coverage;
 mod experiment;
 #[cfg(feature = "network")]
 mod network;
 mod replay;
+mod saved;
 mod telling;
+mod watch;
 
 use std::fmt;
 use std::num::NonZero;
 use std::panic::Location;
 use std::sync::Arc;
 
-pub use crate::executor::{Cut, Race, Settle, Sim};
+use crate::choice::Token;
+use crate::executor::Registry;
+pub use crate::executor::{Cut, Probe, Race, Settle, Sim};
 #[cfg(feature = "network")]
 pub use network::{Hosts, Network};
 
@@ -68,6 +73,8 @@ pub struct Check {
     runs: u64,
     cuts: u32,
     any_order: bool,
+    no_orphans: bool,
+    await_coverage: bool,
     sampler: Sampler,
     jobs: NonZero<usize>,
     limits: Limits,
@@ -146,6 +153,8 @@ impl Check {
             runs: 4_000,
             cuts: 1,
             any_order: true,
+            no_orphans: false,
+            await_coverage: false,
             sampler: Sampler::Random,
             jobs: NonZero::<usize>::MIN,
             limits: Limits { steps: 20_000, turns_at_one_instant: 2_000 },
@@ -171,6 +180,16 @@ impl Check {
     /// Leaves tasks in tokio's own order.
     pub fn plain_order(self) -> Check {
         Check { any_order: false, ..self }
+    }
+
+    /// Finds fault with a task that is still there at the end of a run although the future that had made it was cut.
+    pub fn no_orphans(self) -> Check {
+        Check { no_orphans: true, ..self }
+    }
+
+    /// Says which awaits were seen to wait, in a sample of runs in which that is recorded. It takes a moment.
+    pub fn await_coverage(self) -> Check {
+        Check { await_coverage: true, ..self }
     }
 
     /// How a seed becomes choices.
@@ -203,13 +222,22 @@ impl Check {
         F::Output: Ending,
     {
         let check = self.called_from(Location::caller());
-        let made = match replay::wanted(&check) {
-            Some(token) => {
-                let futures = check.futures(test);
-                replay::replay(&futures, &token, &|told| futures.failed(&check, &told))
-            }
-            None => check.widened().find(test),
+        let test = Arc::new(test);
+        let wanted = replay::wanted(&check);
+        let path = saved::path(&check, replay::package());
+        let tokens = match (&wanted, &path) {
+            (Some(token), _) => vec![token.clone()],
+            (None, Some(path)) => saved::tokens(path),
+            (None, None) => Vec::new(),
         };
+        let mut made = check.replay_all(test.clone(), tokens);
+        if wanted.is_none() && made.failures.is_empty() {
+            made = check.widened().explore(test);
+            if let Some(path) = path.filter(|_| !made.failures.is_empty()) {
+                // A folder that cannot be written to is no fault of the test.
+                _ = saved::add(&path, &made.failures);
+            }
+        }
         made.or_panic();
     }
 
@@ -230,24 +258,74 @@ impl Check {
         F: Future + 'static,
         F::Output: Ending,
     {
-        let check = self.called_from(Location::caller());
-        let experiment = check.futures(test);
-        let plan =
-            if experiment.is_good_in_plain_order() { check.plan() } else { Check { runs: 0, ..check.clone() }.plan() };
-        let mut search = Search::new(experiment, None, &plan, &mut |progress| progress.failing < FAILING_MAX);
-        let failures = search.told.iter().map(|told| search.experiment.failed(&check, told)).collect();
-        let covered = report::explored(&search.experiment.program(), &search.covered(None), false);
-        Found { runs: search.explored.runs, failures, covered }
+        self.called_from(Location::caller()).explore(Arc::new(test))
     }
 
-    /// The experiment.
-    fn futures<T, F>(&self, test: T) -> Futures
+    /// Makes the runs of the plan.
+    fn explore<T, F>(self, test: Arc<T>) -> Found
     where
         T: Fn(Sim) -> F + Send + Sync + 'static,
         F: Future + 'static,
         F::Output: Ending,
     {
-        Futures::new(Arc::new(test), self)
+        self.watched(test, |check, experiment| check.explore_here(experiment))
+    }
+
+    /// The runs of these tokens.
+    fn replay_all<T, F>(&self, test: Arc<T>, tokens: Vec<Token>) -> Found
+    where
+        T: Fn(Sim) -> F + Send + Sync + 'static,
+        F: Future + 'static,
+        F::Output: Ending,
+    {
+        let mut all = Found { runs: 0, failures: Vec::new(), covered: String::new() };
+        if tokens.is_empty() {
+            return all;
+        }
+        self.clone().watched(test, move |check, experiment| {
+            for token in &tokens {
+                let found = replay::replay(&experiment, token, &|told| experiment.failed(check, &told));
+                all.runs += found.runs;
+                all.failures.extend(found.failures);
+                all.covered.push_str(&found.covered);
+            }
+            all
+        })
+    }
+
+    /// Does something with the experiment on a thread that is watched.
+    fn watched<T, F>(self, test: Arc<T>, work: impl FnOnce(&Check, Futures) -> Found + Send + 'static) -> Found
+    where
+        T: Fn(Sim) -> F + Send + Sync + 'static,
+        F: Future + 'static,
+        F::Output: Ending,
+    {
+        replay::forbid_nesting();
+        let names = Arc::new(Registry::default());
+        let title = self.title().to_owned();
+        let known = names.clone();
+        watch::watched(&title, &names, move || {
+            let experiment = Futures::new(test, &self, known);
+            work(&self, experiment)
+        })
+    }
+
+    fn explore_here(&self, experiment: Futures) -> Found {
+        let check = self;
+        let plan =
+            if experiment.is_good_in_plain_order() { check.plan() } else { Check { runs: 0, ..check.clone() }.plan() };
+        let mut search = Search::new(experiment, None, &plan, &mut |progress| progress.failing < FAILING_MAX);
+        let mut failures: Vec<Failed> = search.told.iter().map(|told| search.experiment.failed(check, told)).collect();
+        failures.extend(search.experiment.unstable(&search.explored));
+        if failures.is_empty() {
+            failures.extend(search.experiment.never_happened(&search.explored));
+        }
+        let mut covered = report::explored(&search.experiment.program(), &search.covered(None), false);
+        covered.push_str(&search.experiment.warnings(search.explored.runs));
+        if self.await_coverage {
+            covered.push_str(&search.experiment.await_coverage());
+        }
+        Found { runs: search.explored.runs, failures, covered }
     }
 
     fn plan(&self) -> Plan {

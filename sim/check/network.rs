@@ -34,6 +34,7 @@ use std::num::NonZero;
 use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -210,7 +211,9 @@ impl Network {
         let mut search = Search::new(experiment, None, &check.plan(), &mut |_| true);
         let failures =
             search.told.iter().map(|told| telling::failed(&search.experiment, &check, told.clone())).collect();
-        let covered = report::explored(&search.experiment.program(), &search.covered(None), false);
+        let mut covered = report::explored(&search.experiment.program(), &search.covered(None), false);
+        let ticks = search.experiment.made.load(Ordering::Relaxed);
+        covered.push_str(&report::ticks_made(ticks));
         Found { runs: search.explored.runs, failures, covered }
     }
 }
@@ -228,6 +231,8 @@ struct Networked {
     names: Registry,
     network: Hosted,
     ticks: u64,
+    /// How many ticks all runs together have made.
+    made: AtomicU64,
     /// The program as it was known last.
     program: Mutex<Arc<Program>>,
 }
@@ -273,8 +278,8 @@ impl Networked {
         let outages = outages.collect();
         network.wires = Wires { latency: settings.latency, links: Vec::new(), loss: settings.loss, outages };
         let names = Registry::default();
-        let program = Mutex::new(Arc::new(program(&names, &network)));
-        Networked { make: Box::new(make), names, network, ticks: settings.ticks, program }
+        let program = Mutex::new(Arc::new(program(&names, &network, settings.ticks)));
+        Networked { make: Box::new(make), names, network, ticks: settings.ticks, made: AtomicU64::new(0), program }
     }
 
     fn make_run(&self) -> Trace {
@@ -286,7 +291,10 @@ impl Networked {
         let body = (self.make)(&mut hosts, told.clone());
         let simulation = Simulation::of(hosts.software, self.network.wires.clone(), told.recording.clone(), self.ticks);
         let failed = match catch_unwind(AssertUnwindSafe(|| simulation.run(body))) {
-            Ok(Ok(_)) => None,
+            Ok(Ok(cost)) => {
+                self.made.fetch_add(cost.ticks, Ordering::Relaxed);
+                None
+            }
             Ok(Err(error)) => Some(("a host".to_owned(), error.to_string())),
             Err(_) => panics::take().pop().map(|panic| (panic.place, panic.message)),
         };
@@ -334,8 +342,8 @@ where
     }
 }
 
-fn program(names: &Registry, network: &Hosted) -> Program {
-    let limits = Limits { steps: 0, turns_at_one_instant: 0 };
+fn program(names: &Registry, network: &Hosted, ticks: u64) -> Program {
+    let limits = Limits { steps: ticks, turns_at_one_instant: 0 };
     Program { network: Some(network.clone()), ..names.program(Vec::new(), limits) }
 }
 
@@ -343,7 +351,7 @@ impl Experiment for Networked {
     fn program(&self) -> Arc<Program> {
         let mut known = self.program.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if !self.names.is_known(&known) {
-            *known = Arc::new(program(&self.names, &self.network));
+            *known = Arc::new(program(&self.names, &self.network, self.ticks));
         }
         known.clone()
     }

@@ -7,6 +7,7 @@ use std::num::NonZero;
 
 use super::{Check, Failed, Found};
 use crate::choice::{Given, Token};
+use crate::executor::is_in_run;
 use crate::experiment::Experiment;
 use crate::harness::{Told, replayed};
 use crate::replay::place;
@@ -20,6 +21,21 @@ fn variable(name: &str) -> Option<String> {
 #[expect(clippy::disallowed_methods, reason = "the name is for people, and no run sees it")]
 pub(super) fn test_name() -> Option<String> {
     std::thread::current().name().filter(|name| *name != "main").map(str::to_owned)
+}
+
+/// The folder of the package whose test runs, if cargo runs it.
+pub(super) fn package() -> Option<String> {
+    variable("CARGO_MANIFEST_DIR")
+}
+
+/// Says clearly what cannot work: a check within a run of another one, or on a thread that drives a runtime.
+pub(super) fn forbid_nesting() {
+    assert!(!is_in_run(), "`atropos::check` is called in a run of another check: make it a test of its own");
+    assert!(
+        tokio::runtime::Handle::try_current().is_err(),
+        "`atropos::check` is called inside of a tokio runtime: it brings runtimes of its own, so write #[test] instead of \
+         #[tokio::test]"
+    );
 }
 
 /// The token that is to be replayed, if it is one of this test.

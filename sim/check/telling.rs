@@ -6,14 +6,50 @@ use super::experiment::Futures;
 use super::{Check, Failed};
 use crate::choice::{Given, Token};
 use crate::experiment::Experiment;
+use crate::explore::{Explored, Unstable};
 use crate::harness::Told;
 use crate::replay::deviations;
-use crate::report;
+use crate::report::{self, mismatch};
 
 impl Futures {
     /// A failure, told with the places of all awaits.
     pub(super) fn failed(&self, check: &Check, told: &Told) -> Failed {
-        failed(self, check, Told { trace: self.recorded(&told.answers), ..told.clone() })
+        failed(self, check, Told { trace: self.recorded(&mut Given::new(&told.answers)), ..told.clone() })
+    }
+
+    /// A run that was another one when it was made again.
+    pub(super) fn unstable(&self, explored: &Explored) -> Option<Failed> {
+        let Unstable { number, first, again, .. } = explored.unstable.as_ref()?;
+        let parting = mismatch(&self.program(), first, again);
+        let story = format!("unstable: a run is not the same when it is made again.\n\n{parting}\n{SUSPECTS}");
+        Some(Failed { what: "unstable", runs: number + 1, token: String::new(), story })
+    }
+
+    /// What has to happen in some run, and has in none.
+    pub(super) fn never_happened(&self, explored: &Explored) -> Vec<Failed> {
+        let runs = explored.runs;
+        let told = |what: String| {
+            let story = format!("never-happened: {what:?} is to happen in some run, and has in none of {runs}.\n");
+            Failed { what: "never-happened", runs, token: String::new(), story }
+        };
+        self.names().never_happened().into_iter().map(told).collect()
+    }
+
+    /// What a reader of a green line has to know beside it.
+    pub(super) fn warnings(&self, runs: u64) -> String {
+        let mut out = String::new();
+        let (rejected, strays) = (self.names().rejected(), self.names().strays());
+        if runs < rejected.saturating_mul(2) {
+            let hint = "so little was tried: choose what is meant instead";
+            out.push_str(&format!("{rejected} runs were rejected by `assume`, {hint}\n"));
+        }
+        if strays > 0 {
+            out.push_str(&format!(
+                "up to {strays} tasks at once were spawned past `atropos::tokio`, so nobody chose their order: \
+                 write `use atropos::tokio;` where they are spawned\n"
+            ));
+        }
+        out
     }
 }
 
@@ -35,3 +71,7 @@ fn token(experiment: &dyn Experiment, check: &Check, answers: &[u64]) -> Token {
         deviations: deviations(&mut *experiment.begin(), &experiment.program(), &mut Given::new(answers)),
     }
 }
+
+/// Where to look first when a run is not repeated.
+const SUSPECTS: &str = "Likely suspects: the order of a HashMap or HashSet, a real clock or a random number, a static or \
+    thread-local that\nremembers the last run, another thread, several unbiased `select!` in one poll.\n";

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 use super::progress::stop_on_interrupt;
 use super::{Refused, SCENARIOS, load, mains, profile};
-use crate::explore::exhaustive::{Bounds, Method, STATES_MAX};
+use crate::explore::exhaustive::Bounds;
 use crate::harness::{Exhaustion, Setting};
 use crate::program::Profile;
 use crate::report;
@@ -35,14 +35,13 @@ pub(super) struct Arguments {
 pub(super) fn compare(arguments: &Arguments, out: &mut impl Write) -> Result<ExitCode, Refused> {
     let files = load(&arguments.paths)?;
     let stop = stop_on_interrupt();
-    let bounds = Bounds { method: Method::Reduced, deviations: None, states: STATES_MAX };
     let (mut is_same, mut is_first) = (true, true);
     for file in &files {
         let mut ends = Vec::new();
         for name in [&arguments.one, &arguments.other] {
             for strategy in mains(file, Some(name))? {
                 let setting = Setting { strategy, profile: arguments.python, cancels: arguments.cancels };
-                ends.push(file.exhaust(&setting, bounds, &mut |_| !stop.load(Ordering::Relaxed))?);
+                ends.push(file.exhaust(&setting, Bounds::default(), &mut |_| !stop.load(Ordering::Relaxed))?);
             }
         }
         let [one, other] = &ends[..] else {

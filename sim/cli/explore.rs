@@ -17,7 +17,7 @@ use super::progress::{progress_bar, stop_on_interrupt};
 use super::{Refused, SCENARIOS, load, mains, profile};
 use crate::choice::Token;
 use crate::experiment::Experiment;
-use crate::explore::exhaustive::{Bounds, Method, STATES_MAX, Searching};
+use crate::explore::exhaustive::{Bounds, Searching};
 use crate::explore::{Plan, Progress, Sampler};
 use crate::harness::{File, Findings, Kept, Setting};
 use crate::program::Profile;
@@ -228,7 +228,7 @@ impl Arguments {
     }
 
     fn bounds(&self) -> Bounds {
-        Bounds { method: Method::Reduced, deviations: self.deviations, states: STATES_MAX }
+        Bounds { deviations: self.deviations, ..Bounds::default() }
     }
 
     /// Whether the run of a token is one of those that are asked for: of other mains, if none was chosen.

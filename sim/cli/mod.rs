@@ -273,12 +273,25 @@ fn mains(file: &File, strategy: Option<&str>) -> Result<Vec<Option<String>>, Ref
     })
 }
 
+/// Why a strategy that fits the file does not run on this Python, if it does not.
+fn lacks(file: &File, strategy: Option<&str>, profile: Option<Profile>) -> Option<String> {
+    let errors = file.scenario.program(strategy, profile).err()?;
+    file.scenario.program(strategy, Some(Profile::NEWEST)).ok()?;
+    Some(errors.into_iter().next()?.message)
+}
+
 fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<ExitCode, Refused> {
     let files = load(&arguments.paths)?;
     let (mut met, mut is_first) = (true, true);
     for file in &files {
         let mut runs = Vec::new();
         for strategy in mains(file, arguments.strategy.as_deref())? {
+            let is_one_of_all = arguments.strategy.as_deref() == Some("all");
+            if is_one_of_all && let Some(why) = lacks(file, strategy.as_deref(), arguments.python) {
+                out.flush()?;
+                _ = writeln!(io::stderr(), "note: {why}, so it is left out");
+                continue;
+            }
             let runtime = arguments.runtime.unwrap_or(file.runtime());
             let run = Run { strategy, runtime, profile: arguments.python, seed: arguments.seed };
             let judged = file.run(&run)?;

@@ -565,6 +565,9 @@ class Here:
         if isinstance(value, (asyncio.Task, Coroutine)):
             of = value.record.name if isinstance(value, asyncio.Task) else value.name
             values = self.run.program.instances[of][1]
+            if name == "host" or name == "status" and isinstance(value, asyncio.Task):
+                # Of the last answer from a host; there is no network here.
+                return None
             if name in values and (name == "name" or of != "main"):
                 return values[name]
         raise AttributeError("{!r} object has no attribute {!r}".format(type(value).__name__, name))
@@ -966,6 +969,8 @@ def count_after(made, method):
     kind = type(made).__name__
     if kind == "Semaphore":
         return made._value
+    if kind == "Barrier":
+        return made._count
     if kind == "Event":
         return int(made.is_set())
     if kind == "Queue":

@@ -26,7 +26,7 @@ VERBS = {
     "add", "append", "remove", "assert", "if", "while", "for", "try", "with", "acquire", "release", "set_event",
     "clear_event", "notify", "notify_all", "put", "put_nowait", "get", "get_nowait", "task_done", "join",
     "set_result", "set_exception", "wait_for", "shield", "timeout", "reschedule", "uncancel", "task_group",
-    "as_completed", "call_soon", "call_later", "add_done_callback",
+    "as_completed", "reset", "abort", "call_soon", "call_later", "add_done_callback",
 }
 
 
@@ -125,7 +125,8 @@ class Writer:
         if kind in ("List", "Tuple"):
             return "[" + ", ".join(of(item) for item in node.elts) + "]"
         if kind == "Attribute" and self.is_object(getattr(node.value, "id", None)):
-            return "_atropos.object({!r}).{}()".format(node.value.id, node.attr)
+            is_property = node.attr in ("parties", "n_waiting", "broken")
+            return "_atropos.object({!r}).{}{}".format(node.value.id, node.attr, "" if is_property else "()")
         if kind == "Attribute":
             if node.attr in ("done", "cancelled", "result", "exception", "cancelling", "expired"):
                 return "({}).{}()".format(of(node.value), node.attr)
@@ -319,6 +320,12 @@ class Writer:
 
     def write_join(self, step):
         self.use(step, "join", step["join"])
+
+    def write_reset(self, step):
+        self.use(step, "reset", step["reset"])
+
+    def write_abort(self, step):
+        self.use(step, "abort", step["abort"])
 
     def write_set_result(self, step):
         call = "_atropos.settle({!r}).set_result({})"

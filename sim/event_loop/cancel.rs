@@ -77,7 +77,7 @@ impl EventLoop<'_> {
             is_first = false;
             match state.waits_for {
                 WaitsFor::Sleep | WaitsFor::Wait(_) | WaitsFor::Object(_) | WaitsFor::Library
-                    if state.own == Own::Pending =>
+                    if matches!(state.own, Own::Pending) =>
                 {
                     state.own = Own::Cancelled(message);
                     self.ready.push(Handle::Wakeup(task));

@@ -12,31 +12,33 @@ use crate::trace::What;
 
 impl EventLoop<'_> {
     pub(super) fn wait_for_notify(&mut self, task: TaskId, used: Use) -> Progress {
-        let lock = self.part(used.object);
+        let condition = self.condition_of(used.object);
+        let lock = self.part(condition);
         if self.object(lock).value == 0 {
             return Some(Err(self.python_error(ErrorType::RUNTIME_ERROR, "cannot wait on un-acquired lock")));
         }
         _ = self.release_lock(lock);
         let waiter = self.block(task, used);
-        self.object_mut(used.object).waiters.push_back(waiter);
+        self.object_mut(condition).waiters.push_back(waiter);
         None
     }
 
     pub(super) fn go_on_after_notify(&mut self, task: TaskId, used: Use, input: Result<Value, Error>) -> Progress {
-        let lock = self.part(used.object);
+        let condition = self.condition_of(used.object);
+        let lock = self.part(condition);
         let (waited, interrupted) = match used.stage {
             Stage::First => {
                 let waiter = self.waiter_of(task);
-                remove(&mut self.object_mut(used.object).waiters, waiter);
+                remove(&mut self.object_mut(condition).waiters, waiter);
                 (input.map(|_| ()), None)
             }
             Stage::Reacquiring { waited, interrupted } => match self.leave_lock_queue(task, lock, input) {
-                Ok(_) => return Some(self.end_of_wait(task, used.object, waited, interrupted)),
+                Ok(_) => return Some(self.end_of_wait(task, condition, waited, interrupted)),
                 Err(error) => (waited, Some(error)),
             },
         };
         if self.try_lock(lock) {
-            return Some(self.end_of_wait(task, used.object, waited, interrupted));
+            return Some(self.end_of_wait(task, condition, waited, interrupted));
         }
         self.queue_for_lock(task, Use { stage: Stage::Reacquiring { waited, interrupted }, ..used }, lock);
         None

@@ -216,6 +216,10 @@ impl EventLoop<'_> {
         let mut lives: Vec<Life> = Vec::new();
         let mut here: Vec<Opening> = Vec::new();
         loop {
+            // What `run()` does between two of its phases is done before the next cut.
+            if self.is_between_phases() {
+                self.go_to_next_phase(choices);
+            }
             let (handle, time) = (self.handles(), self.now);
             lives.resize(self.tasks.len(), Life { begun: handle, visit: 0 });
             here.clear();

@@ -239,7 +239,7 @@ impl std::ops::IndexMut<FutureId> for Futures {
 
 impl Future {
     pub(super) fn is_done(&self) -> bool {
-        self.result != Result::Pending
+        !matches!(self.result, Result::Pending)
     }
 
     pub(super) fn state(&self) -> FutureState {

@@ -36,7 +36,9 @@ impl EventLoop<'_> {
         // the first steps of the new tasks, which are the last in the queue.
         let between = if inline { 0 } else { new as usize };
         let mut first_steps = std::mem::take(&mut self.scratch.first_steps);
-        first_steps.extend(self.ready.drain(self.ready.len() - between..));
+        if between > 0 {
+            first_steps.extend(self.ready.drain(self.ready.len() - between..));
+        }
         let mut steps = first_steps.iter().copied().peekable();
         let (mut distinct, mut any_done) = (0, false);
         for item in self.memory.list(children) {
@@ -52,8 +54,10 @@ impl EventLoop<'_> {
             if !state.is_done() {
                 let owner = state.owner;
                 self.futures.add_callback(child, Callback::Gather(gather));
-                if let Owner::Task(task) = owner {
-                    self.ready.extend(steps.next_if_eq(&Handle::Step(task)));
+                if let Owner::Task(task) = owner
+                    && let Some(first_step) = steps.next_if_eq(&Handle::Step(task))
+                {
+                    self.ready.push(first_step);
                 }
                 continue;
             }

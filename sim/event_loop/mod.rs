@@ -17,6 +17,7 @@
 //!
 //! Knows nothing of files, TOML, wall clocks, or of how a trace is told.
 
+mod barrier;
 mod callback;
 mod cancel;
 mod completed;
@@ -292,14 +293,23 @@ impl<'p> EventLoop<'p> {
                 }
                 return true;
             }
-            if self.stopping {
-                self.stopping = false;
-                self.next_phase(choices);
+            if self.is_between_phases() {
+                self.go_to_next_phase(choices);
             } else {
                 self.begin_turn(choices);
             }
         }
         false
+    }
+
+    /// Whether the loop has been stopped and its last turn is over.
+    fn is_between_phases(&self) -> bool {
+        self.stopping && self.batch_next == self.batch_end
+    }
+
+    fn go_to_next_phase<C: Choices + ?Sized>(&mut self, choices: &mut C) {
+        self.stopping = false;
+        self.next_phase(choices);
     }
 
     /// Begins a turn, or ends the run.

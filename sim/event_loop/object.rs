@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 
+use super::barrier::{State, Step};
 use super::library::Call;
 use super::task::{Own, Progress, WaitsFor};
 use super::{EventLoop, Handle};
@@ -19,7 +20,7 @@ use crate::trace::What;
 pub(super) struct Object {
     pub(super) make: Make,
     /// Of a lock and an event 1 if it is locked or set, of a semaphore its free permits, of a queue how many items are
-    /// not done.
+    /// not done, of a barrier how many are in it.
     pub(super) value: u32,
     /// Who waits to acquire, to be notified, or to get.
     pub(super) waiters: VecDeque<Waiter>,
@@ -29,7 +30,9 @@ pub(super) struct Object {
     pub(super) items: VecDeque<Value>,
     /// A semaphore's mark, in the profile that has it.
     pub(super) is_wakeup_scheduled: bool,
-    /// A condition's lock; the event of a queue that is set while everything is done.
+    /// A barrier's.
+    pub(super) state: State,
+    /// A condition's lock; a barrier's condition; the event of a queue that is set while everything is done.
     pub(super) part: Option<ObjectId>,
 }
 
@@ -49,6 +52,8 @@ pub(super) struct Use {
     /// What is put, or how many are notified.
     pub(super) value: Value,
     pub(super) stage: Stage,
+    /// With a barrier.
+    pub(super) step: Step,
 }
 
 /// How far it has come.
@@ -68,14 +73,19 @@ pub(super) enum Stage {
 /// The objects of a run that has not begun: the declared ones, then those that they are made of.
 pub(super) fn make_all(program: &Program) -> Vec<Object> {
     let mut all: Vec<Object> = program.objects.iter().map(|object| make(object.make)).collect();
-    for at in 0..all.len() {
+    let mut at = 0;
+    while at < all.len() {
         let part = match all[at].make {
-            Make::Condition => Make::Lock,
-            Make::Queue(_) => Make::Event,
-            _ => continue,
+            Make::Condition => Some(Make::Lock),
+            Make::Queue(_) => Some(Make::Event),
+            Make::Barrier(_) => Some(Make::Condition),
+            _ => None,
         };
-        all[at].part = Some(ObjectId(all.len() as u32));
-        all.push(make(part));
+        if let Some(part) = part {
+            all[at].part = Some(ObjectId(all.len() as u32));
+            all.push(make(part));
+        }
+        at += 1;
     }
     all
 }
@@ -88,6 +98,7 @@ fn make(make: Make) -> Object {
         putters: VecDeque::new(),
         items: VecDeque::new(),
         is_wakeup_scheduled: false,
+        state: State::Filling,
         part: None,
     }
 }
@@ -100,6 +111,7 @@ impl Object {
         self.putters.clear();
         self.items.clear();
         self.is_wakeup_scheduled = false;
+        self.state = State::Filling;
     }
 }
 
@@ -121,12 +133,13 @@ impl EventLoop<'_> {
         object: ObjectId,
         value: Value,
     ) -> Progress {
-        let used = Use { operation, object, value, stage: Stage::First };
+        let used = Use { operation, object, value, stage: Stage::First, step: Step::Entering };
         let progress = match (operation, self.object(object).make) {
             (Operation::Acquire, Make::Semaphore(_)) => self.acquire_semaphore(task, used),
             (Operation::Acquire, _) => self.acquire_lock(task, used),
             (Operation::Release, Make::Semaphore(_)) => Some(Ok(self.release_semaphore(object))),
             (Operation::Release, _) => Some(self.release_lock(self.lock_of(object))),
+            (Operation::Wait | Operation::Reset | Operation::Abort, Make::Barrier(_)) => self.enter_barrier(task, used),
             (Operation::Wait, Make::Condition) => self.wait_for_notify(task, used),
             (Operation::Wait, _) => self.wait_for_event(task, used, object),
             (Operation::Set, _) => Some(Ok(self.set_event(object))),
@@ -142,6 +155,7 @@ impl EventLoop<'_> {
             (Operation::GetNowait, _) => Some(self.get_nowait(object)),
             (Operation::TaskDone, _) => Some(self.task_done(object)),
             (Operation::Join, _) => self.join_queue(task, used),
+            (Operation::Reset | Operation::Abort, _) => unreachable!("only a barrier has these"),
             (Operation::SetResult | Operation::SetException, _) => unreachable!("a future is settled, not used"),
         };
         self.tell_use(task, used, progress)
@@ -152,6 +166,7 @@ impl EventLoop<'_> {
         let progress = match (used.operation, self.object(used.object).make) {
             (Operation::Acquire, Make::Semaphore(_)) => self.go_on_acquiring_semaphore(task, used, input),
             (Operation::Acquire, _) => Some(self.leave_lock_queue(task, self.lock_of(used.object), input)),
+            (_, Make::Barrier(_)) => self.go_on_at_barrier(task, used, input),
             (Operation::Wait, Make::Condition) => self.go_on_after_notify(task, used, input),
             (Operation::Wait, _) => Some(self.leave_event(task, used.object, input)),
             (Operation::Put, _) => self.go_on_putting(task, used, input),
@@ -196,6 +211,13 @@ impl EventLoop<'_> {
             Inquiry::Size => Value::Int(state.items.len() as i64),
             Inquiry::Empty => Value::Bool(state.items.is_empty()),
             Inquiry::Full => Value::Bool(self.is_full(object)),
+            Inquiry::Parties => match state.make {
+                Make::Barrier(parties) => Value::Int(i64::from(parties)),
+                other => unreachable!("{other:?} has no parties"),
+            },
+            Inquiry::Waiting if state.state == State::Filling => Value::Int(i64::from(state.value)),
+            Inquiry::Waiting => Value::Int(0),
+            Inquiry::Broken => Value::Bool(state.state == State::Broken),
         }
     }
 
@@ -212,9 +234,14 @@ impl EventLoop<'_> {
         self.object(object).part.expect("it is made of one")
     }
 
-    /// The lock that a condition has or a lock is.
+    /// The lock that a condition or a barrier has or a lock is.
     pub(super) fn lock_of(&self, object: ObjectId) -> ObjectId {
-        self.object(object).part.unwrap_or(object)
+        self.object(object).part.map_or(object, |part| self.lock_of(part))
+    }
+
+    /// The condition that a barrier has or a condition is.
+    pub(super) fn condition_of(&self, object: ObjectId) -> ObjectId {
+        if let Make::Barrier(_) = self.object(object).make { self.part(object) } else { object }
     }
 
     // Waiters

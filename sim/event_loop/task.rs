@@ -167,7 +167,7 @@ impl EventLoop<'_> {
             let lists = self.leave_wait(task, wait, input.is_ok());
             input = input.map(|_| lists);
         }
-        if self.tasks[task.index()].call != Call::None {
+        if !matches!(self.tasks[task.index()].call, Call::None) {
             match self.go_on_with_call(task, input, choices) {
                 Some(result) => input = result,
                 None => return,
@@ -327,7 +327,7 @@ impl EventLoop<'_> {
     #[inline]
     pub(super) fn own_timer_fired(&mut self, task: TaskId) {
         let state = &mut self.tasks[task.index()];
-        if state.own == Own::Pending {
+        if let Own::Pending = state.own {
             state.own = Own::Done;
             if let WaitsFor::Wait(wait) = state.waits_for {
                 self.waits[wait as usize].timed_out = true;

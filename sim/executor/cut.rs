@@ -229,7 +229,7 @@ impl<F: Future> Future for Cut<F> {
         let owner = shared.running();
         if self.life.is_none() {
             let name = self.name.take().unwrap_or_else(names::of_type::<F>);
-            let task = shared.create(&name, Some(owner), false);
+            let task = shared.create(&name, Some(shared.maker().unwrap_or(owner)), false);
             self.life = Some(shared.victims.borrow_mut().add(&shared, task, owner));
             let victim = [self.number()];
             if shared.victims.borrow_mut().moment(&shared, &victim, Some(Phase::NotStarted)).is_some() {
@@ -298,7 +298,9 @@ impl<F: Future> Cut<F> {
         let waker = life.waker(context.waker());
         let waker = if shared.with_sites { sites::recording(life.task, waker) } else { waker };
         let task = life.task;
+        let outer = Inside::new(shared, task);
         let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
+        drop(outer);
         if polled.is_pending() {
             shared.suspended(task);
         }
@@ -335,6 +337,24 @@ impl Drop for Life {
             let task = self.task;
             self.end(&shared, What::Cancelled { task, message: None });
         }
+    }
+}
+
+/// As long as a future that may be cut is polled.
+struct Inside<'a> {
+    shared: &'a Shared,
+    before: Option<TaskId>,
+}
+
+impl<'a> Inside<'a> {
+    fn new(shared: &'a Shared, task: TaskId) -> Inside<'a> {
+        Inside { shared, before: shared.inside.replace(Some(task)) }
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.shared.inside.set(self.before);
     }
 }
 

@@ -40,7 +40,7 @@ pub use cut::{Cut, Race};
 pub use names::Registry;
 #[cfg(feature = "network")]
 pub(crate) use sim::RETURNED;
-pub use sim::{Settle, Sim};
+pub use sim::{Probe, Settle, Sim};
 
 use cut::Victims;
 use rounds::Rounds;
@@ -51,7 +51,7 @@ use sites::Kept;
 #[derive(Clone, Debug)]
 pub struct Setting {
     /// How many cuts there may be in a run, in how many moments of a life, and of how many futures; the last two are
-    /// [measured](Executor::measured).
+    /// [measured](Executor::openings).
     pub cuts: Cuts,
     /// Whether another order than tokio's is asked for.
     pub any_order: bool,
@@ -86,7 +86,6 @@ struct Ended {
     outcome: Outcome,
     places: Vec<Arc<Kept>>,
     victims: Victims,
-    strays: usize,
     unsteered: u64,
 }
 
@@ -118,11 +117,6 @@ impl<'a> Executor<'a> {
     /// The cuts that were planned in the last run and did not happen, because nobody was there to be cut.
     pub fn missed_cuts(&self) -> Vec<PlannedCut> {
         self.last.as_ref().map(|ended| ended.victims.missed().to_vec()).unwrap_or_default()
-    }
-
-    /// How many tasks of the last run were tokio's alone: spawned past [`twin`], so that nobody chose their order.
-    pub fn strays(&self) -> usize {
-        self.last.as_ref().map_or(0, |ended| ended.strays)
     }
 
     /// How often tokio drew a number in the last run that nobody could choose.
@@ -159,7 +153,7 @@ impl<'a> Executor<'a> {
         let shared = Rc::new(Shared::new(self.names.clone(), victims, self.with_sites));
         let entered = Entered::new(shared.clone());
         let mut outcome = run(&runtime, &shared, (self.make)(), &self.setting);
-        let strays = runtime.metrics().num_alive_tasks();
+        self.names.stray(runtime.metrics().num_alive_tasks());
         shared.close();
         shared.drop_all();
         if let Some(panic) = panics::take().last().filter(|_| matches!(outcome, Outcome::Finished(_))) {
@@ -171,7 +165,7 @@ impl<'a> Executor<'a> {
         let (recorder, texts, places) = shared.take_told();
         let victims = shared.victims.take();
         let unsteered = shared.unsteered.get();
-        Ended { recorder, texts, outcome, places, victims, strays, unsteered }
+        Ended { recorder, texts, outcome, places, victims, unsteered }
     }
 }
 
@@ -205,6 +199,11 @@ impl fmt::Debug for Executor<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Executor").field("setting", &self.setting).finish_non_exhaustive()
     }
+}
+
+/// Whether a run goes on on this thread.
+pub(crate) fn is_in_run() -> bool {
+    shared::current().is_some()
 }
 
 fn runtime() -> Runtime {

@@ -4,7 +4,8 @@
 //!
 //! Knows nothing of runs.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use crate::id::InstanceId;
@@ -16,25 +17,90 @@ pub struct Registry {
     known: Mutex<Known>,
     /// Whether tokio draws numbers in these runs, so that it has to be steered.
     draws: AtomicBool,
+    /// How many polls there have been, and whose the last one is: its name's number and one, or 0 between polls.
+    polls: AtomicU64,
+    polled: AtomicU32,
+    /// How many runs `assume` has rejected.
+    rejected: AtomicU64,
+    /// The most tasks at once that were tokio's alone.
+    strays: AtomicUsize,
 }
 
 #[derive(Debug)]
 struct Known {
     tasks: Vec<String>,
     panics: Vec<String>,
+    /// What must happen in some run, and whether it has.
+    sometimes: BTreeMap<String, bool>,
 }
 
 impl Default for Registry {
     /// Main alone.
     fn default() -> Registry {
-        let known = Known { tasks: vec!["main".to_owned()], panics: Vec::new() };
-        Registry { known: Mutex::new(known), draws: AtomicBool::new(false) }
+        let known = Known { tasks: vec!["main".to_owned()], panics: Vec::new(), sometimes: BTreeMap::new() };
+        Registry {
+            known: Mutex::new(known),
+            draws: AtomicBool::new(false),
+            polls: AtomicU64::new(0),
+            polled: AtomicU32::new(0),
+            rejected: AtomicU64::new(0),
+            strays: AtomicUsize::new(0),
+        }
     }
 }
 
 impl Registry {
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// A poll of a task begins.
+    pub(super) fn begin_poll(&self, instance: InstanceId) {
+        self.polls.fetch_add(1, Ordering::Relaxed);
+        self.polled.store(instance.0 + 1, Ordering::Relaxed);
+    }
+
+    /// It has returned.
+    pub(super) fn end_poll(&self) {
+        self.polled.store(0, Ordering::Relaxed);
+    }
+
+    /// Whose poll goes on, and the how manieth poll it is; for people, as runs may be made on several threads.
+    pub fn polled(&self) -> Option<(String, u64)> {
+        let instance = self.polled.load(Ordering::Relaxed).checked_sub(1)?;
+        let name = self.known().tasks.get(instance as usize)?.clone();
+        Some((name, self.polls.load(Ordering::Relaxed)))
+    }
+
+    /// A run is none of those that are meant.
+    pub(super) fn reject(&self) {
+        self.rejected.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many runs were rejected.
+    pub fn rejected(&self) -> u64 {
+        self.rejected.load(Ordering::Relaxed)
+    }
+
+    /// So many tasks are tokio's alone.
+    pub(super) fn stray(&self, count: usize) {
+        self.strays.fetch_max(count, Ordering::Relaxed);
+    }
+
+    /// The most tasks at once that were tokio's alone: spawned past [`twin`](super::twin), so that nobody chose their order.
+    pub fn strays(&self) -> usize {
+        self.strays.load(Ordering::Relaxed)
+    }
+
+    /// Something that must happen in some run.
+    pub(super) fn sometimes(&self, what: &str, happens: bool) {
+        *self.known().sometimes.entry(what.to_owned()).or_insert(false) |= happens;
+    }
+
+    /// What must happen in some run, and has in none.
+    pub fn never_happened(&self) -> Vec<String> {
+        let known = self.known();
+        known.sometimes.iter().filter(|(_, happened)| !**happened).map(|(what, _)| what.clone()).collect()
     }
 
     /// Whether tokio was seen to draw numbers.

@@ -52,12 +52,19 @@ pub(crate) fn take() -> Vec<Panic> {
     PANICS.take()
 }
 
+/// Said of sockets and the like.
+const REAL_IO: &str = " (real I/O cannot be simulated here: give the code a channel or `tokio::io::duplex` instead, or run it on \
+    the simulated network)";
+
 fn note(info: &PanicHookInfo<'_>) {
     let place = info.location().map_or_else(|| "somewhere".to_owned(), ToString::to_string);
     let message = info.payload_as_str().unwrap_or("a panic without words");
     // An assertion tells what it found in lines of their own.
     let lines: Vec<&str> = message.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let message = lines.join("; ");
+    let mut message = lines.join("; ");
+    if ["IO is disabled", "no reactor running"].iter().any(|sign| message.contains(sign)) {
+        message.push_str(REAL_IO);
+    }
     // Within a panic while this is borrowed nothing can be noted any more.
     _ = PANICS.try_with(|panics| panics.try_borrow_mut().map(|mut panics| panics.push(Panic { place, message })));
 }

@@ -181,6 +181,9 @@ impl Rounds {
         }
         let shared = &self.shared;
         shared.queue.end(task, is_gone);
+        if shared.victims.borrow().openings.is_some() {
+            shared.names.stray(tokio::runtime::Handle::current().metrics().num_alive_tasks());
+        }
         if self.is_steered {
             self.count_draws(task);
         }

@@ -16,6 +16,7 @@ use super::cut::Victims;
 use super::names::Registry;
 use super::panics::Panic;
 use super::queue::{Queue, TaskWaker};
+use super::sim::Probe;
 use super::sites::Kept;
 use crate::choice::{Choice, Choices as _, Lent, Question};
 use crate::id::{InstanceId, TaskId};
@@ -63,6 +64,10 @@ pub(super) struct Shared {
     pub(super) turn: Cell<Option<TaskId>>,
     /// Waits until nothing else can run; see [`Settle`](super::sim::Settle).
     pub(super) settlers: RefCell<Settlers>,
+    /// What is watched.
+    pub(super) probes: RefCell<Vec<Watched>>,
+    /// The future within the polled task that is polled and may be cut.
+    pub(super) inside: Cell<Option<TaskId>>,
     /// How often tokio drew a number that nobody chose.
     pub(super) unsteered: Cell<u64>,
     start: Instant,
@@ -74,6 +79,9 @@ pub(super) struct Shared {
     end: Cell<Option<Result<(), Error>>>,
     is_closed: Cell<bool>,
 }
+
+/// What is watched: its name, how much there was, and who says how much there is.
+pub(super) type Watched = (String, i64, Box<dyn Probe>);
 
 /// Who waits until nothing else can run.
 #[derive(Default)]
@@ -119,6 +127,8 @@ impl Shared {
             with_sites,
             turn: Cell::new(None),
             settlers: RefCell::default(),
+            probes: RefCell::default(),
+            inside: Cell::new(None),
             unsteered: Cell::new(0),
             start,
             tasks: RefCell::default(),
@@ -283,6 +293,11 @@ impl Shared {
     /// The time when somebody last looked.
     pub(super) fn time(&self) -> Time {
         self.told.borrow().time
+    }
+
+    /// Who makes what is made now: the future that is polled and may be cut, or else the task.
+    pub(super) fn maker(&self) -> Option<TaskId> {
+        self.inside.get().or_else(|| self.queue.running())
     }
 
     /// Who is polled, or main if nobody is.

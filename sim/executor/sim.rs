@@ -3,6 +3,7 @@
 //! Knows nothing of how many runs there are.
 
 use std::fmt;
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -21,6 +22,25 @@ use crate::id::TaskId;
 #[derive(Clone, Copy)]
 pub struct Sim(());
 
+/// Something of which there is so much, and has to be as much again in the end: free permits, idle connections.
+pub trait Probe {
+    /// How much there is now.
+    fn level(&self) -> i64;
+}
+
+impl<F: Fn() -> i64> Probe for F {
+    fn level(&self) -> i64 {
+        self()
+    }
+}
+
+/// The permits that are free.
+impl Probe for std::sync::Arc<tokio::sync::Semaphore> {
+    fn level(&self) -> i64 {
+        i64::try_from(self.available_permits()).unwrap_or(i64::MAX)
+    }
+}
+
 /// Waits until nothing else can run any more. Made by [`Sim::settle`].
 #[must_use = "a future does nothing unless it is awaited"]
 #[derive(Debug)]
@@ -30,8 +50,8 @@ pub struct Settle {
 }
 
 impl Sim {
-    /// The run that goes on on this thread.
-    pub(crate) fn new() -> Sim {
+    /// The run that goes on on this thread, for code that nobody hands it to. Outside of a run all but this panics.
+    pub fn here() -> Sim {
         Sim(())
     }
 
@@ -74,6 +94,53 @@ impl Sim {
         shared.ask(&Question { kind: Kind::Chosen, subject: shared.running(), site: 0, options })
     }
 
+    /// Something that has to happen in some run, though not in each: if it never does, the check fails, because it does not
+    /// test what it is meant to.
+    pub fn sometimes(self, what: &str, happens: bool) {
+        self.shared().names.sometimes(what, happens);
+    }
+
+    /// Ends a run that is none of those that are meant. If most runs are ended so, the check says it.
+    pub fn assume(self, holds: bool) {
+        if !holds {
+            self.shared().names.reject();
+            resume_unwind(Box::new(task::Rejected));
+        }
+    }
+
+    /// Something that has to be given back: when the test is over and everything has settled, `probe` has to say the same as
+    /// now.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use atropos::tokio::sync::Semaphore;
+    ///
+    /// atropos::check(|sim| async move {
+    ///     let pool = Arc::new(Semaphore::new(2));
+    ///     sim.watch("permits", pool.clone());
+    ///     sim.cut(async { drop(pool.acquire().await) }).await;
+    /// });
+    /// ```
+    pub fn watch(self, what: &str, probe: impl Probe + 'static) {
+        let before = probe.level();
+        self.shared().probes.borrow_mut().push((what.to_owned(), before, Box::new(probe)));
+    }
+
+    /// Whether anything is watched.
+    pub(crate) fn is_watching(self) -> bool {
+        !self.shared().probes.borrow().is_empty()
+    }
+
+    /// What was not given back.
+    pub(crate) fn not_given_back(self) -> Option<String> {
+        let probes = self.shared().probes.take();
+        let now = probes.iter().map(|(what, before, probe)| (what, *before, probe.level()));
+        let changed = now.filter(|(_, before, now)| before != now);
+        let told: Vec<String> =
+            changed.map(|(what, before, now)| format!("{what}: {before} before, {now} now")).collect();
+        (!told.is_empty()).then(|| told.join("; "))
+    }
+
     /// A mark in the trace of the run.
     pub fn note(self, text: impl fmt::Display) {
         let shared = self.shared();
@@ -100,10 +167,10 @@ impl Sim {
         task::spawn(&self.shared(), name, future)
     }
 
-    /// The test has failed, and the run is over.
-    pub(crate) fn fail(self, message: String) {
+    /// The test has failed there, and the run is over.
+    pub(crate) fn fail(self, place: &str, message: String) {
         let shared = self.shared();
-        shared.panicked(TaskId::MAIN, &Panic { place: RETURNED.to_owned(), message });
+        shared.panicked(TaskId::MAIN, &Panic { place: place.to_owned(), message });
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn new(shared: &Shared, name: &str) -> Place {
-        let task = shared.create(name, shared.queue.running(), true);
+        let task = shared.create(name, shared.maker(), true);
         Place { task, set: shared.take_set() }
     }
 
@@ -62,6 +62,9 @@ pub(super) async fn gate<F: Future>(task: TaskId, future: F) -> F::Output {
     let mut future = pin!(future);
     poll_fn(|context| poll(task, future.as_mut(), context)).await
 }
+
+/// Thrown to end a run that is none of those that are meant.
+pub(super) struct Rejected;
 
 struct Life(TaskId);
 
@@ -80,11 +83,14 @@ impl Drop for Life {
 fn poll<F: Future>(task: TaskId, future: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
     let Some(shared) = current().filter(|shared| shared.turn.get() == Some(task)) else { return Poll::Pending };
     shared.polled(task, reason(WOKEN_BY.take(), task));
+    shared.names.begin_poll(shared.instance(task));
     let waker = shared.waker(task, context.waker());
     let waker = if shared.with_sites { sites::recording(task, waker) } else { waker };
     let mut context = Context::from_waker(&waker);
     panics::take();
-    match catch_unwind(AssertUnwindSafe(|| future.poll(&mut context))) {
+    let polled = catch_unwind(AssertUnwindSafe(|| future.poll(&mut context)));
+    shared.names.end_poll();
+    match polled {
         Ok(Poll::Pending) => {
             shared.suspended(task);
             Poll::Pending
@@ -92,6 +98,10 @@ fn poll<F: Future>(task: TaskId, future: Pin<&mut F>, context: &mut Context<'_>)
         Ok(Poll::Ready(output)) => {
             shared.over(task, What::Finished { task, value: VALUE });
             Poll::Ready(output)
+        }
+        Err(payload) if payload.is::<Rejected>() => {
+            shared.finish(Ok(()));
+            resume_unwind(payload)
         }
         Err(payload) => {
             let unknown = || Panic { place: "somewhere".to_owned(), message: "a panic without words".to_owned() };

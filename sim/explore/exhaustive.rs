@@ -14,7 +14,7 @@
 //! order whatever is chosen. Where the queue is first in, first out, two racing steps are exchanged by the order that
 //! put those two there, from which they descend ([`Root`]): timers of one instant, or tasks that the machine itself
 //! cancels one by one. Of the items of such an order two are in each other's way if anything that descends from the one
-//! races with anything that descends from the other; [`normal`] tries one order of each class. An event that the file
+//! races with anything that descends from the other; one order of each class is tried, as `normal.rs` says. An event that the file
 //! expects something of races with its like, because an expectation may depend on their order.
 //!
 //! Where anything that is ready may run next, one step is exchanged for another directly: sleep sets (P. Godefroid,
@@ -74,6 +74,13 @@ const TICKS: u64 = 64;
 
 /// So many branches of one run are kept as forks at once.
 const DEPTH_MAX: usize = 20_000;
+
+/// What is searched if nobody says otherwise: everything, with all that comes to the same left out.
+impl Default for Bounds {
+    fn default() -> Bounds {
+        Bounds { method: Method::Reduced, deviations: None, states: STATES_MAX }
+    }
+}
 
 /// How far a search has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,7 +173,7 @@ pub fn search<M: Machine, J: Judging>(
         unfinished: 0,
         searched: Searched::default(),
     };
-    search.all(State { machine, judge, turn: Turn::default(), asleep: Vec::new(), deviations: 0 });
+    search.all(State { machine, judge, turn: Turn::default(), asleep: Vec::new(), deviations: 0, orders_at_rest: 0 });
     let mut searched = search.searched;
     if search.unfinished > 0 {
         searched.bounded_by.push(Bounded::Limits(search.unfinished));
@@ -183,6 +190,8 @@ struct State<M, J> {
     asleep: Vec<Sleeper>,
     /// How many answers so far were not the ordinary ones.
     deviations: u32,
+    /// How many orders had been asked for when nothing was ready.
+    orders_at_rest: usize,
 }
 
 /// What was touched in the present turn.
@@ -233,6 +242,7 @@ impl<M: Machine, J: Judging> State<M, J> {
             turn: self.turn.clone(),
             asleep: self.asleep.clone(),
             deviations: self.deviations,
+            orders_at_rest: self.orders_at_rest,
         })
     }
 }
@@ -268,6 +278,9 @@ impl<M: Machine, J: Judging> Search<'_, M, J> {
     /// Follows a run with ordinary answers to its end, or to a state that is known.
     fn go_on(&mut self, mut state: State<M, J>) {
         loop {
+            if state.machine.is_at_rest() {
+                state.orders_at_rest = self.orders.len();
+            }
             let Some(before) = state.fork() else { return self.give_up(Bounded::NoFork) };
             let mut step = self.step(&mut state, &[]);
             if !step.asked.is_empty() {
@@ -398,8 +411,8 @@ impl<M: Machine, J: Judging> Search<'_, M, J> {
     fn key(&self, state: &State<M, J>) -> Option<u128> {
         let machine = match (self.bounds.method, self.bounds.deviations) {
             (Method::Naive, _) => return None,
-            // Within an instant the steps that are to come race with those that were.
-            (Method::Reduced, _) if !self.is_free && !state.machine.is_at_rest() => return None,
+            // Once an order has been asked for, the steps of this instant that are to come race with those that were.
+            (Method::Reduced, _) if !self.is_free && self.orders.len() > state.orders_at_rest => return None,
             (_, Some(_)) => state.machine.key()?,
             _ => state.machine.free_key()?,
         };

@@ -11,7 +11,7 @@ use super::{Called, Clause, Copies, Family, Fault, Frame, Group, Pick, Sketch, S
 pub(super) fn write(sketch: &Sketch) -> String {
     let mut writer = Writer {
         groups: &sketch.groups,
-        families: &sketch.families,
+        families: sketch.families.iter().copied().filter(|family| is_there(family, sketch.has_timeouts)).collect(),
         has_timeouts: sketch.has_timeouts,
         ..Writer::default()
     };
@@ -36,7 +36,7 @@ pub(super) fn write(sketch: &Sketch) -> String {
         _ = writeln!(text, "{name} = {first}");
     }
     let mut declared: Vec<&str> = Vec::new();
-    for Family { name, make, .. } in &sketch.families {
+    for Family { name, make, .. } in &writer.families {
         if declared.contains(name) || !body.contains(&format!("\"{name}\"")) && !body.contains(&format!("{{{name}.")) {
             continue;
         }
@@ -50,6 +50,11 @@ pub(super) fn write(sketch: &Sketch) -> String {
 }
 
 /// The name of a group as its `[[task]]` has it.
+/// Whether a version without timeouts has it.
+fn is_there(family: &Family, has_timeouts: bool) -> bool {
+    has_timeouts || family.name != "gate"
+}
+
 fn group_name(at: usize, group: &Group) -> String {
     let letter = char::from(b'a' + at as u8);
     if group.copies == Copies::One { letter.to_string() } else { format!("{letter} {{i}}") }
@@ -58,7 +63,7 @@ fn group_name(at: usize, group: &Group) -> String {
 #[derive(Default)]
 struct Writer<'a> {
     groups: &'a [Group],
-    families: &'a [Family],
+    families: Vec<Family>,
     has_timeouts: bool,
     out: String,
     depth: usize,
@@ -612,7 +617,8 @@ impl<'a> Writer<'a> {
         for clause in clauses {
             // `except*` takes no groups, and only newer versions have them.
             let has_group = self.has_timeouts && !is_star;
-            if caught.contains(&clause.catches) || clause.catches.ends_with("Group") && !has_group {
+            let is_lacking = !self.has_timeouts && clause.catches == "BrokenBarrierError";
+            if caught.contains(&clause.catches) || clause.catches.ends_with("Group") && !has_group || is_lacking {
                 continue;
             }
             let before = match (caught.is_empty(), is_star) {

@@ -107,12 +107,18 @@ fn places(program: &Program) -> Vec<Place> {
         let victim =
             ids.find(|&id| program.instance(id).body == at && program.cuts.iter().any(|cuts| cuts.victims[id.index()]));
         let Some(victim) = victim else { continue };
-        places.push((victim, 0, Phase::NotStarted));
+        // On a network cuts come between ticks, and whoever is made or woken in a tick runs in it.
+        let is_between_ticks = program.network.is_some();
+        if !is_between_ticks {
+            places.push((victim, 0, Phase::NotStarted));
+        }
         for (site, _) in body.awaits() {
             if may_wait(program, at, body, site) {
                 places.push((victim, site, Phase::Waiting));
             }
-            places.push((victim, site, Phase::Woken));
+            if !is_between_ticks {
+                places.push((victim, site, Phase::Woken));
+            }
         }
     }
     places

@@ -16,7 +16,7 @@ use crate::explore::shows;
 use crate::machine::Machine;
 use crate::report::Exhausted;
 use crate::trace::Trace;
-use crate::verdict::Identity;
+use crate::verdict::{Expectation, Identity, MustFind};
 
 use super::asyncio::Asyncio;
 use super::runs_on::RunsOn;
@@ -36,6 +36,8 @@ pub struct Exhaustion {
     pub told: Vec<Told>,
     /// In which ways runs should end, if the file says so.
     expected: Option<Vec<String>>,
+    /// What has to be found, if anything has.
+    must_find: Option<MustFind>,
 }
 
 /// In what the ways in which runs end differ from those that a file lists.
@@ -64,15 +66,22 @@ impl File {
             #[cfg(feature = "network")]
             experiment @ RunsOn::Network(_) => {
                 let searched = Searched { bounded_by: vec![Bounded::NoFork], ..Searched::default() };
-                return Ok(Exhaustion { experiment, bounds, searched, told: Vec::new(), expected: None });
+                return Ok(Exhaustion {
+                    experiment,
+                    bounds,
+                    searched,
+                    told: Vec::new(),
+                    expected: None,
+                    must_find: None,
+                });
             }
         };
         let searched = experiment.search(bounds, watch);
         let experiment = with_room(experiment, &searched);
         let failures = searched.failures.iter().take(search::TOLD_MAX);
         let told = failures.map(|(identity, found)| tell(&experiment, identity, found)).collect();
-        let expected = self.expectation(setting.strategy.as_deref(), false).outcomes;
-        Ok(Exhaustion { experiment: RunsOn::Asyncio(experiment), bounds, searched, told, expected })
+        let Expectation { outcomes: expected, must_find, .. } = self.expectation(setting.strategy.as_deref(), false);
+        Ok(Exhaustion { experiment: RunsOn::Asyncio(experiment), bounds, searched, told, expected, must_find })
     }
 }
 
@@ -95,10 +104,19 @@ impl Exhaustion {
         }
     }
 
-    /// Whether nothing is wrong with any run, and they end as the file says.
+    /// Whether nothing is wrong with any run but what has to be found, and they end as the file says.
     pub fn is_good(&self) -> bool {
         let Unlisted { new, missing } = self.unlisted();
-        self.searched.failures.is_empty() && new.is_empty() && missing.is_empty()
+        let is_found = self.must_find.is_none() || !self.searched.failures.is_empty() || !self.searched.is_complete();
+        is_found
+            && self.searched.failures.keys().all(|identity| self.is_sought(identity))
+            && new.is_empty()
+            && missing.is_empty()
+    }
+
+    /// Whether a failure is what has to be found.
+    pub fn is_sought(&self, identity: &Identity) -> bool {
+        self.must_find.as_ref().is_some_and(|must_find| must_find.is_found(&self.experiment.program(), identity))
     }
 
     /// In what the ways in which runs end differ from those that the file lists, if it does.

@@ -159,9 +159,10 @@ impl File {
         for (at, told) in told.iter().enumerate() {
             let token = self.token(setting, experiment, told);
             let command = self.replay_command(&token, told.name_if_not_first(&program));
-            let story = told.story(&program, false, &command);
+            let is_sought = exhaustion.is_sought(&told.identity);
+            let story = told.story(&program, is_sought, &command);
             stories.push(match (is_text, at) {
-                (true, 0) => format!("\n{}", report::failure(&story, color)),
+                (true, 0) if !is_sought => format!("\n{}", report::failure(&story, color)),
                 (true, _) => format!("\n{}", report::brief(&story, color)),
                 (false, _) => report::json_failure(&story),
             });

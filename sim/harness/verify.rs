@@ -6,6 +6,7 @@
 
 use crate::choice::Ordinary;
 use crate::cpython::{Difference, Reading, Script, Told, question, reading};
+use crate::diagnostic::Diagnostic;
 use crate::event_loop::EventLoop;
 use crate::machine::Machine;
 use crate::scenario::Scenario;
@@ -33,6 +34,12 @@ pub enum Compared {
 
 /// What became of a scenario, interpreter by interpreter; or why no Python can run it.
 pub type Verified = Result<Vec<(Interpreter, Compared)>, String>;
+
+/// What a version lacks, and which has it.
+fn reason(error: &Diagnostic) -> String {
+    let help = error.help.iter().map(|help| format!("; {help}"));
+    std::iter::once(error.message.clone()).chain(help).collect()
+}
 
 impl Verifier {
     /// Starts them: `interpreters` run scenarios; who reads them is the newest of these and of `readers` that can.
@@ -97,7 +104,7 @@ impl Verifier {
         // Every answer is taken, whatever is wrong with one of them, so that the next scenario gets its own.
         for (judge, program) in self.judges.iter_mut().zip(programs) {
             let result = match program {
-                Err(errors) => Compared::NotApplicable(errors.first().map(|it| it.message.clone()).unwrap_or_default()),
+                Err(errors) => Compared::NotApplicable(errors.first().map(reason).unwrap_or_default()),
                 Ok(program) => {
                     let theirs = judge.receive().and_then(|answer| {
                         Told::theirs(&answer).map_err(|what| judge.problem(&format!("gives no answer: {what}")))

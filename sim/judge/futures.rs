@@ -2,6 +2,7 @@
 //!
 //! - `panicked`: a task panicked, or the test returned an error. Only the first one in a run: that a panic of one task goes
 //!   through a `JoinHandle` and has another one panic is the same failure.
+//! - `outlives-owner`, if that is asked for: a task is still there at the end although what had made it was cut.
 //! - `lost-wakeup`: everybody waits for ever, and somebody gets on when polled once more.
 //! - `deadlock`, `livelock`, `unsettled`: the run ended so.
 //!
@@ -15,16 +16,32 @@ use crate::verdict::{Finding, Oracle, Verdict};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Futures {
     counting: Counting,
-    instances: Vec<InstanceId>,
+    /// By task: what it was made of, who has made it, whether it was cut, and whether it has ended.
+    tasks: Vec<Known>,
+    /// Whether a task has to end with what has made it.
+    no_orphans: bool,
     panicked: Option<Finding>,
     unwoken: Option<TaskId>,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Known {
+    instance: InstanceId,
+    by: TaskId,
+    was_cut: bool,
+    has_ended: bool,
+}
+
 impl Futures {
+    /// A judge who finds fault with tasks that are still there at the end although what had made them was cut.
+    pub fn without_orphans() -> Futures {
+        Futures { no_orphans: true, ..Futures::default() }
+    }
+
     /// Back to before the run, in the same memory.
     pub fn reset(&mut self) {
         self.counting = Counting::default();
-        self.instances.clear();
+        self.tasks.clear();
         self.panicked = None;
         self.unwoken = None;
     }
@@ -33,8 +50,13 @@ impl Futures {
     pub fn see(&mut self, moment: Moment) {
         self.counting.see(moment);
         match moment.what {
-            What::Created { instance, .. } => self.instances.push(instance),
+            What::Created { instance, by, .. } => {
+                self.tasks.push(Known { instance, by, was_cut: false, has_ended: false });
+            }
+            What::Cut { task, .. } => self.tasks[task.index()].was_cut = true,
+            What::Finished { task, .. } | What::Cancelled { task, .. } => self.tasks[task.index()].has_ended = true,
             What::Failed { task, error } => {
+                self.tasks[task.index()].has_ended = true;
                 let finding = self.finding(Oracle::Panicked, task);
                 self.panicked.get_or_insert(Finding { error: Some(error.ty), ..finding });
             }
@@ -65,11 +87,17 @@ impl Futures {
             Outcome::Livelocked => Some(self.finding(Oracle::Livelock, TaskId::MAIN)),
         };
         findings.extend(end);
+        if self.no_orphans {
+            let orphan =
+                |task: &Known| !task.has_ended && task.by != TaskId::MAIN && self.tasks[task.by.index()].was_cut;
+            let orphans = (0..).map(TaskId).zip(&self.tasks).filter(|(_, task)| orphan(task));
+            findings.extend(orphans.map(|(task, _)| self.finding(Oracle::OutlivesOwner, task)));
+        }
         Verdict { unmet: Vec::new(), findings }
     }
 
     fn finding(&self, oracle: Oracle, task: TaskId) -> Finding {
-        let instance = self.instances.get(task.index()).copied().unwrap_or(InstanceId::MAIN);
+        let instance = self.tasks.get(task.index()).map_or(InstanceId::MAIN, |task| task.instance);
         Finding { oracle, task: Some((task, instance)), error: None }
     }
 }

@@ -80,8 +80,9 @@ pub enum ReturnWhen {
     FirstException,
 }
 
-/// One operation.
+/// One operation. Its tag stands by itself, which makes it quick to tell apart.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(u8)]
 pub enum Op {
     /// `print(…)`
     Print(Text),

@@ -186,6 +186,12 @@ pub fn resume<R: Effects>(program: &Program, rt: &mut R, frame: FrameId, input: 
     let Frame { instance, body, consts, locals, mut pc, begun, .. } = *state;
     state.begun = true;
     let body = &program.bodies[body as usize];
+    // An error that arrives before the first operation finds no guard: no line of an unstarted coroutine runs.
+    if let Err(error) = input
+        && (!begun || body.guards.is_empty())
+    {
+        return Next::Raised(error);
+    }
     let consts = &program.consts[consts as usize..];
     // Made where it is needed: most operations do without.
     macro_rules! run {
@@ -204,8 +210,6 @@ pub fn resume<R: Effects>(program: &Program, rt: &mut R, frame: FrameId, input: 
             pc += 1;
         }
         Ok(_) => {}
-        // An error that arrives before the first operation finds no guard: no line of an unstarted coroutine runs.
-        Err(error) if !begun || body.guards.is_empty() => return Next::Raised(error),
         Err(error) => raised = Some(error),
     }
     let next = 'frame: loop {

@@ -1,4 +1,4 @@
-//! What tasks synchronise by: locks, events, semaphores, conditions and queues, declared by the file.
+//! What tasks synchronise by: locks, events, semaphores, conditions, queues and barriers, declared by the file.
 //!
 //! Knows nothing of how any of them works; that is a machine's affair.
 
@@ -24,6 +24,8 @@ pub enum Make {
     Condition,
     /// `Queue(maxsize=n)`; 0 is no limit.
     Queue(u32),
+    /// `Barrier(parties)`
+    Barrier(u32),
     /// `loop.create_future()`: it can be awaited, cancelled and asked like a task.
     Future,
 }
@@ -37,6 +39,7 @@ impl Make {
             Make::Semaphore(_) => "Semaphore",
             Make::Condition => "Condition",
             Make::Queue(_) => "Queue",
+            Make::Barrier(_) => "Barrier",
             Make::Future => "Future",
         }
     }
@@ -45,6 +48,7 @@ impl Make {
     pub fn python(self) -> String {
         match self {
             Make::Semaphore(permits) => format!("asyncio.Semaphore({permits})"),
+            Make::Barrier(parties) => format!("asyncio.Barrier({parties})"),
             Make::Queue(0) => "asyncio.Queue()".to_owned(),
             Make::Queue(most) => format!("asyncio.Queue(maxsize={most})"),
             Make::Future => "asyncio.get_running_loop().create_future()".to_owned(),
@@ -59,6 +63,7 @@ impl Make {
             Make::Lock | Make::Semaphore(_) => &[Acquire, Release],
             Make::Event => &[Wait, Set, Clear],
             Make::Condition => &[Acquire, Release, Wait, Notify, NotifyAll],
+            Make::Barrier(_) => &[Wait, Reset, Abort],
             Make::Future => &[SetResult, SetException],
             Make::Queue(_) => &[Put, PutNowait, Get, GetNowait, TaskDone, Join],
         }
@@ -69,6 +74,9 @@ impl Make {
         match self {
             Make::Lock | Make::Semaphore(_) | Make::Condition => &[("locked", Inquiry::Locked)],
             Make::Event => &[("is_set", Inquiry::IsSet)],
+            Make::Barrier(_) => {
+                &[("parties", Inquiry::Parties), ("n_waiting", Inquiry::Waiting), ("broken", Inquiry::Broken)]
+            }
             Make::Future => &[],
             Make::Queue(_) => &[("qsize", Inquiry::Size), ("empty", Inquiry::Empty), ("full", Inquiry::Full)],
         }
@@ -124,6 +132,10 @@ operations! {
     TaskDone = "task_done";
     /// `await queue.join()`
     Join = "join";
+    /// `await barrier.reset()`
+    Reset = "reset";
+    /// `await barrier.abort()`
+    Abort = "abort";
     /// `future.set_result(value)`
     SetResult = "set_result";
     /// `future.set_exception(error)`
@@ -133,7 +145,8 @@ operations! {
 impl Operation {
     /// Whether a task may wait in it.
     pub fn waits(self) -> bool {
-        matches!(self, Operation::Acquire | Operation::Wait | Operation::Put | Operation::Get | Operation::Join)
+        use Operation::*;
+        matches!(self, Acquire | Wait | Put | Get | Join | Reset | Abort)
     }
 }
 
@@ -150,4 +163,10 @@ pub enum Inquiry {
     Empty,
     /// `queue.full()`
     Full,
+    /// `barrier.parties`
+    Parties,
+    /// `barrier.n_waiting`
+    Waiting,
+    /// `barrier.broken`
+    Broken,
 }

@@ -97,6 +97,7 @@ builtin_errors! {
     EXCEPTION_GROUP = 23 "ExceptionGroup": EXCEPTION;
     BASE_EXCEPTION_GROUP = 24 "BaseExceptionGroup": BASE_EXCEPTION;
     CONNECTION_REFUSED_ERROR = 25 "ConnectionRefusedError": CONNECTION_ERROR;
+    BROKEN_BARRIER_ERROR = 26 "BrokenBarrierError": RUNTIME_ERROR;
 }
 
 impl ErrorType {

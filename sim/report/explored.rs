@@ -103,6 +103,9 @@ pub fn explored(program: &Program, covered: &Covered, color: bool) -> String {
         covered.of_what(program),
         speed.unwrap_or_default()
     );
+    if program.network.is_some() {
+        out.push_str("not explored: in which order the tasks of one host run, which is tokio's\n");
+    }
     tell_places("never cut", &covered.never_cut, program, &mut out);
     tell_places("never reached, so never cut", &covered.never_reached, program, &mut out);
     if covered.unfinished > 0 {

@@ -50,6 +50,7 @@ pub use failure::{Story, Wrong, brief, failure, in_short, json_failure};
 pub use json::{Origin, json};
 pub use lanes::{Focus, lanes};
 pub use names::pasted;
+pub use network::ticks_made;
 pub use parting::{Parting, Told, agreement, mismatch, parting};
 pub use profiles::profiles;
 pub use saved::{Rerun, Strayed, json_rerun, json_saved, rerun, reruns, saved, shrunk, strayed};

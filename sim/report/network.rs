@@ -8,7 +8,7 @@ use crate::program::{Begins, Program};
 use crate::time::{Nanos, TICK, Time};
 use crate::trace::{Fate, Leg, Message, Serves, What};
 
-use super::names::{Names, grouped};
+use super::names::{Names, counted, grouped};
 
 /// What happens between hosts, after the name of whoever it happens to; nothing if it is something else.
 pub(super) fn sentence(names: &Names<'_>, what: What) -> Option<String> {
@@ -123,6 +123,12 @@ pub(super) fn point(names: &Names<'_>, choice: Choice, time: Time) -> Option<Str
         Kind::Outage => format!("{} at {}", names.fault(u32::from(site)), begins(names.program(), site, answer)),
         _ => return None,
     })
+}
+
+/// What runs cost in which nobody knows when something happens next.
+pub fn ticks_made(ticks: u64) -> String {
+    let ticks = counted(ticks, "virtual millisecond was", "virtual milliseconds were");
+    format!("{ticks} made one by one: nobody knows the timers of these hosts, so none is skipped\n")
 }
 
 fn ticks(answer: u64) -> Nanos {

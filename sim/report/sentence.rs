@@ -57,6 +57,10 @@ pub(super) fn finding(program: &Program, trace: &Trace, finding: &Finding) -> St
             format!("after {} the run never settles: it reaches its limit of {limit} steps.", run.last_fault())
         }
         Oracle::Panicked => run.panic(task),
+        Oracle::OutlivesOwner => {
+            let now = run.names.doing(task).map(|doing| format!(": it {}", now(&run.names, doing))).unwrap_or_default();
+            format!("{who} was still there at the end although what had made it was cut{now}.")
+        }
         Oracle::MainFailed => {
             format!("main failed{}, which nothing in the file accounts for.", run.error(TaskId::MAIN))
         }
@@ -241,7 +245,7 @@ impl Run<'_> {
             (Make::Event, _) => "it is set",
             (Make::Queue(_), Operation::Put) => "it has room",
             (Make::Queue(_), _) => "it has an item",
-            (Make::Condition | Make::Future, _) => {
+            (Make::Condition | Make::Future | Make::Barrier(_), _) => {
                 "there was a notification, which was lost with a task that was cancelled"
             }
         };

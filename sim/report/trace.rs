@@ -188,6 +188,7 @@ fn object_state(make: Make, operation: Operation, count: u32) -> String {
         (Make::Condition, Operation::Notify | Operation::NotifyAll) => {
             format!("{} not notified", counted(count, "waiter", "waiters"))
         }
+        (Make::Barrier(_), _) => format!("{count} in it"),
         (Make::Lock | Make::Condition | Make::Future, _) => {
             if count > 0 { "it is locked" } else { "it is free" }.to_owned()
         }

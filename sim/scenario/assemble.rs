@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::diagnostic::Diagnostic;
 use crate::experiment::Runtime;
 use crate::id::{InstanceId, TextId};
-use crate::program::{Body, Instance, Object, Operation, Profile, Program, Slot, Value};
+use crate::program::{Body, Instance, Make, Object, Operation, Profile, Program, Slot, Value};
 use crate::time::duration;
 
 use super::Scenario;
@@ -18,7 +18,7 @@ use super::file::Task;
 use super::flatten::{TooLarge, flatten};
 use super::hosts::check_url;
 use super::reader::{Span, listed, unknown};
-use super::resolve::{Fill, Resolved, Surroundings, Tables, resolve};
+use super::resolve::{Fill, Resolved, Surroundings, Tables, lacking, resolve};
 use super::strategy_text::StrategyText;
 use super::template::{Piece, Template};
 
@@ -56,7 +56,12 @@ pub(super) fn assemble(
     scenario.expectations.check(&cast, &mut errors);
     find_circle(&cast, &bodies, &mut errors);
     check_size(&cast, &bodies, &mut errors);
-    check_runtimes(scenario, &main, &bodies, &mut errors);
+    for (object, span) in scenario.objects.iter().zip(&scenario.object_spans) {
+        if let Make::Barrier(_) = object.make {
+            errors.extend(lacking(profile, span, "asyncio.Barrier"));
+        }
+    }
+    check_runtimes(scenario, &bodies, &mut errors);
     if !errors.is_empty() {
         return Err(errors);
     }
@@ -152,6 +157,10 @@ fn resolve_all<'a>(
     let mut in_main = Vec::new();
     let mut bodies = vec![resolve(main.steps, &cast.constants[0], around_main, tables, &mut in_main)];
     errors.extend(in_main.into_iter().map(|error| main.blame(error)));
+    if main.strategy.is_some() {
+        // It has a twin, whatever its steps are.
+        bodies[0].asyncio_only = None;
+    }
     for (task, constants) in scenario.tasks.iter().zip(&cast.constants[1..]) {
         bodies.push(resolve(&task.steps, constants, around, tables, errors));
     }
@@ -217,19 +226,19 @@ fn check_size(cast: &Cast, bodies: &[Resolved], errors: &mut Vec<Diagnostic>) {
 }
 
 /// What only asyncio has cannot run on anything else.
-fn check_runtimes(scenario: &Scenario, main: &Main, bodies: &[Resolved], errors: &mut Vec<Diagnostic>) {
+fn check_runtimes(scenario: &Scenario, bodies: &[Resolved], errors: &mut Vec<Diagnostic>) {
     let Some(runtime) = scenario.runtimes.iter().find(|runtime| **runtime != Runtime::Asyncio) else { return };
     if !scenario.objects.is_empty() && bodies.iter().all(|body| body.asyncio_only.is_none()) {
         let message =
             format!("expected a file that {} can run, but found objects that only asyncio has", runtime.name());
         errors.push(Diagnostic::whole(message).help("leave them out of [objects]"));
     }
-    for (at, body) in bodies.iter().enumerate() {
+    for body in bodies {
         let Some(span) = &body.asyncio_only else { continue };
         let message = format!("expected steps that {} has, but found one that only asyncio has", runtime.name());
         let error = Diagnostic::at(span.clone(), message, "only on asyncio");
         let error = error.help(format!("leave \"{}\" out of `runtimes`", runtime.name()));
-        errors.push(if at == 0 { main.blame(error) } else { error });
+        errors.push(error);
     }
 }
 

@@ -97,7 +97,7 @@ fn read_tables(reader: &mut Reader, table: &Table, known: Vec<StrategyText>) -> 
     let (strategies, listed) = read_strategy_names(reader, table, &known);
     let error_types = read_exceptions(reader, table);
     let shared = read_shared(reader, table);
-    let objects = objects::read(reader, table);
+    let (objects, object_spans) = objects::read(reader, table).into_iter().unzip();
     let parameters = read_parameters(reader, table, &known, &listed);
     let schedule = read_schedule(reader, table);
     let limits = read_limits(reader, table);
@@ -143,6 +143,7 @@ fn read_tables(reader: &mut Reader, table: &Table, known: Vec<StrategyText>) -> 
         error_types,
         shared,
         objects,
+        object_spans,
         schedule,
         limits,
         expectations,

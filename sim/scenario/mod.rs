@@ -92,6 +92,7 @@ pub struct Scenario {
     error_types: ErrorTypes,
     shared: Vec<(String, i64)>,
     objects: Vec<Object>,
+    object_spans: Vec<reader::Span>,
     schedule: Schedule,
     limits: Bounds,
     expectations: Expectations,

@@ -5,7 +5,7 @@
 use crate::diagnostic::Diagnostic;
 use crate::program::{Make, Object};
 
-use super::reader::{Quoted, Reader, Table, unknown};
+use super::reader::{Quoted, Reader, Span, Table, unknown};
 
 /// How many objects a file may declare.
 const OBJECTS_MAX: usize = 10_000;
@@ -18,12 +18,14 @@ const CLASSES: &[(&str, Argument)] = &[
     ("Future", None),
     ("Semaphore", Some(("value", 1, Make::Semaphore))),
     ("Queue", Some(("maxsize", 0, Make::Queue))),
+    ("Barrier", Some(("parties", 0, Make::Barrier))),
 ];
 
 /// The name of an argument, what it is if it is missing, and what it makes.
 type Argument = Option<(&'static str, u32, fn(u32) -> Make)>;
 
-pub(super) fn read(reader: &mut Reader, table: &Table) -> Vec<Object> {
+/// The objects, each with its place.
+pub(super) fn read(reader: &mut Reader, table: &Table) -> Vec<(Object, Span)> {
     let Some(inner) = table.get("objects").and_then(|value| reader.table(value)) else { return Vec::new() };
     if inner.map.len() > OBJECTS_MAX {
         let message = format!("expected at most {OBJECTS_MAX} objects, but found {}", inner.map.len());
@@ -37,7 +39,7 @@ pub(super) fn read(reader: &mut Reader, table: &Table) -> Vec<Object> {
         }
         let text = reader.text(value)?;
         match parse(&text) {
-            Ok(make) => Some(Object { name: name.to_owned(), make }),
+            Ok(make) => Some((Object { name: name.to_owned(), make }, text.span)),
             Err(error) => reader.error(error),
         }
     });
@@ -58,6 +60,9 @@ fn parse(text: &Quoted) -> Result<Make, Diagnostic> {
         return Err(unknown(text.span.clone(), "class", class, CLASSES.iter().map(|(class, _)| *class)));
     };
     let argument = argument.trim();
+    if class == "Barrier" && matches!(argument.trim_start_matches(|c: char| !c.is_numeric()), "" | "0") {
+        return Err(problem(format!("expected `Barrier(parties)` with a number of 1 or more, but found `{call}`")));
+    }
     match (class, takes) {
         (_, Some((_, default, make))) if argument.is_empty() => Ok(make(*default)),
         (_, Some((name, _, make))) => {

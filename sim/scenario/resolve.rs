@@ -156,6 +156,15 @@ pub(super) fn class_as_message<'m>(message: &'m Template, types: &ErrorTypes) ->
     Some((text, error))
 }
 
+/// What is wrong with something that came with 3.11, before that.
+pub(super) fn lacking(profile: Profile, span: &Span, what: &str) -> Option<Diagnostic> {
+    let message = format!("Python {} has no {what}", profile.name);
+    let first = Profile::ALL.iter().find(|profile| profile.has_timeouts)?.name;
+    let help = format!("there is one from Python {first} on: `python = \"{first}\"`");
+    let error = || Diagnostic::at(span.clone(), message, format!("not in {}", profile.name)).help(help);
+    (!profile.has_timeouts).then(error)
+}
+
 /// What is wrong with raising an error of this class by a message, if it is a group.
 pub(super) fn no_group(ty: ErrorType, name: &Name) -> Option<Diagnostic> {
     let message = format!("expected a class that is made of a message, but found {}", name.get_ref());
@@ -456,14 +465,7 @@ impl<'a> Resolver<'a, '_> {
     /// Reports what the profile does not have.
     fn needs_timeouts(&mut self, span: &Span, what: &str) {
         self.asyncio_only(span);
-        let profile = self.around.profile;
-        if !profile.has_timeouts {
-            let message = format!("Python {} has no {what}", profile.name);
-            let newer: Vec<&str> =
-                Profile::ALL.iter().filter(|profile| profile.has_timeouts).map(|profile| profile.name).collect();
-            let help = format!("there is one from Python {} on: `python = \"{}\"`", newer[0], newer[0]);
-            self.errors.push(Diagnostic::at(span.clone(), message, format!("not in {}", profile.name)).help(help));
-        }
+        self.errors.extend(lacking(self.around.profile, span, what));
     }
 
     /// `async with`: acquired, and released on every way out.
@@ -511,7 +513,7 @@ impl<'a> Resolver<'a, '_> {
     /// The class of a clause.
     fn caught_type(&mut self, name: &Name, is_star: bool) -> Option<ErrorType> {
         let ty = self.error_type(name)?;
-        if ty.is_group() {
+        if ty.is_group() || ty == ErrorType::BROKEN_BARRIER_ERROR {
             self.needs_timeouts(&name.span(), name.get_ref());
         }
         if ty.is_group() && is_star {
@@ -526,6 +528,9 @@ impl<'a> Resolver<'a, '_> {
     fn made_type(&mut self, name: &Option<Name>) -> Option<ErrorType> {
         let Some(name) = name else { return Some(ErrorType::EXCEPTION) };
         let ty = self.error_type(name)?;
+        if ty == ErrorType::BROKEN_BARRIER_ERROR {
+            self.needs_timeouts(&name.span(), name.get_ref());
+        }
         match no_group(ty, name) {
             Some(error) => self.error(error),
             None => Some(ty),

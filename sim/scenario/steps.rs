@@ -165,6 +165,8 @@ const VERBS: &[(&str, &[&str])] = &[
     ("get_nowait", &["as"]),
     ("task_done", &[]),
     ("join", &[]),
+    ("reset", &[]),
+    ("abort", &[]),
     ("set_result", &["to"]),
     ("set_exception", &["message", "type"]),
     ("wait_for", &["timeout", "as"]),
@@ -193,6 +195,8 @@ const USES: &[(&str, &str, Operation)] = &[
     ("get_nowait", "get_nowait", Operation::GetNowait),
     ("task_done", "task_done", Operation::TaskDone),
     ("join", "join", Operation::Join),
+    ("reset", "reset", Operation::Reset),
+    ("abort", "abort", Operation::Abort),
     ("set_result", "set_result", Operation::SetResult),
 ];
 

@@ -19,7 +19,6 @@ macro_rules! strategies {
     };
 }
 
-// The place for the next ones: task-group, timeout-around-gather, shield. Each needs its step in the language first.
 strategies! {
     "gather-cancel-wrong"
     "cancel-each-task"
@@ -28,6 +27,9 @@ strategies! {
     "wait-first-exception"
     "poll-and-cancel"
     "await-one-by-one"
+    "task-group"
+    "timeout-around-gather"
+    "shield"
     "cancel-same-host-on-429"
 }
 

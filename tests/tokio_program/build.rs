@@ -62,7 +62,8 @@ impl Build {
 
     pub fn strategy(mut self, name: &str) -> Program {
         self.0.strategy = Some(name.to_owned());
-        self.0.parameters = [("linger", 2000), ("poll", 300)].map(|(name, ms)| (name.to_owned(), millis(ms))).into();
+        let parameters = [("linger", 2000), ("poll", 300), ("limit", 5000)];
+        self.0.parameters = parameters.map(|(name, ms)| (name.to_owned(), millis(ms))).into();
         self.main(|_| {})
     }
 

@@ -323,6 +323,10 @@ fn every_strategy_treats_the_tasks_as_it_says() {
     check("await-one-by-one", &cancels);
     check("wait-first-exception", &[&told_at_once, "0.5s slow is cancelled", "0.5s main finishes", "finished"]);
     check("poll-and-cancel", &[&told("0.6s"), "0.6s slow is cancelled", "0.6s main finishes", "finished"]);
+    check("task-group", &["0.5s slow is cancelled", &told_at_once, "0.5s main finishes", "finished"]);
+    let goes_on = "0.5s main prints \"A task failed with: no stock, and the others go on\"";
+    check("timeout-around-gather", &[&[goes_on], &lingers[..]].concat());
+    check("shield", &[&[goes_on], &lingers[..]].concat());
     let late = "1s main prints \"broken failed with: no stock\"";
     check("gather-return-exceptions", &["1s slow finishes", late, "1s main finishes", "finished"]);
 }

@@ -181,7 +181,9 @@ impl Body<'_, '_> {
     /// A class of errors, as Python calls it.
     pub(super) fn class(&self, name: &str) -> String {
         match name {
-            "CancelledError" | "InvalidStateError" | "QueueEmpty" | "QueueFull" => format!("asyncio.{name}"),
+            "CancelledError" | "InvalidStateError" | "QueueEmpty" | "QueueFull" | "BrokenBarrierError" => {
+                format!("asyncio.{name}")
+            }
             _ => self.script.classes.get(name).cloned().unwrap_or_else(|| name.to_owned()),
         }
     }

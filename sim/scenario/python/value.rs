@@ -84,7 +84,9 @@ impl Body<'_, '_> {
             }
             Kind::Attribute(of, name) if self.is_asked(of, name.get_ref()) => {
                 let object = self.object_named(of).unwrap_or_default();
-                Printed::new(format!("{object}.{}()", name.get_ref()), PLAIN)
+                let is_property = matches!(name.get_ref().as_str(), "parties" | "n_waiting" | "broken");
+                let call = if is_property { "" } else { "()" };
+                Printed::new(format!("{object}.{}{call}", name.get_ref()), PLAIN)
             }
             Kind::Attribute(of, name) => {
                 let is_number = matches!(of.kind, Kind::Int(_));
@@ -149,6 +151,8 @@ impl Body<'_, '_> {
                 Printed::new(format!("type_name({})", of.text), PLAIN)
             }
             "name" => Printed::new(self.name_of(of), PLAIN),
+            // Only what runs on a network keeps these at its task.
+            "host" | "status" => Printed::new(format!("getattr({}, \"{name}\", None)", of.text), PLAIN),
             key => {
                 self.learnt.keys.insert(key.to_owned());
                 let table = self.script.tables.get(key).cloned().unwrap_or_default();

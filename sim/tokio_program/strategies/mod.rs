@@ -10,6 +10,9 @@ mod cancel_each_task;
 mod gather_cancel_wrong;
 mod gather_return_exceptions;
 mod poll_and_cancel;
+mod shield;
+mod task_group;
+mod timeout_around_gather;
 mod wait_first_exception;
 
 use std::pin::Pin;
@@ -45,6 +48,9 @@ strategies! {
     "wait-first-exception" = wait_first_exception;
     "poll-and-cancel" = poll_and_cancel;
     "await-one-by-one" = await_one_by_one;
+    "task-group" = task_group;
+    "timeout-around-gather" = timeout_around_gather;
+    "shield" = shield;
 }
 
 /// The strategy called `name`.

@@ -1,0 +1,45 @@
+//! Failures that are kept: a file for each test, in a folder made to be committed. They are run first from then on.
+//!
+//! Knows nothing of runs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{Check, Failed};
+use crate::choice::Token;
+
+/// The folder beside `Cargo.toml`.
+const FOLDER: &str = "atropos-failures";
+
+const HEAD: &str = "# Failures that `atropos::check` found, each with the token that replays it. They are run first; keep this file with\n# the code, and delete what says nothing any more.\n";
+
+/// Where the failures of a test are kept, if cargo runs it.
+pub(super) fn path(check: &Check, package: Option<String>) -> Option<PathBuf> {
+    let name: String = check.title().chars().map(|c| if c.is_alphanumeric() || c == '_' { c } else { '-' }).collect();
+    Some(Path::new(&package?).join(FOLDER).join(format!("{name}.txt")))
+}
+
+/// The tokens in a file, in their order; what is none is passed over, because people may write there.
+pub(super) fn tokens(path: &Path) -> Vec<Token> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.trim().parse().ok()).collect()
+}
+
+/// Adds what is not there yet. A folder that cannot be written to keeps nothing, and no test fails for it.
+pub(super) fn add(path: &Path, failures: &[Failed]) -> std::io::Result<()> {
+    let mut text = fs::read_to_string(path).unwrap_or_else(|_| HEAD.to_owned());
+    let before = text.len();
+    for failed in failures.iter().filter(|failed| !failed.token.is_empty()) {
+        if !text.contains(&failed.token) {
+            let sentence = failed.story.lines().next().unwrap_or_default();
+            text.push_str(&format!("\n# {sentence}\n{}\n", failed.token));
+        }
+    }
+    if text.len() == before {
+        return Ok(());
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(path, text)
+}
