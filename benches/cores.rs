@@ -5,6 +5,7 @@
 //! beside what it costs on one. The first wants a machine with two cores and nothing else to do; the last shows on a busy
 //! one, too, whether threads stand in each other's way: it is 1 if they do not.
 
+#[expect(dead_code, reason = "the benches share it, and each needs a part of it")]
 mod common;
 
 use std::num::NonZero;

@@ -38,7 +38,6 @@ use crate::trace::{Fingerprint, Moment, Outcome, Recorder, Trace};
 
 pub use cut::{Cut, Race};
 pub use names::Registry;
-#[cfg(feature = "network")]
 pub(crate) use sim::RETURNED;
 pub use sim::{Probe, Settle, Sim};
 

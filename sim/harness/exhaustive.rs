@@ -61,6 +61,10 @@ impl File {
         bounds: Bounds,
         watch: &mut dyn FnMut(Searching) -> bool,
     ) -> Result<Exhaustion, Rejected> {
+        #[cfg_attr(
+            not(feature = "network"),
+            expect(clippy::infallible_destructuring_match, reason = "with a network there are two")
+        )]
         let experiment = match self.experiment(setting)? {
             RunsOn::Asyncio(experiment) => experiment,
             #[cfg(feature = "network")]

@@ -238,6 +238,6 @@ fn at_first(make: Make) -> u32 {
     match make {
         Make::Lock => 1,
         Make::Semaphore(permits) => permits,
-        Make::Event | Make::Condition | Make::Queue(_) | Make::Future | Make::Barrier(_) => 0,
+        Make::Event | Make::Condition | Make::Queue(_) | Make::Barrier(_) | Make::Future => 0,
     }
 }

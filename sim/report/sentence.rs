@@ -245,7 +245,7 @@ impl Run<'_> {
             (Make::Event, _) => "it is set",
             (Make::Queue(_), Operation::Put) => "it has room",
             (Make::Queue(_), _) => "it has an item",
-            (Make::Condition | Make::Future | Make::Barrier(_), _) => {
+            (Make::Condition | Make::Barrier(_) | Make::Future, _) => {
                 "there was a notification, which was lost with a task that was cancelled"
             }
         };
