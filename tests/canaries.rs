@@ -78,12 +78,17 @@ fn canaries_are_caught_and_their_twins_are_clean() {
     settings.bind(|| insta::assert_snapshot!("runs-needed", table));
 }
 
-/// Whatever else the repository shows, nothing is wrong with it that its file does not speak of.
+/// Whatever else the repository shows, nothing is wrong with it that its file does not speak of. What is wrong with the
+/// order bugs is the samplers' matter.
 #[test]
 fn every_other_scenario_is_as_its_file_says() {
     let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
     let plan = Plan { seeds: 0..20, ..Plan::default() };
-    for path in find(&[scenarios]).unwrap().into_iter().filter(|path| !path.parent().unwrap().ends_with("canary")) {
+    for path in find(&[scenarios])
+        .unwrap()
+        .into_iter()
+        .filter(|path| !path.parent().unwrap().ends_with("canary") && !path.parent().unwrap().ends_with("order"))
+    {
         let file = File::load(&path).unwrap_or_else(|rejected| panic!("{rejected}"));
         for main in file.scenario.mains() {
             let setting = Setting { strategy: main.map(str::to_owned), ..Setting::default() };

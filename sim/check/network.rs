@@ -6,7 +6,10 @@
 //! use atropos::turmoil::net::{TcpListener, TcpStream};
 //! use std::time::Duration;
 //!
-//! let millis = Duration::from_millis;
+//! const fn millis(millis: u64) -> Duration {
+//!     Duration::from_millis(millis)
+//! }
+//!
 //! let found = Network::new().latency(millis(1)..=millis(30)).runs(200).find(|hosts| {
 //!     hosts.host("shop", || async {
 //!         let listener = TcpListener::bind("0.0.0.0:80").await?;

@@ -47,10 +47,10 @@ impl Choices for Given<'_> {
 ///
 /// use atropos::choice::Bytes;
 /// use atropos::experiment::Experiment;
-/// use atropos::harness::{Asyncio, File, Setting};
+/// use atropos::harness::{File, RunsOn, Setting};
 ///
 /// fn fuzz(data: &[u8]) {
-///     static SCENARIO: LazyLock<Asyncio> = LazyLock::new(|| {
+///     static SCENARIO: LazyLock<RunsOn> = LazyLock::new(|| {
 ///         let file = File::load("scenarios/canary/cleanup-cut-short-fixed.toml".as_ref()).unwrap();
 ///         file.experiment(&Setting::default()).unwrap()
 ///     });

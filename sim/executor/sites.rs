@@ -153,7 +153,7 @@ fn is_of_waker(function: &str) -> bool {
 
 /// Whether a function is one that a reader looks for: not what `async`, `select!` and closures are made of.
 fn is_told(function: &str, file: &str) -> bool {
-    !["/core/src/", "/alloc/src/", "/std/src/", "atropos::executor"]
+    !["/core/src/", "/alloc/src/", "/std/src/", "atropos::executor", "atropos::check"]
         .iter()
         .any(|part| file.contains(part) || function.contains(part))
 }

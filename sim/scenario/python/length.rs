@@ -14,6 +14,7 @@ use super::{Learnt, Script};
 use crate::time::duration;
 
 /// The shortest and the longest; only the shortest if they are the same.
+#[derive(Clone)]
 pub(super) struct Length {
     pub(super) least: String,
     pub(super) most: Option<String>,
@@ -90,15 +91,24 @@ impl Body<'_, '_> {
     pub(super) fn length(&mut self, template: &Template) -> Length {
         let lengths = self.lengths(template);
         let distinct: BTreeSet<(u64, u64)> = lengths.iter().copied().collect();
-        if let [(least, most)] = *distinct.iter().collect::<Vec<_>>()
+        let only = match distinct.iter().collect::<Vec<_>>()[..] {
+            [&(least, most)] => {
+                let most = (most != least).then(|| seconds(most));
+                Some(Length { least: seconds(least), most, both: None })
+            }
+            _ => None,
+        };
+        if let Some(only) = only.clone()
             && !self.is_sole_name(template)
         {
-            let most = (most != least).then(|| seconds(*most));
-            return Length { least: seconds(*least), most, both: None };
+            return only;
         }
         let is_range = lengths.iter().any(|(least, most)| least != most);
         if let Some((least, most)) = self.formulas(template) {
             return Length { least, most: most.filter(|_| is_range), both: None };
+        }
+        if let Some(only) = only {
+            return only;
         }
         // Nothing that a formula says: each instance looks up its own.
         let i = self.constant("i");

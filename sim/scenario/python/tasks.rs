@@ -42,6 +42,7 @@ impl Body<'_, '_> {
         if is_coros && self.is_written_in_place() {
             let is_by_name = self.learnt.needs(Need::ByName);
             let group = self.group.clone();
+            self.need_start_in();
             let items = self.coros(|call, name, _| created(group.as_deref(), &call, Some(&name), is_by_name, true));
             let text = match items.as_slice() {
                 [only] if only.starts_with("*(") => format!("[{}]", &only[2..only.len() - 1]),
@@ -69,10 +70,15 @@ impl Body<'_, '_> {
             self.learnt.need(Need::CoroutineNames);
         }
         let is_by_name = self.learnt.needs(Need::ByName);
-        if is_by_name && self.group.is_some() {
+        self.need_start_in();
+        created(self.group.as_deref(), coro, name, is_by_name, is_named)
+    }
+
+    /// What makes a task that is found by its name, if that is asked for, is another thing in a task group.
+    fn need_start_in(&mut self) {
+        if self.learnt.needs(Need::ByName) && self.group.is_some() {
             self.learnt.need(Need::StartIn);
         }
-        created(self.group.as_deref(), coro, name, is_by_name, is_named)
     }
 
     pub(super) fn gather(&mut self, what: &Operand, return_exceptions: bool) -> Printed {
