@@ -8,7 +8,7 @@
 //! cancellation that came before it could go on, if neither that task nor the condition has notified another one by the
 //! end of that instant, and if there is another that sleeps.
 //!
-//! Silent about who waits to acquire a condition's lock or for a queue to be done, and once main has ended.
+//! Silent about who waits to acquire a condition's lock, for a queue to be done or at a barrier, and once main has ended.
 //!
 //! Knows nothing of versions, or of how objects hand over what they have.
 
@@ -216,7 +216,7 @@ impl LostWakeup {
         match (self.makes[sleeper.object.index()], sleeper.operation) {
             (Make::Condition, Operation::Wait) => self.lost.contains(&sleeper.object),
             (Make::Queue(most), Operation::Put) => has < most,
-            (Make::Condition, _) | (Make::Queue(_), Operation::Join) => false,
+            (Make::Condition | Make::Barrier(_), _) | (Make::Queue(_), Operation::Join) => false,
             _ => has > 0,
         }
     }
