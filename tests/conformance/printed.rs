@@ -117,7 +117,7 @@ fn check<S: Strategy>(what: &str, strategy: impl Fn() -> S + Sync, text: fn(&S::
     let Some(_) = Printers::start() else { return };
     random::check(
         what,
-        random::cases(SCRIPTS),
+        SCRIPTS,
         strategy,
         || Printers::start().expect("there were some"),
         |printers, drawn| printers.compare(&text(&drawn), None, true).map(|_| ()),
