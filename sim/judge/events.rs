@@ -279,5 +279,9 @@ fn shown(pattern: &EventPattern, program: &Program) -> String {
             quoted
         }
     };
-    format!("{} {does}", pattern.task.text())
+    let who = match pattern.task.text() {
+        "*" => "anybody",
+        name => name,
+    };
+    format!("{who} {does}")
 }

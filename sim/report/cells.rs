@@ -167,6 +167,11 @@ impl<'a> Fold<'a> {
                 return;
             }
         }
+        if goes_on && matches!(what, What::CancelRequested { .. }) && actor.is_none() && self.ends_with(lane, &act.text)
+        {
+            // One who awaits it was asked at the same time, and has passed that on.
+            return;
+        }
         let goes_with_last = goes_on && actor.is_some() && self.last_row_is_by(actor, lane);
         if !goes_with_last {
             let rail = |&alive: &bool| (if alive { Rail::Goes } else { Rail::Absent }, None);
@@ -179,6 +184,12 @@ impl<'a> Fold<'a> {
         if let Some((actor, verb)) = actor {
             self.put_actor(actor, verb, act.whose, lane.is_some(), act.tone);
         }
+    }
+
+    /// Whether the last row says this of this lane.
+    fn ends_with(&self, lane: Option<usize>, text: &str) -> bool {
+        let cell = lane.and_then(|lane| self.rows.last()?.cells[lane].1.as_ref());
+        cell.is_some_and(|cell| cell.text == text)
     }
 
     /// Whether the event is the end of a task that was told in the last row what ends it.
