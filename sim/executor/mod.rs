@@ -13,6 +13,7 @@
 
 mod cut;
 mod draws;
+mod hosts;
 mod names;
 pub(crate) mod panics;
 mod queue;
@@ -37,6 +38,7 @@ use crate::program::{Error, Limits, Texts, Value};
 use crate::trace::{Fingerprint, Moment, Outcome, Recorder, Trace};
 
 pub use cut::{Cut, Race};
+pub use hosts::{Host, Tasks};
 pub use names::Registry;
 pub(crate) use sim::RETURNED;
 pub use sim::{Probe, Settle, Sim};
@@ -221,7 +223,7 @@ fn run(runtime: &Runtime, shared: &Rc<Shared>, body: Body, setting: &Setting) ->
     };
     task::spawn(shared, "main", main);
     plan_cuts(shared, setting.cuts);
-    let mut rounds = Rounds::new(shared.clone(), setting);
+    let mut rounds = Rounds::new(shared.clone(), setting, 0);
     runtime.block_on(std::future::poll_fn(|context| rounds.round(context)))
 }
 

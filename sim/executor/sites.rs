@@ -59,7 +59,7 @@ impl WakeRef for Recording {
     fn wake_by_ref(&self) {
         if let (Some(kept), Some(shared)) = (&self.kept, current()) {
             let mut woken = kept.woken.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            woken.get_or_insert_with(|| (shared.queue.running(), shared.suspensions(kept.task)));
+            woken.get_or_insert_with(|| (shared.queue().running(), shared.suspensions(kept.task)));
         }
         self.waker.wake_by_ref();
     }
