@@ -147,7 +147,10 @@ fn order_delay_and_loss_are_questions() {
             }
         }
     }
-    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), [Kind::PollOrder, Kind::MessageLatency, Kind::MessageOrder, Kind::MessageLoss]);
+    assert_eq!(
+        kinds.into_iter().collect::<Vec<_>>(),
+        [Kind::PollOrder, Kind::MessageLatency, Kind::MessageOrder, Kind::MessageLoss]
+    );
     assert_eq!(refused.len(), 2, "either may come first");
     assert!(20 < lost && lost < 190, "{lost} of 200");
 }

@@ -224,7 +224,11 @@ impl Rounds {
         if self.draws.is_none() || is_on_network && is_new_tick {
             self.is_steered = self.shared.names.draws() || is_on_network && self.shared.is_measured();
             if self.is_steered || !is_on_network {
-                self.draws = Some(Draws::learn());
+                let draws = Draws::learn();
+                if !draws.is_known() {
+                    self.shared.names.set_draws_unknown();
+                }
+                self.draws = Some(draws);
             }
         }
     }
@@ -249,7 +253,7 @@ impl Rounds {
             self.shared.names.set_draws();
         }
         let unsteered = u64::from(count.saturating_sub(draws::STEERED));
-        self.shared.unsteered.set(self.shared.unsteered.get() + unsteered);
+        self.shared.names.not_chosen(unsteered);
     }
 
     /// At the end of a run that was not steered: whether it should have been.
@@ -257,7 +261,6 @@ impl Rounds {
         let Some(draws) = self.draws.as_mut().filter(|_| !self.is_steered) else { return };
         if draws.count() != Some(0) {
             self.shared.names.set_draws();
-            self.shared.unsteered.set(u64::from(!draws.is_known()).max(1));
         }
     }
 

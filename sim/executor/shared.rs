@@ -73,8 +73,6 @@ pub(super) struct Shared {
     pub(super) probes: RefCell<Vec<Watched>>,
     /// The future within the polled task that is polled and may be cut.
     pub(super) inside: Cell<Option<TaskId>>,
-    /// How often tokio drew a number that nobody chose.
-    pub(super) unsteered: Cell<u64>,
     /// When the run began; nothing on a network, whose time is that of its recording.
     start: Option<Instant>,
     /// How many polls there have been.
@@ -160,7 +158,6 @@ impl Shared {
             settlers: RefCell::default(),
             probes: RefCell::default(),
             inside: Cell::new(None),
-            unsteered: Cell::new(0),
             start: None,
             polls: Cell::new(0),
             tasks: RefCell::default(),
