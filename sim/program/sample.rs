@@ -27,6 +27,7 @@ pub(crate) fn program(names: &[&str]) -> Program {
         keys: Vec::new(),
         shared: Vec::new(),
         objects: Vec::new(),
+        eager_tasks: false,
         is_asyncio_only: false,
         actions: Vec::new(),
         action_ranges: Vec::new(),
