@@ -18,7 +18,7 @@ use super::names::Registry;
 use super::panics::Panic;
 use super::queue::{Queue, TaskWaker};
 use super::sim::Probe;
-use super::sites::Kept;
+use super::sites::{Kept, Places};
 use crate::body::Recording;
 use crate::choice::{Choice, Lent, Question};
 use crate::id::{FutureId, InstanceId, TaskId};
@@ -37,6 +37,11 @@ const PLACES_MAX: usize = 256;
 /// The run that goes on on this thread.
 pub(super) fn current() -> Option<Rc<Shared>> {
     CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
+}
+
+/// Whether a run goes on on this thread.
+pub(super) fn is_there() -> bool {
+    CURRENT.try_with(|current| current.borrow().is_some()).unwrap_or(false)
 }
 
 /// Makes a run the one of this thread as long as it is there.
@@ -113,6 +118,8 @@ struct Told {
     time: Time,
     /// The wakers that were left somewhere.
     places: Vec<Arc<Kept>>,
+    /// Who has made a task that is tokio's alone, and how often it had been polled before.
+    strays: Vec<(TaskId, u32)>,
 }
 
 struct Task {
@@ -164,7 +171,12 @@ impl Shared {
             spare: RefCell::default(),
             recording,
             is_told: true,
-            told: RefCell::new(Told { texts: Texts::default(), time: Time::ZERO, places: Vec::new() }),
+            told: RefCell::new(Told {
+                texts: Texts::default(),
+                time: Time::ZERO,
+                places: Vec::new(),
+                strays: Vec::new(),
+            }),
             end: Cell::new(None),
             is_closed: Cell::new(false),
             broken: Cell::new(None),
@@ -400,6 +412,11 @@ impl Shared {
         places.push(kept);
     }
 
+    /// A task that had been polled so often has made one that is tokio's alone.
+    pub(super) fn has_strayed(&self, task: TaskId, polls: u32) {
+        self.told.borrow_mut().strays.push((task, polls));
+    }
+
     /// Looks at the clock.
     pub(super) fn look_at_clock(&self) -> Time {
         let Some(start) = self.start else {
@@ -483,9 +500,10 @@ impl Shared {
     }
 
     /// What happened.
-    pub(super) fn take_told(&self) -> (Recorder, Texts, Vec<Arc<Kept>>) {
-        let mut told = self.told.borrow_mut();
-        (self.recording.take(), std::mem::take(&mut told.texts), std::mem::take(&mut told.places))
+    pub(super) fn take_told(&self) -> (Recorder, Texts, Places) {
+        let Told { texts, places, strays, .. } = &mut *self.told.borrow_mut();
+        let places = Places { kept: std::mem::take(places), strays: std::mem::take(strays) };
+        (self.recording.take(), std::mem::take(texts), places)
     }
 }
 
