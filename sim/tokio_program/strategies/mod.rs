@@ -7,6 +7,7 @@
 mod await_one_by_one;
 mod cancel_all_tasks;
 mod cancel_each_task;
+mod cancel_same_host_on_429;
 mod gather_cancel_wrong;
 mod gather_return_exceptions;
 mod poll_and_cancel;
@@ -51,6 +52,7 @@ strategies! {
     "task-group" = task_group;
     "timeout-around-gather" = timeout_around_gather;
     "shield" = shield;
+    "cancel-same-host-on-429" = cancel_same_host_on_429;
 }
 
 /// The strategy called `name`.
