@@ -45,6 +45,7 @@ use cut::Victims;
 use rounds::Rounds;
 use shared::{Entered, Shared};
 use sites::Kept;
+use task::Spawning;
 
 /// How runs are made.
 #[derive(Clone, Debug)]
@@ -149,9 +150,10 @@ impl<'a> Executor<'a> {
     fn make_run_quietly(&self, victims: Victims) -> Ended {
         let runtime = runtime();
         let guard = runtime.enter();
-        let shared = Rc::new(Shared::new(self.names.clone(), victims, self.with_sites));
+        let body = (self.make)();
+        let shared = Rc::new(Shared::new(self.names.clone(), victims, self.with_sites, body.guest()));
         let entered = Entered::new(shared.clone());
-        let mut outcome = run(&runtime, &shared, (self.make)(), &self.setting);
+        let mut outcome = run(&runtime, &shared, body, &self.setting);
         self.names.stray(runtime.metrics().num_alive_tasks());
         shared.close();
         shared.drop_all();
@@ -214,7 +216,7 @@ fn runtime() -> Runtime {
 fn run(runtime: &Runtime, shared: &Rc<Shared>, body: Body, setting: &Setting) -> Outcome {
     let root = shared.clone();
     let main = async move {
-        body.into_future().await;
+        body.into_future(Rc::new(Spawning)).await;
         if root.end().is_none() {
             root.finish(Ok(()));
         }

@@ -16,6 +16,7 @@ use super::draws::{self, Draws};
 use super::shared::Shared;
 use super::task::WOKEN_BY;
 use super::{Setting, cut, outcome};
+use crate::body::Guest;
 use crate::choice::{Kind, Options, Question};
 use crate::id::{FutureId, TaskId};
 use crate::time::Time;
@@ -29,6 +30,9 @@ const CHOSEN_FROM: usize = 64;
 
 /// If nothing happens for so long, everybody waits for ever. It is less than tokio's idea of never, 30 years.
 const FOR_EVER: Duration = Duration::from_secs(5 * 365 * 24 * 60 * 60);
+
+/// The same where it is known that nobody waits for a time.
+const GUESTS_WAIT: Duration = Duration::from_millis(1);
 
 /// If nothing happens for so long, everything has settled.
 const SETTLED: Duration = Duration::from_secs(60 * 60);
@@ -105,6 +109,9 @@ impl Rounds {
                 self.look_at_draws();
                 return Poll::Ready(outcome);
             }
+            if !self.shared.queue.is_empty() && left > 0 {
+                self.shared.moment();
+            }
             self.shared.queue.options(is_beginning, CHOSEN_FROM, &mut self.options);
             if self.options.is_empty() || left == 0 {
                 break;
@@ -144,11 +151,20 @@ impl Rounds {
 
     /// Who is next.
     fn choose(&mut self) -> TaskId {
-        if self.options.len() == 1 || !self.any_order {
-            return self.options[0];
+        let first = self.options[0];
+        if self.options.len() == 1 || !self.any_order || self.shared.who(first).is_none() {
+            return first;
         }
+        let shared = &self.shared;
         self.futures.clear();
-        self.futures.extend(self.options.iter().map(|task| FutureId(task.0)));
+        self.options.retain(|&task| {
+            let who = shared.who(task);
+            self.futures.extend(who.map(|who| who.future));
+            who.is_some()
+        });
+        if self.options.len() == 1 {
+            return first;
+        }
         let options = Options::Futures(&self.futures);
         let question = Question { kind: Kind::PollOrder, subject: TaskId::MAIN, site: 0, options };
         self.options[self.shared.ask(&question) as usize]
@@ -196,7 +212,8 @@ impl Rounds {
             return;
         }
         let options = Options::Range { min: 0, max: 1 };
-        let question = Question { kind: Kind::Branch, subject: task, site: 0, options };
+        let subject = self.shared.who(task).map_or(TaskId::MAIN, |who| who.task);
+        let question = Question { kind: Kind::Branch, subject, site: 0, options };
         let last = self.any_order && self.shared.draws(task) && self.shared.ask(&question) == 1;
         if let Some(draws) = &mut self.draws {
             draws.steer(last);
@@ -241,8 +258,16 @@ impl Rounds {
         let idle = &mut self.idle;
         if idle.steps != self.steps {
             (idle.steps, idle.since, idle.moments) = (self.steps, Some(begun), 0);
+            shared.moment();
+            if !shared.queue.is_empty() {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
         }
         let since = idle.since.unwrap_or(begun);
+        if let Some(guest) = &shared.guest {
+            return self.idle_of_guest(&**guest, since, context);
+        }
         loop {
             let moment = shared.victims.borrow().are_awaited().then(|| since + offset(self.idle.moments));
             let settled = (!shared.settlers.borrow().waiting.is_empty()).then(|| since + SETTLED);
@@ -272,6 +297,18 @@ impl Rounds {
                 return Poll::Ready(Outcome::Deadlocked);
             }
         }
+    }
+}
+
+impl Rounds {
+    /// The same where the body knows whether anybody waits for a time.
+    fn idle_of_guest(&mut self, guest: &dyn Guest, since: Instant, context: &mut Context<'_>) -> Poll<Outcome> {
+        // Who has yielded is woken by tokio within this instant, and a timer moves the clock.
+        if guest.waits_for_time() || self.idle.poll(since + GUESTS_WAIT, context).is_pending() {
+            return Poll::Pending;
+        }
+        guest.end(Outcome::Deadlocked);
+        Poll::Ready(Outcome::Deadlocked)
     }
 }
 

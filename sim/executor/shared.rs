@@ -18,8 +18,9 @@ use super::panics::Panic;
 use super::queue::{Queue, TaskWaker};
 use super::sim::Probe;
 use super::sites::Kept;
+use crate::body::{Guest, Who};
 use crate::choice::{Choice, Choices as _, Lent, Question};
-use crate::id::{InstanceId, TaskId};
+use crate::id::{FutureId, InstanceId, TaskId};
 use crate::program::{Error, Texts, Value};
 use crate::time::Time;
 use crate::trace::{Recorder, Requester, Wake, What};
@@ -70,6 +71,10 @@ pub(super) struct Shared {
     pub(super) inside: Cell<Option<TaskId>>,
     /// How often tokio drew a number that nobody chose.
     pub(super) unsteered: Cell<u64>,
+    /// Who records the run instead, if the body does that itself.
+    pub(super) guest: Option<Rc<dyn Guest>>,
+    /// By future of such a recording, the task.
+    guests: RefCell<Vec<Option<TaskId>>>,
     start: Instant,
     tasks: RefCell<Vec<Task>>,
     /// Empty ones, used again.
@@ -114,10 +119,17 @@ struct Task {
     is_over: bool,
     /// Whether tokio drew numbers in its polls.
     draws: bool,
+    /// Whose it is, where the body records its run itself.
+    who: Option<Who>,
 }
 
 impl Shared {
-    pub(super) fn new(names: Arc<Registry>, victims: Victims, with_sites: bool) -> Shared {
+    pub(super) fn new(
+        names: Arc<Registry>,
+        victims: Victims,
+        with_sites: bool,
+        guest: Option<Rc<dyn Guest>>,
+    ) -> Shared {
         let recorder = Recorder::default();
         let start = now();
         Shared {
@@ -130,6 +142,8 @@ impl Shared {
             probes: RefCell::default(),
             inside: Cell::new(None),
             unsteered: Cell::new(0),
+            guest,
+            guests: RefCell::default(),
             start,
             tasks: RefCell::default(),
             spare: RefCell::default(),
@@ -156,6 +170,7 @@ impl Shared {
                 was_polled: false,
                 is_over: false,
                 draws: false,
+                who: None,
             });
             task
         };
@@ -314,8 +329,37 @@ impl Shared {
         self.tasks.borrow().len()
     }
 
+    /// The task is this one of a body that records its run itself.
+    pub(super) fn is_guest(&self, task: TaskId, who: Who) {
+        self.tasks.borrow_mut()[task.index()].who = Some(who);
+        let mut guests = self.guests.borrow_mut();
+        let count = guests.len().max(who.future.index() + 1);
+        guests.resize(count, None);
+        guests[who.future.index()] = Some(task);
+    }
+
+    /// What a task is called in questions; nothing if there is nothing to be chosen about it.
+    pub(super) fn who(&self, task: TaskId) -> Option<Who> {
+        match self.guest {
+            None => Some(Who { task, future: FutureId(task.0) }),
+            Some(_) => self.tasks.borrow()[task.index()].who,
+        }
+    }
+
+    /// Tells whoever records the run itself that somebody is about to be polled, or that nobody is left to be.
+    pub(super) fn moment(&self) {
+        let Some(guest) = &self.guest else { return };
+        guest.moment(&|future| {
+            let task = self.guests.borrow().get(future.index()).copied().flatten();
+            task.is_some_and(|task| self.queue.is_woken(task))
+        });
+    }
+
     /// Asks, and notes question and answer.
     pub(super) fn ask(&self, question: &Question<'_>) -> u64 {
+        if let Some(guest) = &self.guest {
+            return guest.ask(question);
+        }
         let answer = Lent.answer(question);
         self.record(What::Chose(Choice::new(question, answer)));
         answer

@@ -17,6 +17,7 @@ use tokio::task::{JoinHandle, LocalSet};
 use super::panics::{self, Panic};
 use super::shared::{Shared, VALUE, current, reason};
 use super::sites;
+use crate::body::{LocalTask, Spawner, Who};
 use crate::id::TaskId;
 use crate::trace::What;
 
@@ -35,6 +36,26 @@ where
     let handle = place.set.spawn_local(gate(place.task, future));
     place.keep(shared);
     handle
+}
+
+/// Makes tasks of a body that records its run itself.
+#[derive(Debug)]
+pub(super) struct Spawning;
+
+impl Spawner for Spawning {
+    fn spawn(&self, who: Option<Who>, task: LocalTask, spawn: &mut dyn FnMut(LocalTask, Option<&LocalSet>)) {
+        let Some(shared) = current() else { return spawn(task, None) };
+        let place = Place::new(&shared, "task");
+        if let Some(who) = who {
+            shared.is_guest(place.task, who);
+        }
+        spawn(Box::pin(gate(place.task, task)), Some(&place.set));
+        place.keep(&shared);
+    }
+
+    fn sees_deadlocks(&self) -> bool {
+        true
+    }
 }
 
 /// A task that is not with tokio yet.

@@ -34,7 +34,7 @@ use std::rc::Rc;
 
 use tokio::time::Duration;
 
-use crate::body::{Body, Http, Recording};
+use crate::body::{Body, Http, OnTokio, Recording};
 use crate::id::HostId;
 use crate::program::{CLIENT, Network, Wires};
 use crate::time::{TICK, Time};
@@ -181,7 +181,7 @@ impl Driver {
             let (has_ended, clock) = (has_ended.clone(), clock.clone());
             async move {
                 tokio::task::spawn_local(clock.follow());
-                body.into_future().await;
+                body.into_future(Rc::new(OnTokio)).await;
                 has_ended.set(true);
                 // The host stays, so that what comes to it late finds somebody.
                 std::future::pending().await

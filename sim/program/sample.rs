@@ -28,6 +28,7 @@ pub(crate) fn program(names: &[&str]) -> Program {
         shared: Vec::new(),
         objects: Vec::new(),
         is_asyncio_only: false,
+        is_tokio_only: false,
         actions: Vec::new(),
         action_ranges: Vec::new(),
         outside_cancels: Vec::new(),

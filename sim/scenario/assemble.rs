@@ -62,6 +62,12 @@ pub(super) fn assemble(
         }
     }
     check_runtimes(scenario, &bodies, &mut errors);
+    let is_tokio_only = strategy.is_some_and(|strategy| strategy.python.is_none());
+    if let Some(span) = main.span.clone().filter(|_| is_tokio_only && scenario.runtimes.contains(&Runtime::Asyncio)) {
+        let error =
+            Diagnostic::at(span, "expected a strategy that asyncio has, but found one of tokio alone", "only on tokio");
+        errors.push(error.help("say that the file is for tokio: runtimes = [\"tokio\"]"));
+    }
     if !errors.is_empty() {
         return Err(errors);
     }
@@ -80,6 +86,7 @@ pub(super) fn assemble(
         shared: scenario.shared.clone(),
         objects: scenario.objects.clone(),
         is_asyncio_only: !scenario.objects.is_empty() || bodies.iter().any(|body| body.asyncio_only.is_some()),
+        is_tokio_only,
         actions: Vec::new(),
         action_ranges: Vec::new(),
         outside_cancels: Vec::new(),

@@ -31,6 +31,7 @@ pub fn program() -> Build {
         shared: Vec::new(),
         objects: Vec::new(),
         is_asyncio_only: false,
+        is_tokio_only: false,
         actions: Vec::new(),
         action_ranges: Vec::new(),
         outside_cancels: Vec::new(),
