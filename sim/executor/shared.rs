@@ -69,8 +69,6 @@ pub(super) struct Shared {
     pub(super) probes: RefCell<Vec<Watched>>,
     /// The future within the polled task that is polled and may be cut.
     pub(super) inside: Cell<Option<TaskId>>,
-    /// How often tokio drew a number that nobody chose.
-    pub(super) unsteered: Cell<u64>,
     /// Who records the run instead, if the body does that itself.
     pub(super) guest: Option<Rc<dyn Guest>>,
     /// By future of such a recording, the task.
@@ -141,7 +139,6 @@ impl Shared {
             settlers: RefCell::default(),
             probes: RefCell::default(),
             inside: Cell::new(None),
-            unsteered: Cell::new(0),
             guest,
             guests: RefCell::default(),
             start,

@@ -77,6 +77,9 @@ pub struct Program {
     pub shared: Vec<(String, i64)>,
     /// What tasks synchronise by: an [`ObjectId`] counts from its start.
     pub objects: Vec<Object>,
+    /// Whether tasks start within `create_task`, as `asyncio.eager_task_factory` has them. Main does not: there is no
+    /// factory yet.
+    pub eager_tasks: bool,
     /// Whether it does something that has no twin on tokio.
     pub is_asyncio_only: bool,
     /// Whether its main is written in Rust alone.
@@ -174,6 +177,7 @@ impl Program {
             keys: Vec::new(),
             shared: Vec::new(),
             objects: Vec::new(),
+            eager_tasks: false,
             is_asyncio_only: false,
             is_tokio_only: false,
             actions: Vec::new(),
