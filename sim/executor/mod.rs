@@ -44,7 +44,7 @@ pub use sim::{Probe, Settle, Sim};
 use cut::Victims;
 use rounds::Rounds;
 use shared::{Entered, Shared};
-use sites::Kept;
+use sites::Places;
 
 /// How runs are made.
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ struct Ended {
     recorder: Recorder,
     texts: Texts,
     outcome: Outcome,
-    places: Vec<Arc<Kept>>,
+    places: Places,
     victims: Victims,
 }
 
@@ -142,6 +142,9 @@ impl<'a> Executor<'a> {
         let entered = Entered::new(shared.clone());
         let mut outcome = run(&runtime, &shared, (self.make)(), &self.setting);
         self.names.stray(runtime.metrics().num_alive_tasks());
+        if shared.queue.is_woken_from_outside() {
+            self.names.set_woken_from_outside();
+        }
         shared.close();
         shared.drop_all();
         if let Some(panic) = panics::take().last().filter(|_| matches!(outcome, Outcome::Finished(_))) {
@@ -190,7 +193,7 @@ impl fmt::Debug for Executor<'_> {
 
 /// Whether a run goes on on this thread.
 pub(crate) fn is_in_run() -> bool {
-    shared::current().is_some()
+    shared::is_there()
 }
 
 fn runtime() -> Runtime {

@@ -25,6 +25,8 @@ struct State {
     is_in_round: bool,
     /// Wakes whoever polls the executor.
     runtime: Option<Waker>,
+    /// Whether another thread has woken anybody.
+    is_woken_from_outside: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -142,9 +144,16 @@ impl Queue {
         self.state().running
     }
 
+    /// Whether another thread has woken anybody.
+    pub(super) fn is_woken_from_outside(&self) -> bool {
+        self.state().is_woken_from_outside
+    }
+
     fn wake(&self, task: TaskId, is_abort: bool) {
+        let is_outside = !super::is_in_run();
         let mut state = self.state();
-        let by = state.running;
+        state.is_woken_from_outside |= is_outside;
+        let by = if is_outside { None } else { state.running };
         let entry = &mut state.tasks[task.index()];
         match entry.state {
             // tokio itself schedules a task that is polled: that is no abort, and no news.

@@ -17,7 +17,7 @@ use super::names::Registry;
 use super::panics::Panic;
 use super::queue::{Queue, TaskWaker};
 use super::sim::Probe;
-use super::sites::Kept;
+use super::sites::{Kept, Places};
 use crate::choice::{Choice, Choices as _, Lent, Question};
 use crate::id::{InstanceId, TaskId};
 use crate::program::{Error, Texts, Value};
@@ -35,6 +35,11 @@ const PLACES_MAX: usize = 256;
 /// The run that goes on on this thread.
 pub(super) fn current() -> Option<Rc<Shared>> {
     CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
+}
+
+/// Whether a run goes on on this thread.
+pub(super) fn is_there() -> bool {
+    CURRENT.try_with(|current| current.borrow().is_some()).unwrap_or(false)
 }
 
 /// Makes a run the one of this thread as long as it is there.
@@ -94,6 +99,8 @@ struct Told {
     time: Time,
     /// The wakers that were left somewhere.
     places: Vec<Arc<Kept>>,
+    /// Who has made a task that is tokio's alone, and how often it had been polled before.
+    strays: Vec<(TaskId, u32)>,
 }
 
 struct Task {
@@ -130,7 +137,13 @@ impl Shared {
             start,
             tasks: RefCell::default(),
             spare: RefCell::default(),
-            told: RefCell::new(Told { recorder, texts: Texts::default(), time: Time::ZERO, places: Vec::new() }),
+            told: RefCell::new(Told {
+                recorder,
+                texts: Texts::default(),
+                time: Time::ZERO,
+                places: Vec::new(),
+                strays: Vec::new(),
+            }),
             end: Cell::new(None),
             is_closed: Cell::new(false),
         }
@@ -270,6 +283,11 @@ impl Shared {
         places.push(kept);
     }
 
+    /// A task that had been polled so often has made one that is tokio's alone.
+    pub(super) fn has_strayed(&self, task: TaskId, polls: u32) {
+        self.told.borrow_mut().strays.push((task, polls));
+    }
+
     /// Looks at the clock.
     pub(super) fn look_at_clock(&self) -> Time {
         let passed = now().saturating_duration_since(self.start);
@@ -348,9 +366,10 @@ impl Shared {
     }
 
     /// What happened.
-    pub(super) fn take_told(&self) -> (Recorder, Texts, Vec<Arc<Kept>>) {
-        let mut told = self.told.borrow_mut();
-        (std::mem::take(&mut told.recorder), std::mem::take(&mut told.texts), std::mem::take(&mut told.places))
+    pub(super) fn take_told(&self) -> (Recorder, Texts, Places) {
+        let Told { recorder, texts, places, strays, .. } = &mut *self.told.borrow_mut();
+        let places = Places { kept: std::mem::take(places), strays: std::mem::take(strays) };
+        (std::mem::take(recorder), std::mem::take(texts), places)
     }
 }
 
