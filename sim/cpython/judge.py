@@ -274,11 +274,14 @@ class Run(virtual_loop.VirtualLoop):
         if self.starts == DEEPEST_START:
             self.abandon(Cut("recursion"))
         coro.record, coro.by = None, self.by()
+        # What a task that starts at once does is not what its maker is doing.
+        is_shielding, self.is_shielding = self.is_shielding, False
         self.starts += 1
         try:
             task = super().create_task(coro, **options)
         finally:
             self.starts -= 1
+            self.is_shielding = is_shielding
         if coro.record is None:
             self.is_created(task, coro)
         return task
