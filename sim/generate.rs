@@ -300,8 +300,8 @@ const FAMILIES: &[Family] = &[
     Family { name: "answer", make: "Future()", uses: ANSWER, is_held: false },
     Family { name: "jobs", make: "Queue()", uses: JOBS, is_held: false },
     Family { name: "jobs", make: "Queue(maxsize=1)", uses: JOBS, is_held: false },
-    Family { name: "gate", make: "Barrier(2)", uses: GATE, is_held: false },
-    Family { name: "gate", make: "Barrier(1)", uses: GATE, is_held: false },
+    Family { name: "gate", make: "Barrier(2)", uses: GATE, is_held: true },
+    Family { name: "gate", make: "Barrier(1)", uses: GATE, is_held: true },
 ];
 const LOCK: &[&str] = &[
     "{ acquire = \"lock\" },",
@@ -366,6 +366,7 @@ const GATE: &[&str] = &[
     "{ wait = \"gate\", as = \"place\" },",
     "{ wait = \"gate\" },",
     "{ wait = \"gate\" },",
+    "{ with = \"gate\", do = [{ sleep = \"1s\" }] },",
     "{ reset = \"gate\" },",
     "{ abort = \"gate\" },",
     "{ print = \"{gate.parties} {gate.n_waiting} {gate.broken}\" },",

@@ -893,14 +893,18 @@ class Entered:
     async def __aenter__(self):
         self.here.step()
         try:
-            with Using(self.here, "acquire", self.name):
+            with Using(self.here, "wait" if self.is_barrier() else "acquire", self.name):
                 await self.here.object(self.name).__aenter__()
         except BaseException as error:
             self.here.surfaced(error)
             raise
 
+    def is_barrier(self):
+        """A barrier is waited at, and leaving it is nothing."""
+        return type(self.here.object(self.name)).__name__ == "Barrier"
+
     async def __aexit__(self, *error):
-        if self.here.is_over() or error[0] in Here.STOPS:
+        if self.here.is_over() or error[0] in Here.STOPS or self.is_barrier():
             return
         waiting = self.here.set_aside()
         try:
