@@ -167,6 +167,24 @@ fn a_cut_comes_in_every_phase() {
 }
 
 #[test]
+fn a_cut_that_comes_when_nobody_is_there_is_told_as_not_tested() {
+    // A seed's moment may lie behind the end of the future, or before it is polled at all.
+    let test = |sim: Sim| async move {
+        let millis = if sim.chance(500_000) { 1 } else { 20 };
+        sim.cut(sleep(Duration::from_millis(millis))).await;
+    };
+    let found = Check::new().runs(400).find(test);
+    let told = found.covered.lines().find_map(|line| line.strip_prefix("not tested: ")).expect("a line about it");
+    let (missed, rest) = told.split_once(" of ").unwrap();
+    let (planned, rest) = rest.split_once(" planned cuts").unwrap();
+    assert_eq!(rest, ", when nobody was there to be dropped");
+    let [missed, planned]: [u64; 2] = [missed, planned].map(|number| number.replace(',', "").parse().unwrap());
+    assert!(0 < missed && missed < planned && planned <= 400, "{told}");
+    let without = Check::new().runs(400).cuts(0).find(test);
+    assert!(!without.covered.contains("not tested"), "{}", without.covered);
+}
+
+#[test]
 fn a_race_ends_at_any_time_or_never() {
     let seen = Arc::new(Mutex::new(BTreeSet::new()));
     let all = seen.clone();
@@ -280,6 +298,23 @@ fn a_branch_that_comes_first_too_seldom_is_found() {
         assert!(last != 2, "the second branch was first");
     });
     assert!(told.contains("polls the last branch of its `select!` first"), "{told}");
+}
+
+#[test]
+fn branches_that_nobody_can_choose_are_told() {
+    let test = |count: u32| {
+        move |_| async move {
+            for _ in 0..count {
+                tokio::select! {
+                    () = std::future::ready(()) => {}
+                    () = std::future::ready(()) => {}
+                }
+            }
+        }
+    };
+    let told = |count| Check::new().runs(20).find(test(count)).covered;
+    assert!(told(3).contains(" branches of unbiased `select!`s were left to chance"), "{}", told(3));
+    assert!(!told(2).contains("left to chance"), "{}", told(2));
 }
 
 #[test]
@@ -417,6 +452,7 @@ fn awaits_that_never_waited_are_named() {
     let found = Check::new().runs(10).await_coverage().find(|_| async {
         sleep(Duration::from_millis(1)).await;
     });
+    println!("{}", found.covered);
     let told =
         found.covered.lines().find(|line| line.contains("awaits in 1 files waited in 16 recorded runs")).unwrap();
     assert!(told.starts_with("1 of "), "{told}");

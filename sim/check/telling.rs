@@ -43,6 +43,19 @@ impl Futures {
             let hint = "so little was tried: choose what is meant instead";
             out.push_str(&format!("{rejected} runs were rejected by `assume`, {hint}\n"));
         }
+        if self.names().are_draws_unknown() {
+            out.push_str(
+                "this tokio draws the branches of an unbiased `select!` in a way that is not known here, so they are left to \
+                 chance: write `biased;`\n",
+            );
+        }
+        let not_chosen = self.names().draws_not_chosen();
+        if not_chosen > 0 {
+            out.push_str(&format!(
+                "{not_chosen} branches of unbiased `select!`s were left to chance, the third and later ones in one poll: \
+                 write `biased;` there\n"
+            ));
+        }
         if strays > 0 {
             out.push_str(&format!(
                 "up to {strays} tasks at once were spawned past `atropos::tokio`, so nobody chose their order: \

@@ -11,6 +11,7 @@
      "parameters": {"linger": "2s"},        what main's steps may name; all from here on may be left out
      "shared": {"left": 3},
      "objects": {"lock": "Lock()"},
+     "eager_tasks": false,                  whether the loop's task factory is asyncio's eager one
      "exceptions": ["PaymentError"],
      "fails": [{"task": …, "at": …, "time": …, "print": …, "raise": …, "type": …}, …],
      "cancels": [{"task": …, "at": …, "by": …, "time": …, "message": …}, …],
@@ -105,6 +106,8 @@ KEPT_OF_CUT_RUNS = 1000
 # How deep coroutines may run each other in place, and cancellations go: well below Python's own limit, and no deeper
 # than any program has a reason to.
 DEEPEST = 100
+# How deep tasks may start within each other.
+DEEPEST_START = 30
 UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86400 * 10**9}
 
 
@@ -203,6 +206,10 @@ class Run(virtual_loop.VirtualLoop):
         self.records = []
         self.newest = {}
         self.futures = 0
+        self.starts = 0
+        if program.json.get("eager_tasks"):
+            # Main is none of them: the loop does not run when its task is made.
+            self.set_task_factory(asyncio.eager_task_factory)
         limits = program.json.get("limits", {})
         self.steps_left = limits.get("steps", 300_000)
         self.last_turn = limits.get("turns", 200_000)
@@ -262,17 +269,32 @@ class Run(virtual_loop.VirtualLoop):
     # What asyncio calls
 
     def create_task(self, coro, **options):
-        task = super().create_task(coro, **options)
-        if isinstance(coro, Coroutine):
-            coro.record = task.record = Record(self, task, coro.name)
-            if not self.records:
-                made = self.program.json.get("objects", {})
-                names = dict(vars(asyncio), Future=lambda: Future(loop=self))
-                self.objects = {name: eval(make, names) for name, make in made.items()}
-            self.records.append(task.record)
-            self.newest[coro.name] = task
-            self.record(task.record.number, "created", coro.name, self.by())
+        if not isinstance(coro, Coroutine):
+            return super().create_task(coro, **options)
+        if self.starts == DEEPEST_START:
+            self.abandon(Cut("recursion"))
+        coro.record, coro.by = None, self.by()
+        self.starts += 1
+        try:
+            task = super().create_task(coro, **options)
+        finally:
+            self.starts -= 1
+        if coro.record is None:
+            self.is_created(task, coro)
         return task
+
+    def is_created(self, task, coro):
+        """A coroutine has a task: told when that is made, or in its first step if that comes at once."""
+        if not hasattr(task, "creation"):
+            self.created(task)
+        coro.record = task.record = Record(self, task, coro.name)
+        if not self.records:
+            made = self.program.json.get("objects", {})
+            names = dict(vars(asyncio), Future=lambda: Future(loop=self))
+            self.objects = {name: eval(make, names) for name, make in made.items()}
+        self.records.append(task.record)
+        self.newest[coro.name] = task
+        self.record(task.record.number, "created", coro.name, coro.by)
 
     def create_future(self):
         return Future(loop=self) if self.is_shielding else super().create_future()
@@ -456,6 +478,8 @@ class Coroutine(collections.abc.Coroutine):
         return self.real
 
     def send(self, value):
+        if self.record is None:
+            self.run.is_created(asyncio.current_task(self.run), self)
         if self.record.entered is None:
             self.tell("started")
             self.record.entered = "start"
@@ -895,7 +919,7 @@ class Group:
     async def __aenter__(self):
         self.here.step()
         self.group = ToldGroup()
-        self.group._tasks = virtual_loop.TaskSet()
+        self.group._tasks = virtual_loop.TasksInCreationOrder()
         await self.group.__aenter__()
         self.group._parent_task = Parent(self.here.run, self.group._parent_task)
         return self.group

@@ -252,8 +252,8 @@ impl EventLoop<'_> {
 
     /// Anything of what is ready may run next.
     pub(super) fn watch_ready(&mut self) {
-        let names = self.batch[self.batch_next..].iter().map(|&handle| name(handle)).collect();
         if let Some(watch) = &mut self.watch {
+            let names = self.batch[self.batch_next..].iter().map(|&handle| name(handle)).collect();
             watch.report.ready = Some((watch.questions, names));
         }
     }

@@ -111,11 +111,6 @@ impl Victims {
         (self.list.len() as u32, self.longest)
     }
 
-    /// The cuts that were planned and had nobody to hit.
-    pub(super) fn missed(&self) -> &[choice::Cut] {
-        &self.plan
-    }
-
     /// A moment at which one of these may be cut; the first for whom that is planned is.
     fn moment(&mut self, shared: &Shared, candidates: &[u32], phase: Option<Phase>) -> Option<u32> {
         self.moment += 1;

@@ -85,7 +85,6 @@ struct Ended {
     outcome: Outcome,
     places: Vec<Arc<Kept>>,
     victims: Victims,
-    unsteered: u64,
 }
 
 impl<'a> Executor<'a> {
@@ -111,16 +110,6 @@ impl<'a> Executor<'a> {
         let (victims, moments) = ended.victims.measured();
         self.last = Some(ended);
         Openings { handles: moments, tasks: vec![victims], ..openings }
-    }
-
-    /// The cuts that were planned in the last run and did not happen, because nobody was there to be cut.
-    pub fn missed_cuts(&self) -> Vec<PlannedCut> {
-        self.last.as_ref().map(|ended| ended.victims.missed().to_vec()).unwrap_or_default()
-    }
-
-    /// How often tokio drew a number in the last run that nobody could choose.
-    pub fn unsteered_draws(&self) -> u64 {
-        self.last.as_ref().map_or(0, |ended| ended.unsteered)
     }
 
     /// What happened in the last run.
@@ -163,8 +152,7 @@ impl<'a> Executor<'a> {
         drop(entered);
         let (recorder, texts, places) = shared.take_told();
         let victims = shared.victims.take();
-        let unsteered = shared.unsteered.get();
-        Ended { recorder, texts, outcome, places, victims, unsteered }
+        Ended { recorder, texts, outcome, places, victims }
     }
 }
 

@@ -17,6 +17,10 @@ pub struct Registry {
     known: Mutex<Known>,
     /// Whether tokio draws numbers in these runs, so that it has to be steered.
     draws: AtomicBool,
+    /// Whether it does so in a way that is not known, so that it cannot be.
+    are_draws_unknown: AtomicBool,
+    /// How many numbers it drew that nobody chose.
+    not_chosen: AtomicU64,
     /// How many polls there have been, and whose the last one is: its name's number and one, or 0 between polls.
     polls: AtomicU64,
     polled: AtomicU32,
@@ -41,6 +45,8 @@ impl Default for Registry {
         Registry {
             known: Mutex::new(known),
             draws: AtomicBool::new(false),
+            are_draws_unknown: AtomicBool::new(false),
+            not_chosen: AtomicU64::new(0),
             polls: AtomicU64::new(0),
             polled: AtomicU32::new(0),
             rejected: AtomicU64::new(0),
@@ -111,6 +117,26 @@ impl Registry {
     /// It was.
     pub(super) fn set_draws(&self) {
         self.draws.store(true, Ordering::Relaxed);
+    }
+
+    /// tokio draws in another way than is known.
+    pub(super) fn set_draws_unknown(&self) {
+        self.are_draws_unknown.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that is so: then the branches of an unbiased `select!` are left to chance.
+    pub fn are_draws_unknown(&self) -> bool {
+        self.are_draws_unknown.load(Ordering::Relaxed)
+    }
+
+    /// tokio drew so many numbers more than can be chosen.
+    pub(super) fn not_chosen(&self, count: u64) {
+        self.not_chosen.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// How many numbers tokio drew that nobody chose: after the first two in one poll.
+    pub fn draws_not_chosen(&self) -> u64 {
+        self.not_chosen.load(Ordering::Relaxed)
     }
 
     /// The number of a task's name.

@@ -89,7 +89,11 @@ impl Rounds {
     /// What tokio polls.
     pub(super) fn round(&mut self, context: &mut Context<'_>) -> Poll<Outcome> {
         if self.draws.is_none() {
-            self.draws = Some(Draws::learn());
+            let draws = Draws::learn();
+            if !draws.is_known() {
+                self.shared.names.set_draws_unknown();
+            }
+            self.draws = Some(draws);
             self.is_steered = self.shared.names.draws();
         }
         self.shared.queue.begin_round(context.waker());
@@ -209,7 +213,7 @@ impl Rounds {
             self.shared.has_drawn(task);
         }
         let unsteered = u64::from(count.saturating_sub(draws::STEERED));
-        self.shared.unsteered.set(self.shared.unsteered.get() + unsteered);
+        self.shared.names.not_chosen(unsteered);
     }
 
     /// At the end of a run that was not steered: whether it should have been.
@@ -217,7 +221,6 @@ impl Rounds {
         let Some(draws) = self.draws.as_mut().filter(|_| !self.is_steered) else { return };
         if draws.count() != Some(0) {
             self.shared.names.set_draws();
-            self.shared.unsteered.set(u64::from(!draws.is_known()).max(1));
         }
     }
 

@@ -68,8 +68,6 @@ pub(super) struct Shared {
     pub(super) probes: RefCell<Vec<Watched>>,
     /// The future within the polled task that is polled and may be cut.
     pub(super) inside: Cell<Option<TaskId>>,
-    /// How often tokio drew a number that nobody chose.
-    pub(super) unsteered: Cell<u64>,
     start: Instant,
     tasks: RefCell<Vec<Task>>,
     /// Empty ones, used again.
@@ -129,7 +127,6 @@ impl Shared {
             settlers: RefCell::default(),
             probes: RefCell::default(),
             inside: Cell::new(None),
-            unsteered: Cell::new(0),
             start,
             tasks: RefCell::default(),
             spare: RefCell::default(),

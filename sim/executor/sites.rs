@@ -95,13 +95,15 @@ pub(super) fn resolve(all: &[Arc<Kept>]) -> Sites {
 fn is_lock(chain: &[Frame]) -> bool {
     let Some(own) = chain.iter().rposition(|frame| frame.is_own) else { return false };
     let waits = |frame: &Frame| {
-        ["Mutex::lock", "Semaphore::acquire", "RwLock::"].iter().any(|lock| frame.function.contains(lock))
+        let of_tokio = frame.file.split_once("/tokio-").map_or("", |(_, file)| file);
+        ["/sync/mutex.rs", "/sync/semaphore.rs", "/sync/rwlock.rs"].iter().any(|lock| of_tokio.ends_with(lock))
     };
     chain[own..].iter().any(waits)
 }
 
 /// What a printed stack says about the code between the task's gate and the future that keeps the waker, the outermost
-/// await first.
+/// await first. Frames are told apart by their files: a package that is built with line tables alone has no paths of
+/// functions.
 fn chain(stack: &str) -> Vec<Frame> {
     let mut frames: Vec<(String, Option<Location>)> = Vec::new();
     for line in stack.lines().map(str::trim) {
@@ -113,13 +115,21 @@ fn chain(stack: &str) -> Vec<Frame> {
             frames.push((function.to_owned(), None));
         }
     }
+    // This very file is in the stack, and shows how those of this package are written.
+    let files = || frames.iter().filter_map(|(_, place)| place.as_ref().map(|(file, ..)| file.as_str()));
+    let house = files().find_map(|file| file.strip_suffix("sim/executor/sites.rs")).unwrap_or("./").to_owned();
+    let is_in = |frame: &(String, Option<Location>), end: &str| {
+        frame.1.as_ref().and_then(|(file, ..)| file.strip_suffix(end)).is_some_and(|rest| rest == house)
+    };
     // From the one that clones to the gate, which nobody but this room has.
-    let gate = frames.iter().position(|(function, _)| function.contains("atropos::executor::task::poll"));
-    let clone = frames.iter().take(gate.unwrap_or(frames.len())).rposition(|(function, _)| is_of_waker(function));
-    let between = &frames[clone.map_or(0, |at| at + 1)..gate.unwrap_or(frames.len())];
+    let gate = frames.iter().position(|frame| is_in(frame, "sim/executor/task.rs")).unwrap_or(frames.len());
+    let clone = frames[..gate]
+        .iter()
+        .rposition(|(_, place)| place.as_ref().is_some_and(|(file, ..)| file.ends_with("/core/src/task/wake.rs")));
+    let between = &frames[clone.map_or(0, |at| at + 1)..gate];
     let told = between.iter().rev().filter_map(|(function, place)| {
         let (file, line, column) = place.clone()?;
-        is_told(function, &file).then(|| Frame {
+        is_told(&file, &house).then(|| Frame {
             function: function_name(function),
             is_own: is_own(&file),
             file: relative(&file),
@@ -145,17 +155,13 @@ fn place_of(text: &str) -> Option<Location> {
     }
 }
 
-fn is_of_waker(function: &str) -> bool {
-    ["cooked_waker::", "Recording", "core::task::wake", "Waker as core::clone::Clone"]
+/// Whether a file has code that a reader looks for: not what `async`, `select!` and closures are made of, and not this
+/// package's own way of polling.
+fn is_told(file: &str, house: &str) -> bool {
+    let is_of_house = ["sim/executor/", "sim/check/"]
         .iter()
-        .any(|part| function.contains(part))
-}
-
-/// Whether a function is one that a reader looks for: not what `async`, `select!` and closures are made of.
-fn is_told(function: &str, file: &str) -> bool {
-    !["/core/src/", "/alloc/src/", "/std/src/", "atropos::executor", "atropos::check"]
-        .iter()
-        .any(|part| file.contains(part) || function.contains(part))
+        .any(|room| file.strip_prefix(house).is_some_and(|file| file.starts_with(room)));
+    !is_of_house && !["/core/src/", "/alloc/src/", "/std/src/"].iter().any(|part| file.contains(part))
 }
 
 fn is_own(file: &str) -> bool {
@@ -170,7 +176,8 @@ fn relative(file: &str) -> String {
     file.strip_prefix("./").unwrap_or(file).to_owned()
 }
 
-/// `upload` or `Semaphore::acquire`, without modules, types in angle brackets and the marks of closures.
+/// `upload` or `Semaphore::acquire`, without modules, types in angle brackets and the marks of closures; empty if only such
+/// a mark is known.
 fn function_name(path: &str) -> String {
     let inner = path.strip_prefix('<').map_or(path, |rest| rest.split(" as ").next().unwrap_or(rest));
     let mut plain = String::new();
@@ -186,14 +193,14 @@ fn function_name(path: &str) -> String {
             _ => {}
         }
     }
-    let mut parts: Vec<&str> = plain.split("::").filter(|part| !part.is_empty() && !part.starts_with("{{")).collect();
+    let mut parts: Vec<&str> = plain.split("::").filter(|part| !part.is_empty() && !part.starts_with('{')).collect();
     parts.extend(method);
     let from = parts.len().saturating_sub(2);
     let is_type = |part: &str| part.starts_with(char::is_uppercase);
     match parts[from..] {
         [first, second] if is_type(first) => format!("{first}::{second}"),
         [.., last] => last.to_owned(),
-        [] => "?".to_owned(),
+        [] => String::new(),
     }
 }
 
@@ -207,6 +214,7 @@ mod tests {
         assert_eq!(function_name("store::pool::Pool::acquire::{{closure}}"), "Pool::acquire");
         let poll = "<tokio::sync::batch_semaphore::Acquire as core::future::future::Future>::poll";
         assert_eq!(function_name(poll), "Acquire::poll");
+        assert_eq!(function_name("{async_fn#0}<store::Pool>"), "");
         assert_eq!(place_of("./src/upload.rs:57:20"), Some(("./src/upload.rs".to_owned(), 57, 20)));
         assert_eq!(place_of("/x/y.rs:57"), Some(("/x/y.rs".to_owned(), 57, 0)));
     }

@@ -74,6 +74,9 @@ pub struct Program {
     pub shared: Vec<(String, i64)>,
     /// What tasks synchronise by: an [`ObjectId`] counts from its start.
     pub objects: Vec<Object>,
+    /// Whether tasks start within `create_task`, as `asyncio.eager_task_factory` has them. Main does not: there is no
+    /// factory yet.
+    pub eager_tasks: bool,
     /// Whether it does something that has no twin on tokio.
     pub is_asyncio_only: bool,
     /// What happens at points, grouped by point; see [`Program::actions_at`].
@@ -167,6 +170,7 @@ impl Program {
             keys: Vec::new(),
             shared: Vec::new(),
             objects: Vec::new(),
+            eager_tasks: false,
             is_asyncio_only: false,
             actions: Vec::new(),
             action_ranges: Vec::new(),

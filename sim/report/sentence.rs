@@ -209,7 +209,7 @@ impl Run<'_> {
         let Some(Dormant { task, chain, woken_by }) = self.trace.sites.dormant().first() else { return String::new() };
         let mut own: Vec<&Frame> = chain.iter().filter(|frame| frame.is_own).collect();
         own.reverse();
-        let place = |frame: &&Frame| format!("{} in {}", printable(&frame.place()), printable(&frame.function));
+        let place = |frame: &&Frame| printable(&frame.place_and_function());
         let [at, from] = [0, 1].map(|at| own.get(at).map(place));
         let at = at.unwrap_or_else(|| "a place without source".to_owned());
         let from = from.map(|from| format!(", awaited from {from},")).unwrap_or_default();

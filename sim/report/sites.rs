@@ -62,7 +62,7 @@ impl<'a> Site<'a> {
     /// `src/upload.rs:57:20 in upload`; if that was not seen, `the place of its 3rd poll`.
     fn place_in_rust(self) -> String {
         match self.chain.and_then(own_frame) {
-            Some(frame) => format!("{} in {}", printable(&frame.place()), printable(&frame.function)),
+            Some(frame) => printable(&frame.place_and_function()),
             None => format!("the place of its {} poll", ordinal(self.op as usize)),
         }
     }
@@ -72,7 +72,8 @@ impl<'a> Site<'a> {
         if program.is_rust() {
             let chain = self.chain?;
             let own = chain.iter().rposition(|frame| frame.is_own)?;
-            return chain.get(own + 1).map(|frame| printable(frame.function.trim_end_matches("::poll")));
+            let inner = chain.get(own + 1).filter(|frame| !frame.function.is_empty())?;
+            return Some(printable(inner.function.trim_end_matches("::poll")));
         }
         let op = program.body(self.instance).ops.get(self.op as usize)?;
         Some(match *op {

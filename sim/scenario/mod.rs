@@ -91,6 +91,8 @@ pub struct Scenario {
     seeds: Vec<u64>,
     error_types: ErrorTypes,
     shared: Vec<(String, i64)>,
+    /// Where it says that tasks start at once.
+    eager_tasks: Option<Span>,
     objects: Vec<Object>,
     object_spans: Vec<reader::Span>,
     schedule: Schedule,

@@ -156,13 +156,13 @@ pub(super) fn class_as_message<'m>(message: &'m Template, types: &ErrorTypes) ->
     Some((text, error))
 }
 
-/// What is wrong with something that came with 3.11, before that.
-pub(super) fn lacking(profile: Profile, span: &Span, what: &str) -> Option<Diagnostic> {
+/// What is wrong with something that a profile does not have.
+pub(super) fn lacking(profile: Profile, span: &Span, what: &str, has: fn(&Profile) -> bool) -> Option<Diagnostic> {
     let message = format!("Python {} has no {what}", profile.name);
-    let first = Profile::ALL.iter().find(|profile| profile.has_timeouts)?.name;
+    let first = Profile::ALL.iter().find(|profile| has(profile))?.name;
     let help = format!("there is one from Python {first} on: `python = \"{first}\"`");
     let error = || Diagnostic::at(span.clone(), message, format!("not in {}", profile.name)).help(help);
-    (!profile.has_timeouts).then(error)
+    (!has(&profile)).then(error)
 }
 
 /// What is wrong with raising an error of this class by a message, if it is a group.
@@ -465,7 +465,7 @@ impl<'a> Resolver<'a, '_> {
     /// Reports what the profile does not have.
     fn needs_timeouts(&mut self, span: &Span, what: &str) {
         self.asyncio_only(span);
-        self.errors.extend(lacking(self.around.profile, span, what));
+        self.errors.extend(lacking(self.around.profile, span, what, |profile| profile.has_timeouts));
     }
 
     /// `async with`: acquired, and released on every way out.

@@ -416,7 +416,7 @@ impl Effects for Running<'_> {
         Ok(())
     }
 
-    fn gather(&mut self, children: ListId, _: u32, return_exceptions: bool) -> FutureId {
+    fn gather(&mut self, _: Option<u32>, children: ListId, _: u32, return_exceptions: bool) -> FutureId {
         let count = self.memory_ref().list(children).len();
         let children: Vec<FutureId> = (0..count).map(|at| self.memory_ref().handle(children, at)).collect();
         let mut distinct = children.clone();

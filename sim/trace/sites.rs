@@ -9,7 +9,7 @@ use crate::id::TaskId;
 /// A line of code that awaits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Frame {
-    /// The function, without its module: `upload`, or `Semaphore::acquire`.
+    /// The function, without its module: `upload`, or `Semaphore::acquire`. Empty if the build does not tell.
     pub function: String,
     /// The file, relative to the package where it can be.
     pub file: String,
@@ -79,6 +79,11 @@ impl Frame {
     /// `upload.rs:57:20`
     pub fn short_place(&self) -> String {
         self.place_in(self.file.rsplit(['/', '\\']).next().unwrap_or(&self.file))
+    }
+
+    /// `src/upload.rs:57:20 in upload`
+    pub fn place_and_function(&self) -> String {
+        if self.function.is_empty() { self.place() } else { format!("{} in {}", self.place(), self.function) }
     }
 
     fn place_in(&self, file: &str) -> String {

@@ -149,6 +149,9 @@ impl<'w, 'a> Body<'w, 'a> {
             self.globals.insert("began".to_owned());
             self.line("began = asyncio.get_running_loop().time()");
         }
+        if self.script.program.eager_tasks {
+            self.line("asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)");
+        }
         if !self.script.scenario.objects.is_empty() {
             let by_name = self.learnt.needs(Need::Objects);
             for line in self.script.objects_made(by_name) {
