@@ -242,6 +242,69 @@ fn a_failure_is_saved_and_run_first() {
     assert!(second.contains("7 is guessed") && !second.contains("runs: "), "it replays: {second}");
 }
 
+/// What one of the ignored tests says when it is the only one.
+fn test_alone(name: &str) -> (bool, String) {
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", name, "--ignored", "--nocapture"]).env("CARGO_MANIFEST_DIR", env!("CARGO_TARGET_TMPDIR"));
+    let output = command.env_remove("RUST_BACKTRACE").output().unwrap();
+    (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+}
+
+#[test]
+fn what_a_process_keeps_between_runs_is_seen_in_a_fresh_one() {
+    let (passes, text) = test_alone("a_static_that_is_filled_once");
+    assert!(!passes && text.contains("unstable: a run is not the same in a fresh process."), "{text}");
+    assert!(text.contains("here           main prints 'known'"), "{text}");
+    assert!(text.contains("fresh process  main prints 'learnt'"), "{text}");
+    let (passes, text) = test_alone("a_hash_map_that_is_made_once");
+    assert!(!passes && text.contains("in a fresh process.") && text.contains("a HashMap"), "{text}");
+    let (passes, text) = test_alone("nothing_is_kept");
+    assert!(passes && text.contains("9 runs were the same in a fresh process"), "{text}");
+}
+
+/// Within one process it is the same for ever after the first run.
+#[test]
+#[ignore = "the test above runs it"]
+fn a_static_that_is_filled_once() {
+    static KNOWN: AtomicBool = AtomicBool::new(false);
+    Check::new().runs(10).run(|sim| async move {
+        sim.note(if KNOWN.swap(true, Ordering::Relaxed) { "known" } else { "learnt" });
+    });
+}
+
+#[test]
+#[ignore = "the test above runs it"]
+#[expect(clippy::disallowed_types, reason = "it is what is to be found")]
+fn a_hash_map_that_is_made_once() {
+    static MAP: std::sync::LazyLock<std::collections::HashMap<u32, u32>> =
+        std::sync::LazyLock::new(|| (0..100).map(|number| (number, number)).collect());
+    Check::new().runs(10).run(|sim| async move {
+        sim.note(format!("{:?}", MAP.keys().take(20).collect::<Vec<_>>()));
+    });
+}
+
+#[test]
+#[ignore = "the test above runs it"]
+fn nothing_is_kept() {
+    for count in 0..2 {
+        Check::new().runs(10).run(move |sim| async move {
+            sim.note(format!("{count}, {}", sim.choose(4)));
+            sim.cut(sleep(Duration::from_millis(4))).await;
+        });
+    }
+}
+
+/// A map that is made anew in each run has another order in each.
+#[test]
+#[expect(clippy::disallowed_types, reason = "it is what is to be found")]
+fn the_order_of_a_hash_map_is_seen_at_once() {
+    let told = story(|sim| async move {
+        let map: std::collections::HashMap<u32, u32> = (0..100).map(|number| (number, number)).collect();
+        sim.note(format!("{:?}", map.keys().take(20).collect::<Vec<_>>()));
+    });
+    assert!(told.starts_with("unstable: ") && told.contains("a HashMap"), "{told}");
+}
+
 async fn guess(sim: Sim) {
     assert!(sim.choose(10) != 7, "7 is guessed");
 }
@@ -376,7 +439,22 @@ fn tasks_that_nobody_orders_are_told() {
         stray.await.unwrap();
     });
     assert!(found.failures.is_empty(), "{}", found.failures[0].story);
-    assert!(found.covered.contains("up to 1 tasks at once were spawned past `atropos::tokio`"), "{}", found.covered);
+    let line = line!() - 4;
+    let told = format!("up to 1 tasks at once were spawned past `atropos::tokio` at tests/check.rs:{line}, so nobody");
+    assert!(found.covered.contains(&told), "{}", found.covered);
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "it is what is to be found")]
+fn work_on_other_threads_is_told_with_the_place_that_waits_for_it() {
+    let found = Check::new().runs(4).find(|_| async {
+        ::tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_millis(20))).await.unwrap();
+    });
+    let line = line!() - 2;
+    let told = format!("a task was woken by another thread at tests/check.rs:{line}:");
+    assert!(found.covered.contains(&told), "{}", found.covered);
+    let quiet = Check::new().runs(4).find(|_| async { task::spawn_blocking(|| ()).await.unwrap() });
+    assert!(!quiet.covered.contains("another thread"), "{}", quiet.covered);
 }
 
 #[test]

@@ -26,10 +26,12 @@
 
 mod coverage;
 mod experiment;
+mod fresh;
 #[cfg(feature = "network")]
 mod network;
 mod replay;
 mod saved;
+mod strays;
 mod telling;
 mod watch;
 
@@ -78,6 +80,8 @@ pub struct Check {
     sampler: Sampler,
     jobs: NonZero<usize>,
     limits: Limits,
+    /// If its test can be started again in a fresh process.
+    rerun: Option<fresh::Rerun>,
 }
 
 /// After so many failing runs no more are made: they may take long, and say the same.
@@ -158,6 +162,7 @@ impl Check {
             sampler: Sampler::Random,
             jobs: NonZero::<usize>::MIN,
             limits: Limits { steps: 20_000, turns_at_one_instant: 2_000 },
+            rerun: None,
         }
     }
 
@@ -221,8 +226,16 @@ impl Check {
         F: Future + 'static,
         F::Output: Ending,
     {
+        let this = fresh::this_check(Location::caller());
         let check = self.called_from(Location::caller());
         let test = Arc::new(test);
+        if let Some(request) = fresh::request() {
+            if request.is_for(&this) {
+                print!("{}", check.answer(test, request));
+            }
+            return;
+        }
+        let check = Check { rerun: fresh::Rerun::new(this), ..check };
         let wanted = replay::wanted(&check);
         let path = saved::path(&check, replay::package());
         let tokens = match (&wanted, &path) {
@@ -310,6 +323,21 @@ impl Check {
         })
     }
 
+    /// What another process wants to know.
+    fn answer<T, F>(self, test: Arc<T>, request: fresh::Request) -> String
+    where
+        T: Fn(Sim) -> F + Send + Sync + 'static,
+        F: Future + 'static,
+        F::Output: Ending,
+    {
+        let names = Arc::new(Registry::default());
+        let title = self.title().to_owned();
+        let known = names.clone();
+        watch::watched(&title, &names, move || {
+            request.answer(&Futures::as_measured(test, &self, known, request.measured()))
+        })
+    }
+
     fn explore_here(&self, experiment: Futures) -> Found {
         let check = self;
         let plan =
@@ -321,6 +349,7 @@ impl Check {
             failures.extend(search.experiment.never_happened(&search.explored));
         }
         let mut covered = report::explored(&search.experiment.program(), &search.covered(None), false);
+        covered.push_str(&self.look_afresh(&search, &mut failures));
         covered.push_str(&search.experiment.warnings(search.explored.runs));
         if self.await_coverage {
             covered.push_str(&search.experiment.await_coverage());

@@ -13,6 +13,7 @@
 
 mod cut;
 mod draws;
+mod hosts;
 mod names;
 pub(crate) mod panics;
 mod queue;
@@ -37,15 +38,16 @@ use crate::program::{Error, Limits, Texts, Value};
 use crate::trace::{Fingerprint, Moment, Outcome, Recorder, Trace};
 
 pub use cut::{Cut, Race};
+pub use hosts::{Host, Tasks};
 pub use names::Registry;
 pub(crate) use sim::RETURNED;
 pub use sim::{Probe, Settle, Sim};
+pub use task::InAnyOrder;
 
 use cut::Victims;
 use rounds::Rounds;
 use shared::{Entered, Shared};
-use sites::Kept;
-use task::Spawning;
+use sites::Places;
 
 /// How runs are made.
 #[derive(Clone, Debug)]
@@ -84,7 +86,7 @@ struct Ended {
     recorder: Recorder,
     texts: Texts,
     outcome: Outcome,
-    places: Vec<Arc<Kept>>,
+    places: Places,
     victims: Victims,
 }
 
@@ -144,6 +146,9 @@ impl<'a> Executor<'a> {
         let entered = Entered::new(shared.clone());
         let mut outcome = run(&runtime, &shared, body, &self.setting);
         self.names.stray(runtime.metrics().num_alive_tasks());
+        if shared.queue().is_woken_from_outside() {
+            self.names.set_woken_from_outside();
+        }
         shared.close();
         shared.drop_all();
         if let Some(panic) = panics::take().last().filter(|_| matches!(outcome, Outcome::Finished(_))) {
@@ -192,7 +197,7 @@ impl fmt::Debug for Executor<'_> {
 
 /// Whether a run goes on on this thread.
 pub(crate) fn is_in_run() -> bool {
-    shared::current().is_some()
+    shared::is_there()
 }
 
 fn runtime() -> Runtime {
@@ -204,14 +209,17 @@ fn runtime() -> Runtime {
 fn run(runtime: &Runtime, shared: &Rc<Shared>, body: Body, setting: &Setting) -> Outcome {
     let root = shared.clone();
     let main = async move {
-        body.into_future(Rc::new(Spawning)).await;
+        body.into_future().await;
         if root.end().is_none() {
             root.finish(Ok(()));
         }
     };
     task::spawn(shared, "main", main);
+    if shared.guest.is_some() {
+        shared.call(TaskId::MAIN, None);
+    }
     plan_cuts(shared, setting.cuts);
-    let mut rounds = Rounds::new(shared.clone(), setting);
+    let mut rounds = Rounds::new(shared.clone(), setting, 0);
     runtime.block_on(std::future::poll_fn(|context| rounds.round(context)))
 }
 

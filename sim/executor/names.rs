@@ -28,6 +28,8 @@ pub struct Registry {
     rejected: AtomicU64,
     /// The most tasks at once that were tokio's alone.
     strays: AtomicUsize,
+    /// Whether another thread has woken a task.
+    is_woken_from_outside: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -51,6 +53,7 @@ impl Default for Registry {
             polled: AtomicU32::new(0),
             rejected: AtomicU64::new(0),
             strays: AtomicUsize::new(0),
+            is_woken_from_outside: AtomicBool::new(false),
         }
     }
 }
@@ -98,6 +101,16 @@ impl Registry {
         self.strays.load(Ordering::Relaxed)
     }
 
+    /// Another thread has woken a task.
+    pub(super) fn set_woken_from_outside(&self) {
+        self.is_woken_from_outside.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether in some run another thread has woken a task, so that it depends on real time.
+    pub fn is_woken_from_outside(&self) -> bool {
+        self.is_woken_from_outside.load(Ordering::Relaxed)
+    }
+
     /// Something that must happen in some run.
     pub(super) fn sometimes(&self, what: &str, happens: bool) {
         *self.known().sometimes.entry(what.to_owned()).or_insert(false) |= happens;
@@ -110,12 +123,12 @@ impl Registry {
     }
 
     /// Whether tokio was seen to draw numbers.
-    pub(super) fn draws(&self) -> bool {
+    pub(crate) fn draws(&self) -> bool {
         self.draws.load(Ordering::Relaxed)
     }
 
     /// It was.
-    pub(super) fn set_draws(&self) {
+    pub(crate) fn set_draws(&self) {
         self.draws.store(true, Ordering::Relaxed);
     }
 

@@ -22,7 +22,7 @@ mod verify;
 pub use asyncio::Asyncio;
 pub use exhaustive::{Exhaustion, Unlisted};
 #[cfg(feature = "network")]
-pub use network::OnNetwork;
+pub use network::{OnNetwork, run_on_network};
 pub use python::{Interpreter, Patience, Problem, Session, installed};
 pub use runs_on::RunsOn;
 pub use saved::{Kept, without_scenario};
@@ -274,7 +274,7 @@ fn prepare(program: &mut Program, runtime: Runtime) {
 
 #[cfg(feature = "network")]
 fn on_turmoil(program: &Arc<Program>, choices: Box<dyn Choices>) -> Result<Trace, Refused> {
-    Ok(network::trace(program, choices))
+    Ok(network::run_on_network(program, choices).0)
 }
 
 #[cfg(not(feature = "network"))]

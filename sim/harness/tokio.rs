@@ -4,11 +4,12 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::asyncio::leave_room;
 use crate::choice::{Choices, Lent, Ordinary, Seeded};
-use crate::executor::{Cuts, Executor, Registry, Setting};
+use crate::executor::{Cuts, Executor, InAnyOrder, Registry, Setting};
 use crate::experiment::{Experiment, Ran, Run};
 use crate::judge::Judge;
 use crate::machine::{Machine, Openings};
@@ -30,7 +31,7 @@ pub struct OnTokio {
 const TRIED: u64 = 3;
 
 /// The cuts are the program's own, and it counts its steps itself.
-const SETTING: Setting = Setting {
+pub(super) const SETTING: Setting = Setting {
     cuts: Cuts { up_to: 0, moments: 0, victims: 0 },
     any_order: true,
     limits: Limits { steps: u64::MAX / 2, turns_at_one_instant: u32::MAX },
@@ -51,7 +52,7 @@ impl OnTokio {
     fn make(&self, choices: &mut dyn Choices, listed: Option<usize>) -> tokio_program::Run {
         let made = Cell::new(None);
         let make = || {
-            let (body, run) = tokio_program::body(self.program.clone(), Box::new(Lent));
+            let (body, run) = tokio_program::spawned_by(self.program.clone(), Box::new(Lent), Rc::new(InAnyOrder));
             if let Some(most) = listed {
                 run.list_openings(most);
             }

@@ -4,8 +4,8 @@
 //! task is dropped where it awaits, and no line of it runs any more. A program whose strategy has a twin in Rust runs
 //! that twin as its main. `differences.md` tells what a scenario sees of all this.
 //!
-//! There are no turns here, so every event has turn 0, and only time moves. The order is tokio's own and always the
-//! same; the one freedom that is asked is how long a sleep with a range lasts.
+//! There are no turns here, so every event has turn 0, and only time moves. The order is that of whoever makes the tasks:
+//! tokio's own, always the same, or one that is asked for.
 //!
 //! Knows nothing of files, of asyncio's event loop, or of simulated networks.
 
@@ -22,7 +22,7 @@ use std::sync::Arc;
 use tokio::task::LocalSet;
 use tokio::time::Duration;
 
-use crate::body::{Body, Http, OnTokio, Recording};
+use crate::body::{Body, Http, InOrder, Recording, Spawner};
 use crate::choice::Choices;
 use crate::machine::Openings;
 use crate::program::{Error, Program, Value};
@@ -63,7 +63,7 @@ pub fn run(program: Arc<Program>, choices: Box<dyn Choices>) -> Trace {
     let (body, run) = body(program, choices);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime without threads and sockets can be built");
-    LocalSet::new().block_on(&runtime, async { body.into_future(Rc::new(OnTokio)).await });
+    LocalSet::new().block_on(&runtime, async { body.into_future().await });
     run.trace()
 }
 
@@ -71,22 +71,28 @@ pub fn run(program: Arc<Program>, choices: Box<dyn Choices>) -> Trace {
 ///
 /// A root that is dropped before its end has run out of steps.
 pub fn body(program: Arc<Program>, choices: Box<dyn Choices>) -> (Body, Run) {
-    of(Shared::new(program, Recording::new(choices), None))
+    of(Shared::new(program, Recording::new(choices), None, Rc::new(InOrder)))
+}
+
+/// The same for tasks that come from `spawner`.
+pub fn spawned_by(program: Arc<Program>, choices: Box<dyn Choices>, spawner: Rc<dyn Spawner>) -> (Body, Run) {
+    of(Shared::new(program, Recording::new(choices), None, spawner))
 }
 
 /// The same for a program on a network: others take part in its run, and whoever drives it says through the recording
-/// when nothing is left to happen.
-pub fn on_network(program: Arc<Program>, recording: Recording, http: Rc<dyn Http>) -> (Body, Run) {
-    of(Shared::new(program, recording, Some(http)))
+/// when nothing is left to happen. Its tasks come from `spawner`.
+pub fn on_network(
+    program: Arc<Program>,
+    recording: Recording,
+    http: Rc<dyn Http>,
+    spawner: Rc<dyn Spawner>,
+) -> (Body, Run) {
+    of(Shared::new(program, recording, Some(http), spawner))
 }
 
 fn of(shared: Rc<Shared>) -> (Body, Run) {
     let root = Root(shared.clone());
-    let make = move |spawner| {
-        root.0.spawns_there(spawner);
-        root.run()
-    };
-    (Body::of_guest(shared.clone(), make), Run { shared })
+    (Body::of_guest(shared.clone(), move || root.run()), Run { shared })
 }
 
 /// A program that was made into a body.
@@ -146,15 +152,16 @@ impl Root {
         shared.begin();
         shared.plan_cuts();
         // Its timers come before those of the program, as those of a `call_later` before `run()`.
-        let cancels = shared.spawn(None, Box::pin(cancel_from_outside(shared.clone())));
+        let cancels = shared.spawner.spawn(None, Box::pin(cancel_from_outside(shared.clone())));
         // On a network a cut comes at a tick; elsewhere it is made between two polls.
-        let cuts = shared.program.network.as_ref().map(|_| shared.spawn(None, Box::pin(cut::make(shared.clone()))));
+        let cuts =
+            shared.program.network.as_ref().map(|_| shared.spawner.spawn(None, Box::pin(cut::make(shared.clone()))));
         shared.start_main();
         tokio::select! {
             biased;
             () = shared.ended() => {}
             outcome = shared.recording.given_up() => shared.end(outcome),
-            () = watch_for_deadlock(shared), if shared.has_to_watch() => shared.end(Outcome::Deadlocked),
+            () = watch_for_deadlock(shared), if shared.http.is_none() && !shared.is_told_moments() => shared.end(Outcome::Deadlocked),
         }
         cancels.abort();
         cuts.inspect(|cuts| cuts.abort());

@@ -9,12 +9,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use tokio::task::{JoinHandle, LocalSet};
 use tokio::time::Instant;
 
 use super::cut::{Cutter, Spell};
 use super::task::{Gather, Task};
-use crate::body::{Guest, Http, LocalTask, OnTokio, Recording, Spawner, Timer, Who};
+use crate::body::{Guest, Http, Recording, Spawner, Timer, Who};
 use crate::choice::{Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
 use crate::program::{Effects, Error, ErrorType, FrameId, FutureState, Inquiry, Memory, Next, Program, Value, resume};
@@ -26,8 +25,8 @@ pub(super) struct Shared {
     pub(super) recording: Recording,
     /// The network, if it runs on one; then whoever drives that knows when nothing is left to happen.
     pub(super) http: Option<Rc<dyn Http>>,
-    /// Who makes tasks of tokio.
-    spawner: RefCell<Rc<dyn Spawner>>,
+    /// Makes its tasks.
+    pub(super) spawner: Rc<dyn Spawner>,
     /// How many places for a cut between two polls are to be listed, if they are.
     pub(super) listed: Cell<Option<usize>>,
     /// The cuts between two polls, if there may be any.
@@ -85,7 +84,12 @@ struct Entry {
 }
 
 impl Shared {
-    pub(super) fn new(program: Arc<Program>, recording: Recording, http: Option<Rc<dyn Http>>) -> Rc<Shared> {
+    pub(super) fn new(
+        program: Arc<Program>,
+        recording: Recording,
+        http: Option<Rc<dyn Http>>,
+        spawner: Rc<dyn Spawner>,
+    ) -> Rc<Shared> {
         let mut memory = Memory::default();
         memory.reset(&program);
         let state = State {
@@ -99,50 +103,18 @@ impl Shared {
             outcome: None,
             root: None,
         };
-        let spawner: RefCell<Rc<dyn Spawner>> = RefCell::new(Rc::new(OnTokio));
         let (listed, cutter, state) = (Cell::default(), RefCell::default(), RefCell::new(state));
         Rc::new(Shared { program, recording, http, spawner, listed, cutter, state })
     }
 
-    /// From here on tasks are spawned there.
-    pub(super) fn spawns_there(&self, spawner: Rc<dyn Spawner>) {
-        *self.spawner.borrow_mut() = spawner;
+    /// Whether whoever polls tells of moments, and when everybody waits for ever.
+    pub(super) fn is_told_moments(&self) -> bool {
+        self.http.is_none() && self.spawner.tells_moments()
     }
 
-    fn spawner(&self) -> Rc<dyn Spawner> {
-        self.spawner.borrow().clone()
-    }
-
-    /// Whether nobody else sees that everybody waits for ever.
-    pub(super) fn has_to_watch(&self) -> bool {
-        self.http.is_none() && !self.spawner().sees_deadlocks()
-    }
-
-    /// Makes a task of tokio.
-    pub(super) fn spawn(&self, who: Option<Who>, task: LocalTask) -> JoinHandle<Result<Value, Error>> {
-        let mut handle = None;
-        self.spawn_with(who, task, &mut |task, set| {
-            handle = Some(match set {
-                Some(set) => set.spawn_local(task),
-                None => tokio::task::spawn_local(task),
-            });
-        });
-        handle.expect("a spawner spawns")
-    }
-
-    /// The same through a join set, or whatever else keeps handles.
-    pub(super) fn spawn_with(
-        &self,
-        who: Option<Who>,
-        task: LocalTask,
-        spawn: &mut dyn FnMut(LocalTask, Option<&LocalSet>),
-    ) {
-        self.spawner().spawn(who, task, spawn);
-    }
-
-    /// Before anything has run: asks for the cuts that come between two polls, if somebody is there to make them.
+    /// Before anything has run: asks for the cuts that come between two polls, if somebody tells of those.
     pub(super) fn plan_cuts(&self) {
-        if self.program.network.is_none() && self.spawner().sees_deadlocks() {
+        if self.is_told_moments() {
             *self.cutter.borrow_mut() = Some(Cutter::new(self));
         }
     }
@@ -155,7 +127,7 @@ impl Shared {
     /// Makes the task of main.
     pub(super) fn start_main(self: &Rc<Shared>) {
         let (who, main) = self.create(InstanceId::MAIN, TaskId::MAIN);
-        let handle = self.spawn(Some(who), Box::pin(main.run())).abort_handle();
+        let handle = self.spawner.spawn(Some(who), Box::pin(main.run())).abort_handle();
         self.can_be_aborted(who.future, Box::new(move || handle.abort()));
     }
 
@@ -368,6 +340,7 @@ impl Shared {
             left.into_iter().for_each(|task| state.record(What::Dropped { task }));
         }
         state.outcome = Some(outcome);
+        state.recording.end();
         // An abort only marks the task: nothing is dropped in here.
         state.futures.iter().filter_map(|entry| entry.abort.as_ref()).for_each(|abort| abort());
         if let Some(root) = state.root.take() {
@@ -396,18 +369,14 @@ impl Shared {
 }
 
 impl Guest for Shared {
-    fn ask(&self, question: &Question<'_>) -> u64 {
-        self.state.borrow_mut().ask(question)
+    fn recording(&self) -> Recording {
+        self.recording.clone()
     }
 
     fn moment(&self, is_woken: &dyn Fn(FutureId) -> bool) {
         if let Some(cutter) = &mut *self.cutter.borrow_mut() {
             cutter.moment(self, is_woken);
         }
-    }
-
-    fn waits_for_time(&self) -> bool {
-        self.recording.timers().next.is_some()
     }
 
     fn end(&self, outcome: Outcome) {
@@ -518,7 +487,7 @@ impl Effects for Running<'_> {
     fn spawn(&mut self, instance: InstanceId) -> FutureId {
         let who = self.state.add_task(instance, self.task);
         let task = Task::new(self.shared.clone(), who.task, who.future, instance);
-        let handle = self.shared.spawn(Some(who), Box::pin(task.run())).abort_handle();
+        let handle = self.shared.spawner.spawn(Some(who), Box::pin(task.run())).abort_handle();
         self.state.futures[who.future.index()].abort = Some(Box::new(move || handle.abort()));
         who.future
     }
@@ -548,7 +517,7 @@ impl Effects for Running<'_> {
         self.record(What::Gathered { future, by: self.task, children: distinct.len() as u32 });
         let gather = Gather::new(self.shared.clone(), future, children, return_exceptions);
         let who = Who { task: self.task, future };
-        let handle = self.shared.spawn(Some(who), Box::pin(gather.run())).abort_handle();
+        let handle = self.shared.spawner.spawn(Some(who), Box::pin(gather.run())).abort_handle();
         self.state.futures[future.index()].abort = Some(Box::new(move || handle.abort()));
         future
     }

@@ -70,7 +70,7 @@ impl Stage {
     /// Makes a task of a coroutine.
     pub fn spawn(&self, coroutine: Coroutine) -> JoinHandle {
         let (who, task) = self.shared.create(coroutine.0, TaskId::MAIN);
-        let handle = self.shared.spawn(Some(who), Box::pin(task.run()));
+        let handle = self.shared.spawner.spawn(Some(who), Box::pin(task.run()));
         let abort = handle.abort_handle();
         self.shared.can_be_aborted(who.future, Box::new(move || abort.abort()));
         let name = self.shared.program.name(coroutine.0).to_owned();
@@ -183,14 +183,7 @@ impl JoinSet {
         let stage = self.stage.clone();
         let whole = make(Box::pin(async move { stage.outcome(task.run().await) }));
         let whole = Box::pin(async move { whole.await.map_err(|exception| exception.error) });
-        let mut spawned = None;
-        self.stage.shared.spawn_with(Some(who), whole, &mut |task, place| {
-            spawned = Some(match place {
-                Some(place) => self.set.spawn_local_on(task, place),
-                None => self.set.spawn_local(task),
-            });
-        });
-        let abort = spawned.expect("a spawner spawns");
+        let abort = self.stage.shared.spawner.spawn_in(&mut self.set, who, whole);
         self.stage.shared.can_be_aborted(who.future, Box::new(move || abort.abort()));
         self.futures.push(who.future);
     }

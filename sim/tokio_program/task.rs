@@ -243,13 +243,14 @@ impl Gather {
                 let list = self.keep(values);
                 let what = What::GatherFinished { future };
                 self.shared.settle(future, FutureState::Finished, Ok(Value::List(list)), what);
+                Ok(Value::List(list))
             }
             Err(error) => {
                 let what = What::GatherFailed { future, error };
                 self.shared.settle(future, FutureState::Failed, Err(error), what);
+                Err(error)
             }
         }
-        Ok(Value::None)
     }
 
     fn keep(&self, values: Vec<Value>) -> ListId {
