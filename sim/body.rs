@@ -2,15 +2,17 @@
 //!
 //! Whoever makes a body knows nothing of who polls it, and the other way round: tokio's own runtime, or a host of the
 //! simulated network. The door puts the two together. What more than one has a part in stands here as well: the
-//! recording of a run, and a way to ask hosts.
+//! recording of a run, how it makes tasks, and a way to ask hosts.
 
 mod http;
 mod recording;
+mod spawner;
 
 use std::pin::Pin;
 
 pub use http::{Ask, Http, NoAnswer, Said};
 pub use recording::{Recording, Timer, Timers};
+pub use spawner::{InOrder, Spawner, Work};
 
 /// Makes the root future, on the thread and inside the runtime that will poll it: a paused, single-threaded tokio
 /// runtime with a `LocalSet`, so `tokio::task::spawn_local` and `tokio::time` work in it.

@@ -229,6 +229,21 @@ pub struct Finding {
     pub error: Option<ErrorType>,
 }
 
+impl Finding {
+    /// Whether it says of a run with this outcome that it ended so.
+    pub fn is_how_it_ended(&self, outcome: Outcome) -> bool {
+        match outcome {
+            Outcome::Finished(_) => false,
+            Outcome::Failed(error) => {
+                matches!(self.oracle, Oracle::MainFailed | Oracle::AssertionFailed) && self.error == Some(error.ty)
+            }
+            Outcome::Deadlocked => self.oracle == Oracle::Deadlock,
+            Outcome::OutOfSteps => self.oracle == Oracle::Unsettled,
+            Outcome::Livelocked => self.oracle == Oracle::Livelock,
+        }
+    }
+}
+
 /// What is looked for in every run that is explored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Oracle {

@@ -274,11 +274,14 @@ class Run(virtual_loop.VirtualLoop):
         if self.starts == DEEPEST_START:
             self.abandon(Cut("recursion"))
         coro.record, coro.by = None, self.by()
+        # What a task that starts at once does is not what its maker is doing.
+        is_shielding, self.is_shielding = self.is_shielding, False
         self.starts += 1
         try:
             task = super().create_task(coro, **options)
         finally:
             self.starts -= 1
+            self.is_shielding = is_shielding
         if coro.record is None:
             self.is_created(task, coro)
         return task
@@ -890,14 +893,18 @@ class Entered:
     async def __aenter__(self):
         self.here.step()
         try:
-            with Using(self.here, "acquire", self.name):
+            with Using(self.here, "wait" if self.is_barrier() else "acquire", self.name):
                 await self.here.object(self.name).__aenter__()
         except BaseException as error:
             self.here.surfaced(error)
             raise
 
+    def is_barrier(self):
+        """A barrier is waited at, and leaving it is nothing."""
+        return type(self.here.object(self.name)).__name__ == "Barrier"
+
     async def __aexit__(self, *error):
-        if self.here.is_over() or error[0] in Here.STOPS:
+        if self.here.is_over() or error[0] in Here.STOPS or self.is_barrier():
             return
         waiting = self.here.set_aside()
         try:
@@ -1092,13 +1099,15 @@ def without_tasks(message):
 
 
 def filled(text, values):
-    """A text all of whose placeholders are constants."""
+    """A text all of whose placeholders are constants, or sums and differences of constants."""
 
     def value(found):
         if found.group() in ("{{", "}}"):
             return found.group()[0]
         name, form = translate.split_format(found.group(1))
-        return format(values[name.strip()], form)
+        constant = name.strip()
+        known = constant in values
+        return format(values[constant] if known else eval(constant, {"__builtins__": {}}, values), form)
 
     return translate.PLACEHOLDER.sub(value, text)
 

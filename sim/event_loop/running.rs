@@ -81,7 +81,11 @@ impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
         for at in 0..self.memory_ref().list(others).len() {
             let other = self.memory_ref().handle(others, at);
             let before = self.event_loop.watch_item(order.number, order.item(other));
-            self.cancel(other, message)?;
+            let asked = self.cancel(other, message);
+            if asked.is_err() {
+                self.event_loop.watch_broken_off(&order);
+            }
+            asked?;
             self.event_loop.watch_item_done(before);
         }
         Ok(())

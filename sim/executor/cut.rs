@@ -156,7 +156,7 @@ impl Victims {
     }
 
     fn add(&mut self, shared: &Shared, task: TaskId, owner: TaskId) -> Life {
-        let queue = shared.queue.clone();
+        let queue = shared.queue();
         let signal = Arc::new(Signal { queue, is_woken: AtomicBool::new(false), by: AtomicU32::new(NOBODY) });
         let (victim, next) = (self.list.len() as u32, self.moment + 1);
         let waker = None;

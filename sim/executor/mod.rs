@@ -13,6 +13,7 @@
 
 mod cut;
 mod draws;
+mod hosts;
 mod names;
 pub(crate) mod panics;
 mod queue;
@@ -37,6 +38,7 @@ use crate::program::{Error, Limits, Texts, Value};
 use crate::trace::{Fingerprint, Moment, Outcome, Recorder, Trace};
 
 pub use cut::{Cut, Race};
+pub use hosts::{Host, Tasks};
 pub use names::Registry;
 pub(crate) use sim::RETURNED;
 pub use sim::{Probe, Settle, Sim};
@@ -142,7 +144,7 @@ impl<'a> Executor<'a> {
         let entered = Entered::new(shared.clone());
         let mut outcome = run(&runtime, &shared, (self.make)(), &self.setting);
         self.names.stray(runtime.metrics().num_alive_tasks());
-        if shared.queue.is_woken_from_outside() {
+        if shared.queue().is_woken_from_outside() {
             self.names.set_woken_from_outside();
         }
         shared.close();
@@ -212,7 +214,7 @@ fn run(runtime: &Runtime, shared: &Rc<Shared>, body: Body, setting: &Setting) ->
     };
     task::spawn(shared, "main", main);
     plan_cuts(shared, setting.cuts);
-    let mut rounds = Rounds::new(shared.clone(), setting);
+    let mut rounds = Rounds::new(shared.clone(), setting, 0);
     runtime.block_on(std::future::poll_fn(|context| rounds.round(context)))
 }
 

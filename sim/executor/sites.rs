@@ -74,7 +74,7 @@ impl WakeRef for Recording {
         match (&self.kept, current()) {
             (Some(kept), Some(shared)) => {
                 let mut woken = kept.woken.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-                woken.get_or_insert_with(|| (shared.queue.running(), shared.suspensions(kept.task)));
+                woken.get_or_insert_with(|| (shared.queue().running(), shared.suspensions(kept.task)));
             }
             (Some(kept), None) => kept.is_woken_from_outside.store(true, Ordering::Relaxed),
             (None, _) => {}

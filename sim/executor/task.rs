@@ -88,7 +88,11 @@ fn poll<F: Future>(task: TaskId, future: Pin<&mut F>, context: &mut Context<'_>)
     let waker = if shared.with_sites { sites::recording(task, waker) } else { waker };
     let mut context = Context::from_waker(&waker);
     panics::take();
-    let polled = catch_unwind(AssertUnwindSafe(|| future.poll(&mut context)));
+    let strays = shared.strays();
+    let polled = {
+        let _bare_spawns = strays.as_ref().map(|strays| strays.enter());
+        catch_unwind(AssertUnwindSafe(|| future.poll(&mut context)))
+    };
     shared.names.end_poll();
     match polled {
         Ok(Poll::Pending) => {

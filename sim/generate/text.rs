@@ -25,6 +25,9 @@ pub(super) fn write(sketch: &Sketch) -> String {
     }
     let body = writer.out;
     let mut text = "about = \"A random scenario.\"\n".to_owned();
+    if sketch.has_timeouts && sketch.is_eager {
+        text.push_str("eager_tasks = true\n");
+    }
     if body.contains("\"Oops") {
         text.push_str("exceptions = [\"Oops\"]\n");
     }
@@ -49,12 +52,12 @@ pub(super) fn write(sketch: &Sketch) -> String {
     text + &body
 }
 
-/// The name of a group as its `[[task]]` has it.
 /// Whether a version without timeouts has it.
 fn is_there(family: &Family, has_timeouts: bool) -> bool {
     has_timeouts || family.name != "gate"
 }
 
+/// The name of a group as its `[[task]]` has it.
 fn group_name(at: usize, group: &Group) -> String {
     let letter = char::from(b'a' + at as u8);
     if group.copies == Copies::One { letter.to_string() } else { format!("{letter} {{i}}") }

@@ -21,7 +21,7 @@ mod verify;
 pub use asyncio::Asyncio;
 pub use exhaustive::{Exhaustion, Unlisted};
 #[cfg(feature = "network")]
-pub use network::OnNetwork;
+pub use network::{OnNetwork, run_on_network};
 pub use python::{Interpreter, Patience, Problem, Session, installed};
 pub use runs_on::RunsOn;
 pub use saved::{Kept, without_scenario};
@@ -234,7 +234,7 @@ pub fn trace(program: &Arc<Program>, runtime: Runtime, seed: Option<u64>) -> Res
 
 #[cfg(feature = "network")]
 fn on_turmoil(program: &Arc<Program>, choices: Box<dyn Choices>) -> Result<Trace, Refused> {
-    Ok(network::trace(program, choices))
+    Ok(network::run_on_network(program, choices).0)
 }
 
 #[cfg(not(feature = "network"))]

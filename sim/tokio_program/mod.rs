@@ -4,8 +4,8 @@
 //! task is dropped where it awaits, and no line of it runs any more. A program whose strategy has a twin in Rust runs
 //! that twin as its main. `differences.md` tells what a scenario sees of all this.
 //!
-//! There are no turns here, so every event has turn 0, and only time moves. The order is tokio's own and always the
-//! same; the one freedom that is asked is how long a sleep with a range lasts.
+//! There are no turns here, so every event has turn 0, and only time moves. The order is that of whoever makes the tasks:
+//! tokio's own, always the same, or one that is asked for.
 //!
 //! Knows nothing of files, of asyncio's event loop, or of simulated networks.
 
@@ -22,7 +22,7 @@ use std::sync::Arc;
 use tokio::task::LocalSet;
 use tokio::time::Duration;
 
-use crate::body::{Body, Http, Recording};
+use crate::body::{Body, Http, InOrder, Recording, Spawner};
 use crate::choice::Choices;
 use crate::machine::Openings;
 use crate::program::Program;
@@ -63,13 +63,18 @@ pub fn run(program: Arc<Program>, choices: Box<dyn Choices>) -> Trace {
 ///
 /// A root that is dropped before its end has run out of steps.
 pub fn body(program: Arc<Program>, choices: Box<dyn Choices>) -> (Body, Run) {
-    of(Shared::new(program, Recording::new(choices), None))
+    of(Shared::new(program, Recording::new(choices), None, Rc::new(InOrder)))
 }
 
 /// The same for a program on a network: others take part in its run, and whoever drives it says through the recording
-/// when nothing is left to happen.
-pub fn on_network(program: Arc<Program>, recording: Recording, http: Rc<dyn Http>) -> (Body, Run) {
-    of(Shared::new(program, recording, Some(http)))
+/// when nothing is left to happen. Its tasks come from `spawner`.
+pub fn on_network(
+    program: Arc<Program>,
+    recording: Recording,
+    http: Rc<dyn Http>,
+    spawner: Rc<dyn Spawner>,
+) -> (Body, Run) {
+    of(Shared::new(program, recording, Some(http), spawner))
 }
 
 fn of(shared: Rc<Shared>) -> (Body, Run) {

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::cut::Spell;
 use super::task::{Gather, Task};
-use crate::body::{Http, Recording, Timer};
+use crate::body::{Http, Recording, Spawner, Timer};
 use crate::choice::{Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
 use crate::program::{Effects, Error, ErrorType, FrameId, FutureState, Inquiry, Memory, Next, Program, Value, resume};
@@ -26,6 +26,8 @@ pub(super) struct Shared {
     pub(super) recording: Recording,
     /// The network, if it runs on one; then whoever drives that knows when nothing is left to happen.
     pub(super) http: Option<Rc<dyn Http>>,
+    /// Makes its tasks.
+    pub(super) spawner: Rc<dyn Spawner>,
     state: RefCell<State>,
 }
 
@@ -57,7 +59,12 @@ struct Entry {
 }
 
 impl Shared {
-    pub(super) fn new(program: Arc<Program>, recording: Recording, http: Option<Rc<dyn Http>>) -> Rc<Shared> {
+    pub(super) fn new(
+        program: Arc<Program>,
+        recording: Recording,
+        http: Option<Rc<dyn Http>>,
+        spawner: Rc<dyn Spawner>,
+    ) -> Rc<Shared> {
         let mut memory = Memory::default();
         memory.reset(&program);
         let state = State {
@@ -71,7 +78,7 @@ impl Shared {
             outcome: None,
             root: None,
         };
-        Rc::new(Shared { program, recording, http, state: RefCell::new(state) })
+        Rc::new(Shared { program, recording, http, spawner, state: RefCell::new(state) })
     }
 
     /// From here on the clock of the run is running.
@@ -82,7 +89,7 @@ impl Shared {
     /// Makes the task of main.
     pub(super) fn start_main(self: &Rc<Shared>) {
         let (future, main) = self.create(InstanceId::MAIN, TaskId::MAIN);
-        let handle = tokio::task::spawn_local(main.run());
+        let handle = self.spawner.spawn(future, Box::pin(main.run()));
         self.can_be_aborted(future, handle.abort_handle());
     }
 
@@ -266,6 +273,7 @@ impl Shared {
             left.into_iter().for_each(|task| state.record(What::Dropped { task }));
         }
         state.outcome = Some(outcome);
+        state.recording.end();
         // An abort only marks the task: nothing is dropped in here.
         state.futures.iter().filter_map(|entry| entry.abort.as_ref()).for_each(AbortHandle::abort);
         if let Some(root) = state.root.take() {
@@ -396,7 +404,7 @@ impl Effects for Running<'_> {
     fn spawn(&mut self, instance: InstanceId) -> FutureId {
         let (future, task) = self.state.add_task(instance, self.task);
         let task = Task::new(self.shared.clone(), task, future, instance);
-        let handle = tokio::task::spawn_local(task.run());
+        let handle = self.shared.spawner.spawn(future, Box::pin(task.run()));
         self.state.futures[future.index()].abort = Some(handle.abort_handle());
         future
     }
@@ -425,7 +433,7 @@ impl Effects for Running<'_> {
         let future = self.state.add(None);
         self.record(What::Gathered { future, by: self.task, children: distinct.len() as u32 });
         let gather = Gather::new(self.shared.clone(), future, children, return_exceptions);
-        let handle = tokio::task::spawn_local(gather.run());
+        let handle = self.shared.spawner.spawn(future, Box::pin(gather.run()));
         self.state.futures[future.index()].abort = Some(handle.abort_handle());
         future
     }

@@ -66,7 +66,7 @@ impl Stage {
     /// Makes a task of a coroutine.
     pub fn spawn(&self, coroutine: Coroutine) -> JoinHandle {
         let (future, task) = self.shared.create(coroutine.0, TaskId::MAIN);
-        let handle = tokio::task::spawn_local(task.run());
+        let handle = self.shared.spawner.spawn(future, Box::pin(task.run()));
         self.shared.can_be_aborted(future, handle.abort_handle());
         let name = self.shared.program.name(coroutine.0).to_owned();
         JoinHandle { stage: self.clone(), name, future, handle }
@@ -157,7 +157,7 @@ impl JoinSet {
     /// Makes a task of a coroutine and keeps it in the set.
     pub fn spawn(&mut self, coroutine: Coroutine) {
         let (future, task) = self.stage.shared.create(coroutine.0, TaskId::MAIN);
-        let abort = self.set.spawn_local(task.run());
+        let abort = self.stage.shared.spawner.spawn_in(&mut self.set, future, Box::pin(task.run()));
         self.stage.shared.can_be_aborted(future, abort);
         self.futures.push(future);
     }

@@ -216,7 +216,7 @@ impl Gather {
         Gather { shared, future, children, return_exceptions }
     }
 
-    pub(super) async fn run(self) {
+    pub(super) async fn run(self) -> Result<Value, Error> {
         let handles = self.children.iter().map(|&child| self.shared.clone().done(child));
         let results = if self.return_exceptions {
             Ok(join_all(handles).await.into_iter().map(|result| result.unwrap_or_else(Value::Error)).collect())
@@ -229,10 +229,12 @@ impl Gather {
                 let list = self.keep(values);
                 let what = What::GatherFinished { future };
                 self.shared.settle(future, FutureState::Finished, Ok(Value::List(list)), what);
+                Ok(Value::List(list))
             }
             Err(error) => {
                 let what = What::GatherFailed { future, error };
                 self.shared.settle(future, FutureState::Failed, Err(error), what);
+                Err(error)
             }
         }
     }
