@@ -22,6 +22,9 @@
 //! });
 //! ```
 //!
+//! With feature `tracing` the events of the code under test stand in the lanes of the failure that is told, at virtual time and
+//! with the names of their spans. While runs are made, nothing of them is printed, whatever subscriber is set.
+//!
 //! Knows nothing of how runs are made, chosen, made small or told: it introduces those who do.
 
 mod coverage;

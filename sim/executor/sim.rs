@@ -153,7 +153,7 @@ impl Sim {
     #[track_caller]
     pub fn note(self, text: impl fmt::Display) {
         let shared = self.shared();
-        shared.print(shared.running(), &text.to_string());
+        shared.print(shared.maker().unwrap_or(TaskId::MAIN), &text.to_string());
     }
 
     /// Waits until everything that can still run has run, the timers of the others included. It is over when nothing has
