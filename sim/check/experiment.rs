@@ -21,7 +21,7 @@ pub(super) struct Futures {
     make: Box<dyn Fn() -> Body + Send + Sync>,
     names: Arc<Registry>,
     setting: Setting,
-    no_orphans: bool,
+    forbidden: judge::Forbidden,
     /// The program as it was known last.
     program: Mutex<Arc<Program>>,
 }
@@ -86,7 +86,7 @@ impl Futures {
         let cuts = Moments { up_to: check.cuts, moments: 0, victims: 0 };
         let setting = Setting { cuts, any_order: check.any_order, limits: check.limits };
         let program = Mutex::new(Arc::new(program(&names, &setting)));
-        Futures { make: Box::new(make), names, setting, no_orphans: check.no_orphans, program }
+        Futures { make: Box::new(make), names, setting, forbidden: check.forbidden, program }
     }
 
     fn with_measure(self) -> Futures {
@@ -154,7 +154,7 @@ impl Experiment for Futures {
 
     fn begin(&self) -> Box<dyn Run + '_> {
         let executor = Executor::new(&*self.make, self.names.clone(), self.setting.clone());
-        let judge = if self.no_orphans { judge::Futures::without_orphans() } else { judge::Futures::default() };
+        let judge = judge::Futures::forbidding(self.forbidden);
         Box::new(Runs { executor, judge, verdict: Verdict::default() })
     }
 }

@@ -13,6 +13,8 @@
 
 mod cut;
 mod draws;
+#[cfg(feature = "tracing")]
+mod events;
 mod hosts;
 mod names;
 pub(crate) mod panics;
@@ -96,7 +98,8 @@ impl<'a> Executor<'a> {
         Executor { make, names, setting, with_sites: false, last: None }
     }
 
-    /// The same, and where tasks wait is recorded in each run, which takes much longer.
+    /// The same, and where tasks wait is recorded in each run, which takes much longer; so are the `tracing` events of the
+    /// code under test, with that feature.
     pub fn with_sites(self) -> Executor<'a> {
         Executor { with_sites: true, ..self }
     }
@@ -135,7 +138,11 @@ impl<'a> Executor<'a> {
     }
 
     fn make_run(&self, choices: &mut dyn Choices, victims: Victims) -> Ended {
-        panics::quietly(|| lend(choices, || self.make_run_quietly(victims)))
+        let run = || panics::quietly(|| lend(choices, || self.make_run_quietly(victims)));
+        #[cfg(feature = "tracing")]
+        return events::during(self.with_sites, run);
+        #[cfg(not(feature = "tracing"))]
+        run()
     }
 
     fn make_run_quietly(&self, victims: Victims) -> Ended {

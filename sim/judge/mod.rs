@@ -20,7 +20,7 @@ mod requests;
 #[cfg(test)]
 mod tests;
 
-pub use futures::Futures;
+pub use futures::{Forbidden, Futures};
 pub use oracles::Oracles;
 
 use std::hash::{Hash, Hasher};
