@@ -18,6 +18,7 @@
 //! Knows nothing of files, TOML, wall clocks, or of how a trace is told.
 
 mod barrier;
+mod beginning;
 mod callback;
 mod cancel;
 mod completed;
@@ -64,6 +65,7 @@ use crate::choice::{Choice, Choices, Cut, Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, TaskId};
 use crate::machine::{Footprint, KeyHasher, Machine, Watched};
 use crate::program::{Memory, Messages, Program, Texts};
+use crate::reuse::clone_in_place;
 use crate::time::{Nanos, Time};
 use crate::trace::{Fingerprint, Moment, Outcome, Recorder, Requester, Trace, What};
 
@@ -81,7 +83,7 @@ use crate::trace::{Fingerprint, Moment, Outcome, Recorder, Requester, Trace, Wha
 /// event_loop.run(&mut Ordinary);
 /// assert_eq!(event_loop.fingerprint(), plain);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct EventLoop<'p> {
     program: &'p Program,
     recorder: Recorder,
@@ -120,6 +122,37 @@ pub struct EventLoop<'p> {
     watch: Option<Box<Watch>>,
     scratch: Scratch,
 }
+
+clone_in_place!(EventLoop<'p> {
+    program,
+    recorder,
+    outcome,
+    turn,
+    turns_at_one_instant,
+    now,
+    batch,
+    batch_next,
+    batch_clear,
+    batch_end,
+    batch_whose,
+    ready,
+    timers,
+    tasks,
+    futures,
+    gathers,
+    waits,
+    objects,
+    deadlines,
+    shields,
+    groups,
+    completions,
+    memory,
+    phase,
+    stopping,
+    cutting,
+    watch,
+    scratch,
+});
 
 /// Something that the loop runs: asyncio's handle without its closure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -171,11 +204,19 @@ impl Timer {
     }
 }
 
-/// Memory that is used again and again and means nothing in between.
-#[derive(Clone, Debug, Default)]
+/// Memory that is used again and again and means nothing in between, so a copy has its own.
+#[derive(Debug, Default)]
 struct Scratch {
     options: Vec<FutureId>,
     first_steps: Vec<Handle>,
+}
+
+impl Clone for Scratch {
+    fn clone(&self) -> Scratch {
+        Scratch::default()
+    }
+
+    fn clone_from(&mut self, _: &Scratch) {}
 }
 
 impl<'p> EventLoop<'p> {
@@ -258,6 +299,11 @@ impl<'p> EventLoop<'p> {
     /// What happened so far, in order.
     pub fn moments(&self) -> impl Iterator<Item = Moment> {
         self.recorder.iter()
+    }
+
+    /// The same without what happened before this was copied from `beginning`.
+    pub fn moments_since(&self, beginning: &EventLoop<'_>) -> impl Iterator<Item = Moment> {
+        self.recorder.since(&beginning.recorder, (beginning.turn, beginning.now))
     }
 
     /// The texts that were put together so far; the others are the program's.

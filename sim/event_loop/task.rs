@@ -12,7 +12,7 @@ use crate::time::Nanos;
 use crate::trace::{Outcome, Wake, What};
 
 /// A task of asyncio.
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct Task {
     pub(super) future: FutureId,
     pub(super) instance: InstanceId,
