@@ -393,7 +393,9 @@ impl<'p> EventLoop<'p> {
             self.batch.clear();
             std::mem::swap(&mut self.batch, &mut self.ready);
         }
-        self.watch_turn();
+        if self.is_watched() {
+            self.watch_turn();
+        }
         self.batch_next = 0;
         self.batch_clear = 0;
         if first_due.is_some_and(|due| due <= self.now) {
@@ -526,7 +528,9 @@ impl<'p> EventLoop<'p> {
         }
     }
 
-    /// Every question of a run goes through here, so that each is recorded.
+    /// Every question of a run goes through here, so that each is recorded. Inlined, because which options there are is
+    /// known where it is asked.
+    #[inline(always)]
     fn ask<C: Choices + ?Sized>(&mut self, choices: &mut C, question: &Question<'_>) -> u64 {
         let answer = choices.answer(question);
         self.watch_question();
@@ -534,6 +538,7 @@ impl<'p> EventLoop<'p> {
         answer
     }
 
+    #[inline(always)]
     fn run_handle<C: Choices + ?Sized>(&mut self, handle: Handle, choices: &mut C) -> Footprint {
         let (task, input) = match handle {
             Handle::Step(task) => (task, self.step_input(task)),
@@ -632,6 +637,7 @@ fn handle_for(callback: Callback, future: FutureId) -> Handle {
 }
 
 impl Machine for EventLoop<'_> {
+    #[inline(always)]
     fn step<C: Choices + ?Sized>(&mut self, choices: &mut C) -> Option<Footprint> {
         if self.batch_next == self.batch_clear && !self.clear_more(choices) {
             return None;

@@ -62,6 +62,7 @@ impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
         self.event_loop.create_task(instance, self.task)
     }
 
+    #[inline(always)]
     fn cancel(&mut self, future: FutureId, message: Option<TextId>) -> Result<bool, Error> {
         let task = self.task;
         let accepted = self.event_loop.cancel_as_python(future, Requester::Task(task), message);
