@@ -926,7 +926,8 @@ impl<'a> Moments<'a> {
 impl Iterator for Moments<'_> {
     type Item = Moment;
 
-    #[inline]
+    /// Inlined, so that an event is unpacked where it is looked at.
+    #[inline(always)]
     fn next(&mut self) -> Option<Moment> {
         loop {
             let Moments { turn, time, .. } = *self;
@@ -946,6 +947,7 @@ impl Iterator for Moments<'_> {
     }
 }
 
+#[inline(always)]
 fn decode(event: Event) -> What {
     let task = TaskId(event.subject());
     let future = FutureId(event.subject());

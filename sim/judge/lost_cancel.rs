@@ -79,6 +79,7 @@ impl LostCancel {
         self.just_awaits = None;
     }
 
+    #[inline]
     pub(super) fn see(&mut self, what: What, waits: &Waits, found: &mut Found) {
         let just_awaits = self.just_awaits.take();
         match what {

@@ -77,7 +77,14 @@ impl LostWakeup {
         self.main_has_ended = false;
     }
 
+    #[inline]
     pub(super) fn see(&mut self, now: Time, what: What, waits: &Waits, found: &mut Found) {
+        if !self.makes.is_empty() {
+            self.see_use(now, what, waits, found);
+        }
+    }
+
+    fn see_use(&mut self, now: Time, what: What, waits: &Waits, found: &mut Found) {
         if self.now != now {
             self.now = now;
             self.instant_is_over(waits, found);

@@ -95,19 +95,40 @@ impl Oracles {
         }
     }
 
+    /// Each oracle is told what it goes by, and those that go by what comes directly after what, of everything.
     #[inline(never)]
     fn tell_all(&mut self, now: Time, what: What) {
         let Oracles { waits, lost_cancel, lost_result, lost_wakeup, overtaken, cleanup, requests, endings, found } =
             self;
         lost_cancel.see(what, waits, found);
-        lost_result.see(what, waits);
         lost_wakeup.see(now, what, waits, found);
-        overtaken.see(what, waits, found);
-        cleanup.see(what, waits, found);
-        requests.see(now, what, waits, found);
-        endings.see(what, waits, found);
-        if let What::ShutdownBegan { .. } = what {
-            outlives_main(waits, found);
+        match what {
+            What::Finished { .. } | What::Failed { .. } | What::Cancelled { .. } => {
+                lost_result.see(what, waits);
+                cleanup.see(what, waits, found);
+                endings.see(what, waits, found);
+            }
+            What::CancelRequested { .. } => endings.see(what, waits, found),
+            What::CancelDelivered { .. } => {
+                lost_result.see(what, waits);
+                overtaken.see(what, waits, found);
+            }
+            What::Resumed { .. }
+            | What::Taken { .. }
+            | What::GatherFinished { .. }
+            | What::GatherFailed { .. }
+            | What::UnhandledInShutdown { .. } => lost_result.see(what, waits),
+            What::ShutdownBegan { .. } => {
+                lost_result.see(what, waits);
+                outlives_main(waits, found);
+            }
+            What::Blocked { .. } | What::Used { .. } => overtaken.see(what, waits, found),
+            What::Cleanup { .. } | What::Dropped { .. } => cleanup.see(what, waits, found),
+            What::Requested { .. } | What::Responded { .. } | What::Carried { .. } => {
+                requests.see(now, what, waits, found);
+            }
+            // What is left tells who is there, and who waits for whom.
+            _ => {}
         }
         waits.see(what);
     }
