@@ -345,6 +345,7 @@ impl<R: Effects> Run<'_, R> {
             | Op::Shield { into: Some(local), .. }
             | Op::Uncancel { into: Some(local), .. }
             | Op::Schedule { into: Some(local), .. }
+            | Op::RemoveCallback { into: Some(local), .. }
             | Op::AsCompleted { into: local, .. }
             | Op::NextCompleted { item: local, .. }
             | Op::EnterTimeout { into: local, .. }
@@ -595,6 +596,16 @@ impl<R: Effects> Run<'_, R> {
                     (When::Later(length), _) => Library::Call(what, Some(nanos(self.consts, length))),
                     _ => Library::Call(what, None),
                 });
+            }
+            Op::RemoveCallback { what, from, .. } => {
+                let Value::Handle(future) = self.eval(from)? else {
+                    return Err(self.error(ErrorType::ATTRIBUTE_ERROR, "this has no attribute 'remove_done_callback'"));
+                };
+                let callback = match self.eval(what)? {
+                    Value::Function(callback) => Some(callback),
+                    _ => None,
+                };
+                return self.library(Library::RemoveCallback(callback, future));
             }
             Op::AsCompleted { what, timeout, .. } => {
                 let Value::List(list) = self.eval(what)? else {
