@@ -214,20 +214,21 @@ fn runtime() -> Runtime {
 
 /// Makes the root and polls everything until the run has ended.
 fn run(runtime: &Runtime, shared: &Rc<Shared>, body: Body, setting: &Setting) -> Outcome {
-    let root = shared.clone();
-    let main = async move {
-        body.into_future().await;
-        if root.end().is_none() {
-            root.finish(Ok(()));
-        }
-    };
-    task::spawn(shared, "main", main);
+    task::spawn(shared, "main", root(shared.clone(), async { body.into_future().await }));
     if shared.guest.is_some() {
         shared.call(TaskId::MAIN, None);
     }
     plan_cuts(shared, setting.cuts);
     let mut rounds = Rounds::new(shared.clone(), setting, 0);
     runtime.block_on(std::future::poll_fn(|context| rounds.round(context)))
+}
+
+/// The first task of a run, whose end is that of the run.
+async fn root(shared: Rc<Shared>, main: impl Future<Output = ()>) {
+    main.await;
+    if shared.end().is_none() {
+        shared.finish(Ok(()));
+    }
 }
 
 fn plan_cuts(shared: &Shared, Cuts { up_to, moments, victims }: Cuts) {
