@@ -121,7 +121,7 @@ pub(super) struct Futures {
     subject: Arc<dyn Subject>,
     names: Arc<Registry>,
     setting: Setting,
-    no_orphans: bool,
+    forbidden: judge::Forbidden,
     /// The program as it was known last.
     program: Mutex<Arc<Program>>,
 }
@@ -155,7 +155,7 @@ impl Futures {
         let cuts = Moments { up_to: check.cuts, moments: 0, victims: 0 };
         let setting = Setting { cuts, any_order: check.any_order, limits: check.limits };
         let program = Mutex::new(Arc::new(program(&*subject, &names, &setting)));
-        Futures { subject, names, setting, no_orphans: check.no_orphans, program }
+        Futures { subject, names, setting, forbidden: check.forbidden, program }
     }
 
     fn with_measure(self) -> Futures {
@@ -227,7 +227,7 @@ impl Experiment for Futures {
 
     fn begin(&self) -> Box<dyn Run + '_> {
         let made = self.subject.begin(&self.names, &self.setting, false);
-        let judge = if self.no_orphans { judge::Futures::without_orphans() } else { judge::Futures::default() };
+        let judge = judge::Futures::forbidding(self.forbidden);
         Box::new(Runs { made, judge, verdict: Verdict::default() })
     }
 }

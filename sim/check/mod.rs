@@ -22,6 +22,9 @@
 //! });
 //! ```
 //!
+//! With feature `tracing` the events of the code under test stand in the lanes of the failure that is told, at virtual time and
+//! with the names of their spans. While runs are made, nothing of them is printed, whatever subscriber is set.
+//!
 //! Knows nothing of how runs are made, chosen, made small or told: it introduces those who do.
 
 mod coverage;
@@ -49,6 +52,7 @@ pub use network::{Hosts, Network};
 use crate::experiment::Experiment;
 use crate::explore::{Plan, Sampler};
 use crate::harness::Search;
+use crate::judge::Forbidden;
 use crate::program::Limits;
 use crate::report;
 use experiment::{Futures, Subject};
@@ -75,7 +79,7 @@ pub struct Check {
     runs: u64,
     cuts: u32,
     any_order: bool,
-    no_orphans: bool,
+    forbidden: Forbidden,
     await_coverage: bool,
     sampler: Sampler,
     jobs: NonZero<usize>,
@@ -157,7 +161,7 @@ impl Check {
             runs: 4_000,
             cuts: 1,
             any_order: true,
-            no_orphans: false,
+            forbidden: Forbidden::default(),
             await_coverage: false,
             sampler: Sampler::Random,
             jobs: NonZero::<usize>::MIN,
@@ -189,7 +193,13 @@ impl Check {
 
     /// Finds fault with a task that is still there at the end of a run although the future that had made it was cut.
     pub fn no_orphans(self) -> Check {
-        Check { no_orphans: true, ..self }
+        Check { forbidden: Forbidden { orphans: true, ..self.forbidden }, ..self }
+    }
+
+    /// Finds fault with a task that has outlived the future that had made it, which was cut, and does something after a
+    /// retry has done it: what counts is what both tell with [`Sim::note`] in the same words.
+    pub fn no_late_effects(self) -> Check {
+        Check { forbidden: Forbidden { late_effects: true, ..self.forbidden }, ..self }
     }
 
     /// Says which awaits were seen to wait, in a sample of runs in which that is recorded. It takes a moment.
@@ -307,10 +317,12 @@ impl Check {
         let names = Arc::new(Registry::default());
         let title = self.title().to_owned();
         let known = names.clone();
-        watch::watched(&title, &names, move || {
+        let (mut found, slow) = watch::watched(&title, &names, watch::PATIENCE, move || {
             let experiment = Futures::new(test, &self, known);
             work(&self, experiment)
-        })
+        });
+        found.covered.extend(slow);
+        found
     }
 
     /// What another process wants to know.
@@ -318,9 +330,8 @@ impl Check {
         let names = Arc::new(Registry::default());
         let title = self.title().to_owned();
         let known = names.clone();
-        watch::watched(&title, &names, move || {
-            request.answer(&Futures::as_measured(test, &self, known, request.measured()))
-        })
+        let work = move || request.answer(&Futures::as_measured(test, &self, known, request.measured()));
+        watch::watched(&title, &names, watch::PATIENCE, work).0
     }
 
     fn explore_here(&self, experiment: Futures) -> Found {

@@ -20,10 +20,10 @@ use super::names::Registry;
 use super::panics::Panic;
 use super::rounds::Rounds;
 use super::shared::{Entered, Shared};
-use super::task::{self, Place, gate};
+use super::task::{self, Place};
 use super::{Setting, outcome, plan_cuts, root, sites};
-use crate::body::{Recording, Spawner, Work};
-use crate::id::{FutureId, HostId, TaskId};
+use crate::body::{Recording, Spawner, Who, Work};
+use crate::id::{HostId, TaskId};
 use crate::machine::Openings;
 use crate::program::{Error, Value};
 use crate::trace::{Outcome, Trace};
@@ -145,23 +145,17 @@ impl Host {
 }
 
 impl Spawner for Host {
-    fn spawn(&self, future: FutureId, work: Work) -> JoinHandle<Result<Value, Error>> {
-        let place = Place::new(&self.shared, TASK);
-        self.shared.call(place.task, future);
-        place.spawn(&self.shared, work)
+    fn spawn(&self, who: Option<Who>, work: Work) -> JoinHandle<Result<Value, Error>> {
+        if who.is_none() {
+            return tokio::task::spawn_local(work);
+        }
+        task::spawn_for(&self.shared, who, work)
     }
 
-    fn spawn_in(&self, set: &mut JoinSet<Result<Value, Error>>, future: FutureId, work: Work) -> AbortHandle {
-        let place = Place::new(&self.shared, TASK);
-        self.shared.call(place.task, future);
-        let handle = set.spawn_local_on(gate(place.task, work), &place.set);
-        place.keep(&self.shared);
-        handle
+    fn spawn_in(&self, set: &mut JoinSet<Result<Value, Error>>, who: Who, work: Work) -> AbortHandle {
+        task::spawn_in(&self.shared, set, who, work)
     }
 }
-
-/// A program's tasks have names of their own.
-const TASK: &str = "task";
 
 /// What polls the tasks of a host, as a task of the host.
 struct Loop {

@@ -13,6 +13,8 @@
 
 mod cut;
 mod draws;
+#[cfg(feature = "tracing")]
+mod events;
 mod hosts;
 mod names;
 pub(crate) mod panics;
@@ -42,6 +44,7 @@ pub use hosts::{Host, Tasks};
 pub use names::Registry;
 pub(crate) use sim::RETURNED;
 pub use sim::{Probe, Settle, Sim};
+pub use task::InAnyOrder;
 
 use cut::Victims;
 use rounds::Rounds;
@@ -95,7 +98,8 @@ impl<'a> Executor<'a> {
         Executor { make, names, setting, with_sites: false, last: None }
     }
 
-    /// The same, and where tasks wait is recorded in each run, which takes much longer.
+    /// The same, and where tasks wait is recorded in each run, which takes much longer; so are the `tracing` events of the
+    /// code under test, with that feature.
     pub fn with_sites(self) -> Executor<'a> {
         Executor { with_sites: true, ..self }
     }
@@ -134,15 +138,20 @@ impl<'a> Executor<'a> {
     }
 
     fn make_run(&self, choices: &mut dyn Choices, victims: Victims) -> Ended {
-        panics::quietly(|| lend(choices, || self.make_run_quietly(victims)))
+        let run = || panics::quietly(|| lend(choices, || self.make_run_quietly(victims)));
+        #[cfg(feature = "tracing")]
+        return events::during(self.with_sites, run);
+        #[cfg(not(feature = "tracing"))]
+        run()
     }
 
     fn make_run_quietly(&self, victims: Victims) -> Ended {
         let runtime = runtime();
         let guard = runtime.enter();
-        let shared = Rc::new(Shared::new(self.names.clone(), victims, self.with_sites));
+        let body = (self.make)();
+        let shared = Rc::new(Shared::new(self.names.clone(), victims, self.with_sites, body.guest()));
         let entered = Entered::new(shared.clone());
-        let mut outcome = run(&runtime, &shared, (self.make)(), &self.setting);
+        let mut outcome = run(&runtime, &shared, body, &self.setting);
         self.names.stray(runtime.metrics().num_alive_tasks());
         if shared.queue().is_woken_from_outside() {
             self.names.set_woken_from_outside();
@@ -206,6 +215,9 @@ fn runtime() -> Runtime {
 /// Makes the root and polls everything until the run has ended.
 fn run(runtime: &Runtime, shared: &Rc<Shared>, body: Body, setting: &Setting) -> Outcome {
     task::spawn(shared, "main", root(shared.clone(), async { body.into_future().await }));
+    if shared.guest.is_some() {
+        shared.call(TaskId::MAIN, None);
+    }
     plan_cuts(shared, setting.cuts);
     let mut rounds = Rounds::new(shared.clone(), setting, 0);
     runtime.block_on(std::future::poll_fn(|context| rounds.round(context)))
