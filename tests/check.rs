@@ -525,6 +525,14 @@ fn tasks_that_nobody_orders_are_told() {
     let line = line!() - 4;
     let told = format!("up to 1 tasks at once were spawned past `atropos::tokio` at tests/check.rs:{line}, so nobody");
     assert!(found.covered.contains(&told), "{}", found.covered);
+    async fn leaves_one(millis: u64) {
+        sleep(Duration::from_millis(millis)).await;
+        ::tokio::spawn(async { sleep(Duration::from_millis(1)).await });
+        sleep(Duration::from_millis(millis)).await;
+    }
+    let line = line!() - 3;
+    let found = Check::new().runs(10).find(|sim| async move { _ = sim.cut(leaves_one(3)).await });
+    assert!(found.covered.contains(&format!("`atropos::tokio` at tests/check.rs:{line}, so")), "{}", found.covered);
 }
 
 #[test]
