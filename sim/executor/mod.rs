@@ -45,6 +45,7 @@ pub use hosts::{Host, Tasks};
 pub use names::Registry;
 pub(crate) use sim::RETURNED;
 pub use sim::{Probe, Settle, Sim};
+pub use task::InAnyOrder;
 
 use cut::Victims;
 use rounds::Rounds;
@@ -148,9 +149,10 @@ impl<'a> Executor<'a> {
     fn make_run_quietly(&self, victims: Victims) -> Ended {
         let runtime = runtime();
         let guard = runtime.enter();
-        let shared = Rc::new(Shared::new(self.names.clone(), victims, self.with_sites));
+        let body = (self.make)();
+        let shared = Rc::new(Shared::new(self.names.clone(), victims, self.with_sites, body.guest()));
         let entered = Entered::new(shared.clone());
-        let mut outcome = run(&runtime, &shared, (self.make)(), &self.setting);
+        let mut outcome = run(&runtime, &shared, body, &self.setting);
         self.names.stray(runtime.metrics().num_alive_tasks());
         if shared.queue().is_woken_from_outside() {
             self.names.set_woken_from_outside();
@@ -213,17 +215,21 @@ fn runtime() -> Runtime {
 
 /// Makes the root and polls everything until the run has ended.
 fn run(runtime: &Runtime, shared: &Rc<Shared>, body: Body, setting: &Setting) -> Outcome {
-    let root = shared.clone();
-    let main = async move {
-        body.into_future().await;
-        if root.end().is_none() {
-            root.finish(Ok(()));
-        }
-    };
-    task::spawn(shared, "main", main);
+    task::spawn(shared, "main", root(shared.clone(), async { body.into_future().await }));
+    if shared.guest.is_some() {
+        shared.call(TaskId::MAIN, None);
+    }
     plan_cuts(shared, setting.cuts);
     let mut rounds = Rounds::new(shared.clone(), setting, 0);
     runtime.block_on(std::future::poll_fn(|context| rounds.round(context)))
+}
+
+/// The first task of a run, whose end is that of the run.
+async fn root(shared: Rc<Shared>, main: impl Future<Output = ()>) {
+    main.await;
+    if shared.end().is_none() {
+        shared.finish(Ok(()));
+    }
 }
 
 fn plan_cuts(shared: &Shared, Cuts { up_to, moments, victims }: Cuts) {

@@ -111,6 +111,11 @@ impl Queue {
         }
     }
 
+    /// Whether a task is woken and not yet polled.
+    pub(super) fn is_woken(&self, task: TaskId) -> bool {
+        self.state().tasks[task.index()].state == Stage::Queued
+    }
+
     /// Whether nobody is woken.
     pub(super) fn is_empty(&self) -> bool {
         let state = self.state();

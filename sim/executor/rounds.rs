@@ -33,6 +33,9 @@ const CHOSEN_FROM: usize = 64;
 /// If nothing happens for so long, everybody waits for ever. It is less than tokio's idea of never, 30 years.
 const FOR_EVER: Duration = Duration::from_secs(5 * 365 * 24 * 60 * 60);
 
+/// The same where it is known that nobody waits for a time.
+const GUESTS_WAIT: Duration = Duration::from_millis(1);
+
 /// If nothing happens for so long, everything has settled.
 const SETTLED: Duration = Duration::from_secs(60 * 60);
 
@@ -115,6 +118,9 @@ impl Rounds {
                 self.look_at_draws();
                 return Poll::Ready(outcome);
             }
+            if left > 0 && !self.queue.is_empty() {
+                self.shared.moment(&self.queue);
+            }
             self.queue.options(is_beginning, CHOSEN_FROM, &mut self.options);
             if self.options.is_empty() || left == 0 {
                 break;
@@ -168,7 +174,15 @@ impl Rounds {
         if self.options.len() == 1 || !self.any_order || self.shared.has_ended() {
             return self.options[0];
         }
-        self.shared.futures(&self.options, &mut self.futures);
+        // What is nobody's comes when it is its turn.
+        let first = self.options[0];
+        if self.shared.who(first).is_none() {
+            return first;
+        }
+        self.shared.futures(&mut self.options, &mut self.futures);
+        if self.options.len() == 1 {
+            return first;
+        }
         let options = Options::Futures(&self.futures);
         let question = Question { kind: Kind::PollOrder, subject: TaskId::MAIN, site: self.home as u16, options };
         self.options[self.shared.ask(&question) as usize]
@@ -241,7 +255,8 @@ impl Rounds {
             return;
         }
         let options = Options::Range { min: 0, max: 1 };
-        let question = Question { kind: Kind::Branch, subject: task, site: 0, options };
+        let subject = self.shared.who(task).map_or(task, |who| who.task);
+        let question = Question { kind: Kind::Branch, subject, site: 0, options };
         let last = self.any_order && self.shared.draws(task) && self.shared.ask(&question) == 1;
         if let Some(draws) = &mut self.draws {
             draws.steer(last);
@@ -287,8 +302,21 @@ impl Rounds {
         let polls = shared.polls.get();
         if idle.steps != polls {
             (idle.steps, idle.since, idle.moments) = (polls, Some(begun), 0);
+            shared.moment(&self.queue);
+            if !self.queue.is_empty() {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
         }
         let since = idle.since.unwrap_or(begun);
+        if let Some(guest) = &shared.guest {
+            // Who has yielded is woken by tokio within this instant, and a timer moves the clock.
+            if shared.waits_for_time() || self.idle.poll(since + GUESTS_WAIT, context).is_pending() {
+                return Poll::Pending;
+            }
+            guest.end(Outcome::Deadlocked);
+            return Poll::Ready(Outcome::Deadlocked);
+        }
         let is_on_network = shared.is_on_network();
         let settled_after = if is_on_network { SETTLED_ON_NETWORK } else { SETTLED };
         loop {

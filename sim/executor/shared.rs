@@ -19,7 +19,7 @@ use super::panics::Panic;
 use super::queue::{Queue, TaskWaker};
 use super::sim::Probe;
 use super::sites::{Kept, Places};
-use crate::body::Recording;
+use crate::body::{Guest, Recording, Who};
 use crate::choice::{Choice, Lent, Question};
 use crate::id::{FutureId, InstanceId, TaskId};
 use crate::program::{Error, Texts, Value};
@@ -86,6 +86,8 @@ pub(super) struct Shared {
     /// Empty ones, used again.
     spare: RefCell<Vec<LocalSet>>,
     recording: Recording,
+    /// The body, if it wants to be told of moments.
+    pub(super) guest: Option<Rc<dyn Guest>>,
     /// Whether tasks are told of: not where they tell of themselves.
     is_told: bool,
     told: RefCell<Told>,
@@ -124,8 +126,8 @@ struct Told {
 
 struct Task {
     instance: InstanceId,
-    /// What a question about it calls it.
-    future: FutureId,
+    /// What a question about it calls it; nothing if there is none.
+    who: Option<Who>,
     /// Where it is polled.
     home: usize,
     /// Where tokio keeps it. Away while it is polled.
@@ -146,11 +148,17 @@ struct Task {
 
 impl Shared {
     /// A run of a runtime of its own, in which the first task is the root.
-    pub(super) fn new(names: Arc<Registry>, victims: Victims, with_sites: bool) -> Shared {
+    pub(super) fn new(
+        names: Arc<Registry>,
+        victims: Victims,
+        with_sites: bool,
+        guest: Option<Rc<dyn Guest>>,
+    ) -> Shared {
         let home = Home { queue: Arc::new(Queue::with_root(TaskId::MAIN)), strays: None };
-        let recording = Recording::new(Box::new(Lent));
+        let own = || Recording::new(Box::new(Lent));
+        let recording = guest.as_ref().map_or_else(own, |guest| guest.recording());
         let shared = Shared::on_network(recording, names, victims, with_sites);
-        Shared { homes: RefCell::new(vec![home]), start: Some(now()), ..shared }
+        Shared { homes: RefCell::new(vec![home]), start: Some(now()), is_told: guest.is_none(), guest, ..shared }
     }
 
     /// A run on a network, which has this recording, and whose hosts are yet to come.
@@ -170,6 +178,7 @@ impl Shared {
             tasks: RefCell::default(),
             spare: RefCell::default(),
             recording,
+            guest: None,
             is_told: true,
             told: RefCell::new(Told {
                 texts: Texts::default(),
@@ -246,7 +255,7 @@ impl Shared {
             let waker = |is_abort| Waker::from(Arc::new(TaskWaker { queue: queue.clone(), task, is_abort }));
             tasks.push(Task {
                 instance,
-                future: FutureId(task.0),
+                who: Some(Who { task, future: FutureId(task.0) }),
                 home: self.home.get(),
                 set: None,
                 poke: None,
@@ -265,15 +274,35 @@ impl Shared {
     }
 
     /// A question about a task calls it this.
-    pub(super) fn call(&self, task: TaskId, future: FutureId) {
-        self.tasks.borrow_mut()[task.index()].future = future;
+    pub(super) fn call(&self, task: TaskId, who: Option<Who>) {
+        self.tasks.borrow_mut()[task.index()].who = who;
     }
 
-    /// What questions call these tasks.
-    pub(super) fn futures(&self, tasks: &[TaskId], futures: &mut Vec<FutureId>) {
+    /// What a question calls a task.
+    pub(super) fn who(&self, task: TaskId) -> Option<Who> {
+        self.tasks.borrow()[task.index()].who
+    }
+
+    /// What questions call these tasks; those that there are none about are left out.
+    pub(super) fn futures(&self, tasks: &mut Vec<TaskId>, futures: &mut Vec<FutureId>) {
         let known = self.tasks.borrow();
         futures.clear();
-        futures.extend(tasks.iter().map(|task| known[task.index()].future));
+        tasks.retain(|task| {
+            let who = known[task.index()].who;
+            futures.extend(who.map(|who| who.future));
+            who.is_some()
+        });
+    }
+
+    /// Tells a body that somebody is about to be polled, or that everybody has been.
+    pub(super) fn moment(&self, queue: &Queue) {
+        let Some(guest) = &self.guest else { return };
+        guest.moment(&|future| {
+            let tasks = self.tasks.borrow();
+            let mut all = (0..).map(TaskId).zip(tasks.iter());
+            let task = all.find(|(_, task)| task.who.is_some_and(|who| who.future == future));
+            task.is_some_and(|(task, _)| queue.is_woken(task))
+        });
     }
 
     /// Where a task is polled.
@@ -434,6 +463,9 @@ impl Shared {
         let mut told = self.told.borrow_mut();
         if time != told.time && !self.is_closed.get() {
             told.time = time;
+            if !self.is_told {
+                return time;
+            }
             self.recording.turn(time);
         }
         time
@@ -447,6 +479,11 @@ impl Shared {
     /// The time when somebody last looked.
     pub(super) fn time(&self) -> Time {
         self.told.borrow().time
+    }
+
+    /// Whether anybody waits for a time, as far as the body says.
+    pub(super) fn waits_for_time(&self) -> bool {
+        self.recording.timers().next.is_some()
     }
 
     /// Who makes what is made now: the future that is polled and may be cut, or else the task.

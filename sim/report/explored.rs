@@ -236,6 +236,9 @@ impl Covered {
         if self.faults_possible > 0 {
             let (one, more) = match (program.cuts.is_empty(), program.failures.is_empty()) {
                 _ if program.is_rust() => ("single cut or change of order", "single cuts and changes of order"),
+                _ if program.schedule.polls_any_order => {
+                    ("single fault or change of order", "single faults and changes of order")
+                }
                 (false, true) => ("single cancellation", "single cancellations"),
                 (true, false) => ("single failure", "single failures"),
                 _ => ("single fault", "single faults"),
