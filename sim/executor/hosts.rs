@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
 use tokio::task::{AbortHandle, JoinError, JoinHandle, JoinSet};
 
 use super::cut::Victims;
-use super::names::Registry;
+use super::names::{Called, Registry};
 use super::panics::Panic;
 use super::rounds::Rounds;
 use super::shared::{Entered, Shared};
@@ -124,7 +124,7 @@ impl Host {
         F::Output: 'static,
     {
         self.begin();
-        task::spawn(&self.shared, name, future).await
+        task::spawn(&self.shared, Called::Name(name), future).await
     }
 }
 
