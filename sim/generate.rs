@@ -175,7 +175,7 @@ enum Step {
     Reschedule(Pick, &'static str),
     /// Makes a callback: when, what it does, and to whom.
     Callback(Called, Pick, Pick),
-    /// Cancels a callback.
+    /// Cancels a callback, or takes one back from its future.
     CallOff(Pick),
     Block(Frame, Vec<Step>),
 }
@@ -434,7 +434,7 @@ fn step(place: Where, depth: u32) -> BoxedStrategy<Step> {
         2 => any::<Pick>().prop_map(Step::Uncancel),
         2 => (any::<Pick>(), select(TIMEOUTS)).prop_map(|(which, length)| Step::Reschedule(which, length)),
         5 => (called(), any::<Pick>(), any::<Pick>()).prop_map(|(when, what, whom)| Step::Callback(when, what, whom)),
-        1 => any::<Pick>().prop_map(Step::CallOff),
+        3 => any::<Pick>().prop_map(Step::CallOff),
     ];
     if depth == 0 {
         return simple.boxed();

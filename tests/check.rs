@@ -31,6 +31,11 @@ fn a_lost_permit_is_found() {
     assert_eq!(found.failures.len(), 1);
 }
 
+/// A text without its line breaks.
+fn flat(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// The first failure of a test, as it is told.
 fn story<F>(test: impl Fn(Sim) -> F + Send + Sync + 'static) -> String
 where
@@ -430,6 +435,84 @@ fn a_task_that_outlives_what_made_it_is_told_if_that_is_asked_for() {
         told.starts_with("outlives-owner: `Pending` was still there at the end although what had made it"),
         "{told}"
     );
+}
+
+/// A write in a task of its own, which goes on when whoever awaits it is dropped.
+async fn put(sim: Sim, stored: Arc<AtomicU32>, attempt: u32, millis: u64, is_fenced: bool) {
+    let write = tokio::spawn(async move {
+        sleep(Duration::from_millis(millis)).await;
+        if !is_fenced || stored.fetch_max(attempt, Ordering::Relaxed) < attempt {
+            sim.note("stores");
+        }
+    });
+    write.await.unwrap();
+}
+
+#[test]
+fn an_effect_that_lands_after_a_retry_is_told_if_that_is_asked_for() {
+    let test = |is_fenced: bool| {
+        move |sim: Sim| async move {
+            let stored = Arc::new(AtomicU32::new(0));
+            if sim.cut(put(sim, stored.clone(), 1, 20, is_fenced)).await.is_none() {
+                put(sim, stored, 2, 5, is_fenced).await;
+            }
+            sim.settle().await;
+        }
+    };
+    assert!(Check::new().find(test(false)).failures.is_empty());
+    let found = Check::new().no_late_effects().find(test(false));
+    let told = flat(&found.failures[0].story);
+    assert!(told.starts_with("late-effect: what had made `put block` was cut, and it went on: 'stores' at"), "{told}");
+    assert!(told.contains("after `put block#2` had done it at"), "{told}");
+    let fixed = Check::new().no_late_effects().find(test(true));
+    assert!(fixed.failures.is_empty(), "{}", fixed.failures[0].story);
+}
+
+#[test]
+fn a_future_that_is_polled_after_it_was_done_is_told() {
+    let told = story(|_| async {
+        let mut done = pin!(async { task::yield_now().await });
+        done.as_mut().await;
+        done.as_mut().await;
+    });
+    let line = line!() - 4;
+    assert!(told.starts_with(&format!("panicked: main panicked at tests/check.rs:{line}:")), "{told}");
+    assert!(told.contains("resumed after completion"), "{told}");
+}
+
+#[test]
+fn real_sockets_are_told_with_their_line() {
+    #[cfg(feature = "network")]
+    {
+        let told = story(|_| async {
+            _ = ::tokio::net::TcpStream::connect("127.0.0.1:9").await;
+        });
+        let line = line!() - 2;
+        let told = flat(&told);
+        assert!(told.starts_with("panicked: main panicked at "), "{told}");
+        assert!(told.contains(&format!("called at tests/check.rs:{line}:")), "{told}");
+        assert!(told.contains("real I/O cannot be simulated here"), "{told}");
+    }
+}
+
+#[test]
+fn a_sim_on_another_thread_says_so() {
+    let told = story(|sim| async move {
+        let other = std::thread::spawn(move || refused(move || sim.note("from afar"))).join();
+        assert!(sim.choose(1) == 1, "{}", other.unwrap());
+    });
+    assert!(flat(&told).contains("it works on the thread of its run only"), "{told}");
+}
+
+#[test]
+fn two_checks_at_once_do_not_know_of_each_other() {
+    let check = || {
+        let found = Check::new().runs(200).find(guess);
+        found.failures.into_iter().map(|failed| failed.story).collect::<Vec<_>>()
+    };
+    let threads: Vec<_> = (0..2).map(|_| std::thread::spawn(check)).collect();
+    let stories: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+    assert!(stories[0].len() == 1 && stories[0] == stories[1], "{stories:?}");
 }
 
 #[test]

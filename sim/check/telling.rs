@@ -10,11 +10,17 @@ use crate::explore::{Explored, Unstable};
 use crate::harness::Told;
 use crate::replay::deviations;
 use crate::report::{self, mismatch};
+use crate::trace::Trace;
 
 impl Futures {
     /// A failure, told with the places of all awaits.
     pub(super) fn failed(&self, check: &Check, told: &Told) -> Failed {
-        failed(self, check, Told { trace: self.recorded(&mut Given::new(&told.answers)), ..told.clone() })
+        let recorded = |answers: &[u64]| self.recorded(&mut Given::new(answers));
+        // Runs are compared event by event, so what is noted in one has to be noted in the other.
+        let answers = |trace: &Trace| trace.log().iter().map(|choice| choice.answer).collect::<Vec<_>>();
+        let passing = told.passing.as_ref().filter(|_| cfg!(feature = "tracing"));
+        let passing = passing.map(|passing| recorded(&answers(passing))).or_else(|| told.passing.clone());
+        failed(self, check, Told { trace: recorded(&told.answers), passing, ..told.clone() })
     }
 
     /// A run that was another one when it was made again.

@@ -388,6 +388,8 @@ class Run(virtual_loop.VirtualLoop):
             return "task group"
         if isinstance(value, asyncio.Handle):
             return "callback"
+        if isinstance(value, Deferred):
+            return "function"
         return shown(value) if isinstance(value, list) else value
 
 
@@ -832,7 +834,7 @@ class Deferred:
     def __init__(self, here, verb, arguments):
         self.run = here.run
         self.number = here.task().number
-        self.call = getattr(self, verb)
+        self.call = getattr(self, "do_" + verb)
         self.arguments = arguments
         if verb == "cancel":
             # It is the method that is called later, so there has to be one.
@@ -850,19 +852,19 @@ class Deferred:
     def tell(self, what, *detail):
         self.run.record(self.number, what, *detail)
 
-    def print(self, text):
+    def do_print(self, text):
         self.run.prints.append(text)
         self.tell("printed", text)
 
-    def cancel(self, handle, message):
+    def do_cancel(self, handle, message):
         self.run.cancel(handle, message, "callback")
 
-    def use(self, method, name, *values):
+    def do_use(self, method, name, *values):
         made = self.run.objects[name]
         getattr(made, method)(*values)
         self.tell("used", method, name, count_after(made, method))
 
-    def settle(self, future, method, value):
+    def do_settle(self, future, method, value):
         getattr(future, method)(value)
 
 

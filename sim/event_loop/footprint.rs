@@ -134,6 +134,7 @@ impl EventLoop<'_> {
         Watched { turn, ..std::mem::take(&mut watch.report) }
     }
 
+    #[inline]
     pub(super) fn watch_question(&mut self) {
         if let Some(watch) = &mut self.watch {
             watch.questions += 1;
@@ -212,7 +213,14 @@ impl EventLoop<'_> {
     }
 
     /// Something is counted.
+    #[inline]
     pub(super) fn watch_count(&mut self, object: Object) {
+        if self.is_watched() {
+            self.watch_one_more(object);
+        }
+    }
+
+    fn watch_one_more(&mut self, object: Object) {
         self.touch(object, Access::Counts);
         if let Some(watch) = &mut self.watch {
             let before = watch.counted.get(&object).copied().unwrap_or(watch.current);
@@ -289,11 +297,8 @@ impl EventLoop<'_> {
         }
     }
 
-    /// A future is asked to cancel.
+    /// A future is asked to cancel, and somebody wants to know.
     pub(super) fn touch_cancel(&mut self, future: FutureId) {
-        if !self.is_watched() {
-            return;
-        }
         self.touch(Object::Future(future), Access::Looks);
         match self.futures[future].owner {
             Owner::Task(_) => {}
@@ -302,11 +307,8 @@ impl EventLoop<'_> {
         }
     }
 
-    /// A task on the way down is asked.
+    /// A task on the way down is asked, and somebody wants to know.
     pub(super) fn touch_cancelled(&mut self, task: TaskId) {
-        if !self.is_watched() {
-            return;
-        }
         self.touch(Object::Task(task), Access::Changes);
         let state = &self.tasks[task.index()];
         let (future, waits_for) = (state.future, state.waits_for);

@@ -70,6 +70,7 @@ impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
         self.event_loop.is_deepest_start()
     }
 
+    #[inline(always)]
     fn cancel(&mut self, future: FutureId, message: Option<TextId>) -> Result<bool, Error> {
         let task = self.task;
         let accepted = self.event_loop.cancel_as_python(future, Requester::Task(task), message);

@@ -13,6 +13,8 @@
 
 mod cut;
 mod draws;
+#[cfg(feature = "tracing")]
+mod events;
 mod hosts;
 mod names;
 pub(crate) mod panics;
@@ -108,7 +110,8 @@ impl<'a> Executor<'a> {
         Executor { make, names, setting, with_sites: false, last: None, kept: RefCell::default() }
     }
 
-    /// The same, and where tasks wait is recorded in each run, which takes much longer.
+    /// The same, and where tasks wait is recorded in each run, which takes much longer; so are the `tracing` events of the
+    /// code under test, with that feature.
     pub fn with_sites(self) -> Executor<'a> {
         Executor { with_sites: true, ..self }
     }
@@ -157,7 +160,11 @@ impl<'a> Executor<'a> {
     }
 
     fn make_run(&self, choices: &mut dyn Choices, victims: Victims) -> Ended {
-        panics::quietly(|| lend(choices, || self.make_run_quietly(victims)))
+        let run = || panics::quietly(|| lend(choices, || self.make_run_quietly(victims)));
+        #[cfg(feature = "tracing")]
+        return events::during(self.with_sites, run);
+        #[cfg(not(feature = "tracing"))]
+        run()
     }
 
     fn make_run_quietly(&self, victims: Victims) -> Ended {
@@ -236,20 +243,21 @@ fn runtime() -> Runtime {
 
 /// Makes the root and polls everything until the run has ended.
 fn run(runtime: &Runtime, shared: &Rc<Shared>, body: Body, setting: &Setting) -> Outcome {
-    let root = shared.clone();
-    let main = async move {
-        body.into_future().await;
-        if root.end().is_none() {
-            root.finish(Ok(()));
-        }
-    };
-    task::spawn(shared, Called::Name("main"), main);
+    task::spawn(shared, Called::Name("main"), root(shared.clone(), async { body.into_future().await }));
     if shared.guest.is_some() {
         shared.call(TaskId::MAIN, None);
     }
     plan_cuts(shared, setting.cuts);
     let mut rounds = Rounds::new(shared.clone(), setting, 0);
     runtime.block_on(std::future::poll_fn(|context| rounds.round(context)))
+}
+
+/// The first task of a run, whose end is that of the run.
+async fn root(shared: Rc<Shared>, main: impl Future<Output = ()>) {
+    main.await;
+    if shared.end().is_none() {
+        shared.finish(Ok(()));
+    }
 }
 
 fn plan_cuts(shared: &Shared, Cuts { up_to, moments, victims }: Cuts) {

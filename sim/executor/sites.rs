@@ -114,6 +114,11 @@ pub(super) fn resolve(places: &Places) -> Sites {
     sites
 }
 
+/// The innermost line of the package's own code in which this is called, within a poll of a task.
+pub(super) fn here() -> Option<Frame> {
+    chain(&Backtrace::force_capture().to_string()).into_iter().rev().find(|frame| frame.is_own)
+}
+
 /// Whether the chain ends in tokio's way to wait for a lock or a permit.
 fn is_lock(chain: &[Frame]) -> bool {
     let Some(own) = chain.iter().rposition(|frame| frame.is_own) else { return false };
@@ -187,7 +192,7 @@ fn is_told(file: &str, house: &str) -> bool {
     !is_of_house && !["/core/src/", "/alloc/src/", "/std/src/"].iter().any(|part| file.contains(part))
 }
 
-fn is_own(file: &str) -> bool {
+pub(super) fn is_own(file: &str) -> bool {
     !file.contains("/.cargo/")
         && !file.contains("/registry/src/")
         && !file.contains("/rustc/")

@@ -34,10 +34,7 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    let place = Place::new(shared, name);
-    let handle = place.set.spawn_local(gate(place.task, future));
-    place.keep(shared);
-    handle
+    Place::new(shared, name).spawn(shared, future)
 }
 
 /// Makes a task of a body that tells of its tasks itself.
@@ -100,6 +97,17 @@ impl Place {
     pub(super) fn new(shared: &Shared, name: Called<'_>) -> Place {
         let task = shared.create(name, shared.maker(), true);
         Place { task, set: shared.take_set() }
+    }
+
+    /// Makes it a task of this future.
+    pub(super) fn spawn<F>(self, shared: &Shared, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let handle = self.set.spawn_local(gate(self.task, future));
+        self.keep(shared);
+        handle
     }
 
     /// tokio has it.

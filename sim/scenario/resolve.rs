@@ -677,6 +677,12 @@ impl<'a> Resolver<'a, '_> {
                 Op::Get { url, timeout, into: self.bind_optional(into) }
             }
             Verb::Callback(callback) => self.callback(&step.span, callback)?,
+            Verb::RemoveCallback { what, from, into } => {
+                self.asyncio_only(&step.span);
+                let (what, from) = (self.expression(what), self.operand(from, false));
+                let into = self.bind_optional(into);
+                Op::RemoveCallback { what: what?, from: from?, into }
+            }
             Verb::Set { name, value } => {
                 let value = self.expression(value);
                 Op::Set { place: self.place(name)?, value: value? }
