@@ -118,7 +118,7 @@ impl Rounds {
                 self.look_at_draws();
                 return Poll::Ready(outcome);
             }
-            if left > 0 && !self.queue.is_empty() {
+            if self.shared.guest.is_some() && left > 0 && !self.queue.is_empty() {
                 self.shared.moment(&self.queue);
             }
             self.queue.options(is_beginning, CHOSEN_FROM, &mut self.options);

@@ -14,7 +14,7 @@ use tokio::task::LocalSet;
 use tokio::time::Instant;
 
 use super::cut::Victims;
-use super::names::Registry;
+use super::names::{Called, Registry};
 use super::panics::Panic;
 use super::queue::{Queue, TaskWaker};
 use super::sim::Probe;
@@ -246,7 +246,7 @@ impl Shared {
     }
 
     /// A task or future that may be told apart begins to exist. If it is `ready` it is polled on its own.
-    pub(super) fn create(&self, name: &str, by: Option<TaskId>, ready: bool) -> TaskId {
+    pub(super) fn create(&self, name: Called<'_>, by: Option<TaskId>, ready: bool) -> TaskId {
         let instance = self.names.task(name);
         let queue = self.queue();
         let task = {
@@ -481,6 +481,16 @@ impl Shared {
         self.told.borrow().time
     }
 
+    /// Takes over empty places for tasks from another run.
+    pub(super) fn use_again(&self, spare: Vec<LocalSet>) {
+        self.spare.replace(spare);
+    }
+
+    /// The empty places that are left, for another run.
+    pub(super) fn take_spare(&self) -> Vec<LocalSet> {
+        self.spare.take()
+    }
+
     /// Whether anybody waits for a time, as far as the body says.
     pub(super) fn waits_for_time(&self) -> bool {
         self.recording.timers().next.is_some()
@@ -545,7 +555,9 @@ impl Shared {
     pub(super) fn take_told(&self) -> (Recorder, Texts, Places) {
         let Told { texts, places, strays, .. } = &mut *self.told.borrow_mut();
         let places = Places { kept: std::mem::take(places), strays: std::mem::take(strays) };
-        (self.recording.take(), std::mem::take(texts), places)
+        // A body that tells of its tasks keeps its recording.
+        let recorder = if self.guest.is_some() { Recorder::default() } else { self.recording.take() };
+        (recorder, std::mem::take(texts), places)
     }
 }
 
