@@ -13,6 +13,7 @@ mod waits;
 use crate::choice::{Choice, Kind, Log};
 use crate::id::{FutureId, HostId, InstanceId, ListId, ObjectId, TaskId, TextId};
 use crate::program::{Error, ErrorType, Operation, Program, Stage, Texts, Value};
+use crate::reuse::clone_in_place;
 use crate::time::Time;
 
 pub use link::{Carries, Fate, Leg, Message, Serves};
@@ -574,13 +575,15 @@ fn requester_from(event: Event) -> Requester {
 }
 
 /// Events being recorded.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Recorder {
     events: Vec<Event>,
     choices: Vec<Asked>,
     /// The turn and the time at which the first of them happened.
     from: (u32, Time),
 }
+
+clone_in_place!(Recorder { events, choices, from });
 
 impl Recorder {
     /// Forgets everything and keeps the memory.
@@ -764,6 +767,15 @@ impl Recorder {
     pub fn iter(&self) -> impl Iterator<Item = Moment> {
         moments(&self.events, &self.choices, self.from)
     }
+
+    /// The same without what `beginning` has, from which this was copied in this turn and at this time.
+    pub fn since(&self, beginning: &Recorder, (turn, time): (u32, Time)) -> impl Iterator<Item = Moment> {
+        let choices = &self.choices[beginning.choices.len()..];
+        let mut moments =
+            Moments { events: &self.events, choices, at: beginning.events.len(), choice_at: 0, turn, time };
+        moments.next_choice(choices);
+        moments
+    }
 }
 
 /// A hash of everything that happened in a run and everything that was asked: equal runs have equal ones, on every
@@ -916,7 +928,8 @@ impl<'a> Moments<'a> {
 impl Iterator for Moments<'_> {
     type Item = Moment;
 
-    #[inline]
+    /// Inlined, so that an event is unpacked where it is looked at.
+    #[inline(always)]
     fn next(&mut self) -> Option<Moment> {
         loop {
             let Moments { turn, time, .. } = *self;
@@ -936,6 +949,7 @@ impl Iterator for Moments<'_> {
     }
 }
 
+#[inline(always)]
 fn decode(event: Event) -> What {
     let task = TaskId(event.subject());
     let future = FutureId(event.subject());

@@ -1101,13 +1101,15 @@ def without_tasks(message):
 
 
 def filled(text, values):
-    """A text all of whose placeholders are constants."""
+    """A text all of whose placeholders are constants, or sums and differences of constants."""
 
     def value(found):
         if found.group() in ("{{", "}}"):
             return found.group()[0]
         name, form = translate.split_format(found.group(1))
-        return format(values[name.strip()], form)
+        constant = name.strip()
+        known = constant in values
+        return format(values[constant] if known else eval(constant, {"__builtins__": {}}, values), form)
 
     return translate.PLACEHOLDER.sub(value, text)
 

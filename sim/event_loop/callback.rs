@@ -75,6 +75,7 @@ impl EventLoop<'_> {
     }
 
     /// `future.cancel(message)`, as the profile has it.
+    #[inline]
     pub(super) fn cancel_as_python(
         &mut self,
         future: FutureId,

@@ -297,6 +297,7 @@ fn constant_text(consts: &[Value], slot: Slot) -> TextId {
     }
 }
 
+#[inline(always)]
 fn nanos(consts: &[Value], slot: Slot) -> Nanos {
     match consts[slot.0 as usize] {
         Value::Int(nanos) => Nanos(nanos as u64),
@@ -414,16 +415,12 @@ impl<R: Effects> Run<'_, R> {
             }
             Op::Await { what, .. } => return self.await_value(op, what),
             Op::Cancel { what, message, accepted } => {
-                let result = match self.cancellable(what, message)? {
-                    Callable::Cancel(future, message) => Value::Bool(self.rt.cancel(future, message)?),
-                    Callable::CallOff { has_message: true, .. } => {
-                        return Err(self.error(ErrorType::TYPE_ERROR, Callable::NO_MESSAGE));
+                let result = match self.eval(what)? {
+                    Value::Handle(future) => {
+                        let message = message.map(|text| self.text(text)).transpose()?;
+                        Value::Bool(self.rt.cancel(future, message)?)
                     }
-                    Callable::CallOff { callback, .. } => {
-                        self.rt.call_off(callback);
-                        Value::None
-                    }
-                    other => unreachable!("{other:?} cancels nothing"),
+                    other => self.call_off(other, message)?,
                 };
                 if let Some(local) = accepted {
                     self.bind(local, result);
@@ -636,7 +633,20 @@ impl<R: Effects> Run<'_, R> {
         Ok(Flow::On)
     }
 
-    /// What `cancel()` is to be called on.
+    /// `cancel()` of what is no future.
+    fn call_off(&mut self, what: Value, message: Option<Text>) -> Result<Value, Error> {
+        let Value::Callback(callback) = what else {
+            return Err(self.error(ErrorType::ATTRIBUTE_ERROR, "this has no attribute 'cancel'"));
+        };
+        if let Some(message) = message {
+            self.text(message)?;
+            return Err(self.error(ErrorType::TYPE_ERROR, Callable::NO_MESSAGE));
+        }
+        self.rt.call_off(callback);
+        Ok(Value::None)
+    }
+
+    /// What `cancel()` is to be called on when a callback is made.
     fn cancellable(&mut self, what: ExprId, message: Option<Text>) -> Result<Callable, Error> {
         let what = self.eval(what)?;
         if !matches!(what, Value::Handle(_) | Value::Callback(_)) {
