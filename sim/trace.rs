@@ -523,6 +523,7 @@ fn value_bits(value: Value) -> (u32, u64) {
         Value::Timeout(timeout) => (10, u64::from(timeout)),
         Value::TaskGroup(group) => (11, u64::from(group)),
         Value::Callback(callback) => (12, u64::from(callback)),
+        Value::Function(callback) => (13, u64::from(callback)),
         Value::List(list) => (8, u64::from(list.0)),
         Value::Error(error) => (9, error_bits(error)),
     }
@@ -543,6 +544,7 @@ fn value_from(event: Event) -> Value {
         10 => Value::Timeout(id),
         11 => Value::TaskGroup(id),
         12 => Value::Callback(id),
+        13 => Value::Function(id),
         _ => Value::None,
     }
 }
@@ -1121,6 +1123,7 @@ mod tests {
             What::CalledBack { task },
             What::CallbackFailed { task, error },
             What::Finished { task, value: Value::Callback(7) },
+            What::Finished { task, value: Value::Function(7) },
             What::CancelRequested { task, by: Requester::Callback, message: None },
             What::Declared { future, object: ObjectId(1) },
             What::CancelRequested { task, by: Requester::TaskGroup, message: None },

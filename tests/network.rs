@@ -5,14 +5,12 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use atropos::body::Recording;
 use atropos::choice::{Kind, Seeded};
 use atropos::experiment::Runtime;
 use atropos::explore::{Plan, Sampler};
-use atropos::harness::{File, Judged, Run, Setting, find};
-use atropos::network::{Cost, Simulation};
+use atropos::harness::{File, Judged, Run, Setting, find, run_on_network};
+use atropos::network::Cost;
 use atropos::program::Program;
-use atropos::tokio_program;
 use atropos::trace::{Fate, Outcome, Serves, Trace, What};
 use atropos::verdict::Ending;
 
@@ -41,11 +39,7 @@ fn plan(seeds: u64) -> Plan {
 
 /// A run with what it cost.
 fn cost(program: &Arc<Program>, seed: u64) -> (Trace, Cost) {
-    let recording = Recording::new(Box::new(Seeded::new(seed)));
-    let simulation = Simulation::new(program.network.as_ref(), recording.clone());
-    let (body, run) = tokio_program::on_network(program.clone(), recording, simulation.http());
-    let cost = simulation.run(body).unwrap();
-    (run.trace(), cost)
+    run_on_network(program, Box::new(Seeded::new(seed)))
 }
 
 #[test]
@@ -153,7 +147,10 @@ fn order_delay_and_loss_are_questions() {
             }
         }
     }
-    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), [Kind::MessageLatency, Kind::MessageOrder, Kind::MessageLoss]);
+    assert_eq!(
+        kinds.into_iter().collect::<Vec<_>>(),
+        [Kind::PollOrder, Kind::MessageLatency, Kind::MessageOrder, Kind::MessageLoss]
+    );
     assert_eq!(refused.len(), 2, "either may come first");
     assert!(20 < lost && lost < 190, "{lost} of 200");
 }

@@ -21,7 +21,7 @@ pub(super) struct Futures {
     make: Box<dyn Fn() -> Body + Send + Sync>,
     names: Arc<Registry>,
     setting: Setting,
-    no_orphans: bool,
+    forbidden: judge::Forbidden,
     /// The program as it was known last.
     program: Mutex<Arc<Program>>,
 }
@@ -29,6 +29,40 @@ pub(super) struct Futures {
 impl Futures {
     /// Measures the ordinary run.
     pub(super) fn new<T, F>(test: Arc<T>, check: &Check, names: Arc<Registry>) -> Futures
+    where
+        T: Fn(Sim) -> F + Send + Sync + 'static,
+        F: Future + 'static,
+        F::Output: Ending,
+    {
+        let experiment = Futures::unmeasured(test, check, names);
+        experiment.with_measure()
+    }
+
+    /// As it was measured in another process.
+    pub(super) fn as_measured<T, F>(
+        test: Arc<T>,
+        check: &Check,
+        names: Arc<Registry>,
+        measured: (Moments, bool),
+    ) -> Futures
+    where
+        T: Fn(Sim) -> F + Send + Sync + 'static,
+        F: Future + 'static,
+        F::Output: Ending,
+    {
+        let (cuts, draws) = measured;
+        if draws {
+            names.set_draws();
+        }
+        Futures::unmeasured(test, check, names).with_cuts(cuts)
+    }
+
+    /// What was measured: which cuts there may be, and whether tokio draws numbers.
+    pub(super) fn measured(&self) -> (Moments, bool) {
+        (self.setting.cuts, self.names.draws())
+    }
+
+    fn unmeasured<T, F>(test: Arc<T>, check: &Check, names: Arc<Registry>) -> Futures
     where
         T: Fn(Sim) -> F + Send + Sync + 'static,
         F: Future + 'static,
@@ -50,9 +84,15 @@ impl Futures {
             })
         };
         let cuts = Moments { up_to: check.cuts, moments: 0, victims: 0 };
-        let mut setting = Setting { cuts, any_order: check.any_order, limits: check.limits };
+        let setting = Setting { cuts, any_order: check.any_order, limits: check.limits };
+        let program = Mutex::new(Arc::new(program(&names, &setting)));
+        Futures { make: Box::new(make), names, setting, forbidden: check.forbidden, program }
+    }
+
+    fn with_measure(self) -> Futures {
+        let Futures { make, names, setting, .. } = &self;
         // Whether tokio has to be steered, which changes its runs, is seen in a few of them.
-        let mut executor = Executor::new(&make, names.clone(), setting.clone());
+        let mut executor = Executor::new(&**make, names.clone(), setting.clone());
         executor.run(&mut Ordinary);
         for seed in 0..TRIED {
             executor.reset();
@@ -60,13 +100,19 @@ impl Futures {
         }
         let openings = executor.openings(&mut Ordinary, 0);
         drop(executor);
-        if check.cuts > 0 {
-            // Other orders may take a little longer, so there is a quarter more room.
-            setting.cuts.moments = openings.handles + openings.handles / 4;
-            setting.cuts.victims = openings.tasks[0];
+        if setting.cuts.up_to == 0 {
+            return self;
         }
-        let program = Mutex::new(Arc::new(program(&names, &setting)));
-        Futures { make: Box::new(make), names, setting, no_orphans: check.no_orphans, program }
+        // Other orders may take a little longer, so there is a quarter more room.
+        let moments = openings.handles + openings.handles / 4;
+        let cuts = Moments { moments, victims: openings.tasks[0], ..setting.cuts };
+        self.with_cuts(cuts)
+    }
+
+    fn with_cuts(self, cuts: Moments) -> Futures {
+        let setting = Setting { cuts, ..self.setting };
+        let program = Mutex::new(Arc::new(program(&self.names, &setting)));
+        Futures { setting, program, ..self }
     }
 
     /// What was met in all runs.
@@ -108,7 +154,7 @@ impl Experiment for Futures {
 
     fn begin(&self) -> Box<dyn Run + '_> {
         let executor = Executor::new(&*self.make, self.names.clone(), self.setting.clone());
-        let judge = if self.no_orphans { judge::Futures::without_orphans() } else { judge::Futures::default() };
+        let judge = judge::Futures::forbidding(self.forbidden);
         Box::new(Runs { executor, judge, verdict: Verdict::default() })
     }
 }

@@ -26,6 +26,7 @@ use std::collections::BTreeMap;
 use std::hash::Hash as _;
 
 use super::library::Call;
+use super::shutdown::Walk;
 use super::task::WaitsFor;
 use super::{EventLoop, Handle, Owner, Timer};
 use crate::id::{FutureId, TaskId};
@@ -199,6 +200,15 @@ impl EventLoop<'_> {
         if let (Some(watch), Some(Before(before))) = (&mut self.watch, before) {
             watch.settle(ready);
             watch.current = before;
+        }
+    }
+
+    /// A walk over an order has broken off: whom it came to before hangs on where each of the items stands.
+    pub(super) fn watch_broken_off(&mut self, walk: &Walk) {
+        let (Some(watch), Some(order)) = (&mut self.watch, walk.number) else { return };
+        for item in 0..walk.items() as u32 {
+            let (roots, touches) = (vec![Root { order, item }], vec![Touch::EVERYTHING]);
+            watch.report.parts.push(Part { roots, touches });
         }
     }
 

@@ -24,6 +24,7 @@ mod cancel;
 mod completed;
 mod condition;
 mod cut;
+mod eager;
 mod event;
 mod footprint;
 mod future;
@@ -113,6 +114,8 @@ pub struct EventLoop<'p> {
     shields: Vec<Shield>,
     groups: Vec<Group>,
     completions: Vec<Completions>,
+    /// How many tasks have been started at once within each other, and have not come to wait.
+    starts: u32,
     memory: Memory,
     phase: Phase,
     /// Whether the loop stops at the end of this turn.
@@ -245,6 +248,7 @@ impl<'p> EventLoop<'p> {
             shields: Vec::new(),
             groups: Vec::new(),
             completions: Vec::new(),
+            starts: 0,
             memory: Memory::default(),
             phase: Phase::Main,
             stopping: false,
@@ -279,6 +283,7 @@ impl<'p> EventLoop<'p> {
         self.shields.clear();
         self.groups.clear();
         self.completions.clear();
+        self.starts = 0;
         self.memory.reset(self.program);
         self.phase = Phase::Main;
         self.stopping = false;

@@ -98,7 +98,9 @@ impl EventLoop<'_> {
         });
         self.memory.set_newest(instance, future);
         self.recorder.record(What::Created { task, by, instance });
-        self.ready.push(Handle::Step(task));
+        if !self.program.eager_tasks || task == TaskId::MAIN {
+            self.ready.push(Handle::Step(task));
+        }
         self.cutting.created(self.program, task, instance);
         future
     }

@@ -42,14 +42,6 @@ impl Asyncio {
 /// Writes into the program how many handles its ordinary run has, and how many victims, so that cuts can be drawn. Other
 /// orders may take a little longer, so there is a quarter more room.
 pub(super) fn measure(program: &mut Program) {
-    if program.cuts.is_empty() {
-        return;
-    }
-    if program.network.is_some() {
-        #[cfg(feature = "network")]
-        super::network::measure(program);
-        return;
-    }
     let openings = EventLoop::new(program).openings(&mut Ordinary, 0);
     leave_room(program, &openings);
 }

@@ -221,6 +221,15 @@ impl Memory {
         self.lists.free.pop().unwrap_or_else(|| self.unused_list())
     }
 
+    /// A new list with the items of another one.
+    pub fn copy_of(&mut self, id: ListId) -> ListId {
+        let copy = self.new_list();
+        let mut items = std::mem::take(self.list_mut(copy));
+        items.extend_from_slice(self.list(id));
+        *self.list_mut(copy) = items;
+        copy
+    }
+
     /// Two new empty lists, the second of which has the next id: lists that were given back lie anywhere.
     pub fn new_pair(&mut self) -> [ListId; 2] {
         [self.unused_list(), self.unused_list()]

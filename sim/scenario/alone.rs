@@ -72,7 +72,7 @@ impl Effects for Alone {
     fn cancel_all(&mut self, _: Option<TextId>) -> Result<(), Error> {
         unreachable!("alone")
     }
-    fn gather(&mut self, _: ListId, _: u32, _: bool) -> FutureId {
+    fn gather(&mut self, _: Option<u32>, _: ListId, _: u32, _: bool) -> FutureId {
         unreachable!("alone")
     }
     fn state(&self, _: FutureId) -> FutureState {
