@@ -149,6 +149,7 @@ clone_in_place!(EventLoop<'p> {
     shields,
     groups,
     completions,
+    starts,
     memory,
     phase,
     stopping,
