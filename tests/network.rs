@@ -405,7 +405,7 @@ mod hosts {
         });
         assert_eq!(whats(&found), ["panicked"]);
         let story = &found.failures[0].story;
-        assert!(story.contains("bought and not paid") && story.contains("cut buy"), "{story}");
+        assert!(story.contains("bought and not paid") && story.contains("drop `buy` at"), "{story}");
     }
 
     /// What is taken and not given back is found when everything has settled, wherever it was taken.
@@ -437,7 +437,7 @@ mod hosts {
                     tokio::task::yield_now().await;
                 }
             });
-            tokio::time::sleep(millis(5))
+            async { tokio::time::sleep(millis(5)).await }
         });
         assert_eq!(whats(&found), ["livelock"]);
         assert!(found.failures[0].story.contains("busy"), "{}", found.failures[0].story);
@@ -450,7 +450,7 @@ mod hosts {
                 atropos::tokio::task::spawn_local(async { panic!("no stock") });
                 std::future::pending().await
             });
-            tokio::time::sleep(millis(5))
+            async { tokio::time::sleep(millis(5)).await }
         });
         assert_eq!(whats(&found), ["panicked"]);
         assert!(found.failures[0].story.contains("no stock"), "{}", found.failures[0].story);

@@ -40,7 +40,7 @@ const GUESTS_WAIT: Duration = Duration::from_millis(1);
 const SETTLED: Duration = Duration::from_secs(60 * 60);
 
 /// The same on a network, where each millisecond has to be made.
-const SETTLED_ON_NETWORK: Duration = Duration::from_secs(5);
+const SETTLED_ON_NETWORK: Duration = Duration::from_secs(1);
 
 /// While everybody sleeps, so often a millisecond passes between two moments for a cut; then longer, a quarter more each
 /// time.
