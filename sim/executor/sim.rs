@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Duration;
 
 use super::cut::{Cut, OUTSIDE, Race};
+use super::names::Called;
 use super::panics::Panic;
 use super::shared::{Shared, current};
 use super::task;
@@ -175,7 +176,7 @@ impl Sim {
         F: Future + 'static,
         F::Output: 'static,
     {
-        task::spawn(&self.shared(), name, future)
+        task::spawn(&self.shared(), Called::Name(name), future)
     }
 
     /// The test has failed there, and the run is over.
