@@ -55,7 +55,7 @@ use crate::harness::Search;
 use crate::judge::Forbidden;
 use crate::program::Limits;
 use crate::report;
-use experiment::Futures;
+use experiment::{Futures, Subject};
 
 /// Makes many runs of a test and fails if one of them does. The settings are those of [`Check::new`].
 ///
@@ -223,7 +223,8 @@ impl Check {
         Check { limits: Limits { steps: polls, turns_at_one_instant }, ..self }
     }
 
-    /// Makes the runs, and fails if one of them does. With `ATROPOS_REPLAY` set to a token of this test, makes the run of
+    /// Makes the runs, and fails if one of them does, or if one is another in a fresh process, for which this test is started
+    /// once more by itself. With `ATROPOS_REPLAY` set to a token of this test, makes the run of
     /// that token alone.
     ///
     /// # Panics
@@ -236,9 +237,14 @@ impl Check {
         F: Future + 'static,
         F::Output: Ending,
     {
-        let this = fresh::this_check(Location::caller());
-        let check = self.called_from(Location::caller());
-        let test = Arc::new(test);
+        self.run_as(experiment::alone(test), Location::caller());
+    }
+
+    /// The same for a test wherever it runs.
+    #[track_caller]
+    fn run_as(self, test: Arc<dyn Subject>, caller: &Location<'_>) {
+        let this = fresh::this_check(caller);
+        let check = self.called_from(caller);
         if let Some(request) = fresh::request() {
             if request.is_for(&this) {
                 print!("{}", check.answer(test, request));
@@ -281,26 +287,16 @@ impl Check {
         F: Future + 'static,
         F::Output: Ending,
     {
-        self.called_from(Location::caller()).explore(Arc::new(test))
+        self.called_from(Location::caller()).explore(experiment::alone(test))
     }
 
     /// Makes the runs of the plan.
-    fn explore<T, F>(self, test: Arc<T>) -> Found
-    where
-        T: Fn(Sim) -> F + Send + Sync + 'static,
-        F: Future + 'static,
-        F::Output: Ending,
-    {
+    fn explore(self, test: Arc<dyn Subject>) -> Found {
         self.watched(test, |check, experiment| check.explore_here(experiment))
     }
 
     /// The runs of these tokens.
-    fn replay_all<T, F>(&self, test: Arc<T>, tokens: Vec<Token>) -> Found
-    where
-        T: Fn(Sim) -> F + Send + Sync + 'static,
-        F: Future + 'static,
-        F::Output: Ending,
-    {
+    fn replay_all(&self, test: Arc<dyn Subject>, tokens: Vec<Token>) -> Found {
         let mut all = Found { runs: 0, failures: Vec::new(), covered: String::new() };
         if tokens.is_empty() {
             return all;
@@ -317,12 +313,7 @@ impl Check {
     }
 
     /// Does something with the experiment on a thread that is watched.
-    fn watched<T, F>(self, test: Arc<T>, work: impl FnOnce(&Check, Futures) -> Found + Send + 'static) -> Found
-    where
-        T: Fn(Sim) -> F + Send + Sync + 'static,
-        F: Future + 'static,
-        F::Output: Ending,
-    {
+    fn watched(self, test: Arc<dyn Subject>, work: impl FnOnce(&Check, Futures) -> Found + Send + 'static) -> Found {
         replay::forbid_nesting();
         let names = Arc::new(Registry::default());
         let title = self.title().to_owned();
@@ -336,12 +327,7 @@ impl Check {
     }
 
     /// What another process wants to know.
-    fn answer<T, F>(self, test: Arc<T>, request: fresh::Request) -> String
-    where
-        T: Fn(Sim) -> F + Send + Sync + 'static,
-        F: Future + 'static,
-        F::Output: Ending,
-    {
+    fn answer(self, test: Arc<dyn Subject>, request: fresh::Request) -> String {
         let names = Arc::new(Registry::default());
         let title = self.title().to_owned();
         let known = names.clone();
@@ -361,6 +347,7 @@ impl Check {
         }
         let mut covered = report::explored(&search.experiment.program(), &search.covered(None), false);
         covered.push_str(&self.look_afresh(&search, &mut failures));
+        covered.extend(search.experiment.cost());
         covered.push_str(&search.experiment.warnings(search.explored.runs));
         if self.await_coverage {
             covered.push_str(&search.experiment.await_coverage());

@@ -101,7 +101,8 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
-    use crate::check::{Check, Sim, experiment::Futures};
+    use crate::check::experiment::{Futures, alone};
+    use crate::check::{Check, Sim};
 
     #[test]
     fn a_poll_that_never_returns_is_told_and_does_not_hang_the_test() {
@@ -117,7 +118,7 @@ mod tests {
         };
         let names = Arc::new(Registry::default());
         let known = names.clone();
-        let work = move || Futures::new(Arc::new(test), &Check::new(), known);
+        let work = move || Futures::new(alone(test), &Check::new(), known);
         let told = catch_unwind(AssertUnwindSafe(|| watched("spins", &names, 10, work))).unwrap_err();
         is_over.store(true, Ordering::Relaxed);
         let told = told.downcast_ref::<String>().unwrap();

@@ -16,12 +16,12 @@ use std::task::{Context, Poll};
 use tokio::task::{AbortHandle, JoinError, JoinHandle, JoinSet};
 
 use super::cut::Victims;
-use super::names::Registry;
+use super::names::{Called, Registry};
 use super::panics::Panic;
 use super::rounds::Rounds;
 use super::shared::{Entered, Shared};
-use super::task;
-use super::{Setting, outcome, plan_cuts, sites};
+use super::task::{self, Place};
+use super::{Setting, outcome, plan_cuts, root, sites};
 use crate::body::{Recording, Spawner, Who, Work};
 use crate::id::{HostId, TaskId};
 use crate::machine::Openings;
@@ -55,6 +55,7 @@ impl Tasks {
     ) -> Tasks {
         let shared = Shared::on_network(recording, names, Victims::new(openings), with_sites);
         let shared = Rc::new(shared);
+        shared.move_in(HostId::CLIENT.index());
         plan_cuts(&shared, setting.cuts);
         Tasks { _entered: Entered::new(shared.clone()), shared, setting }
     }
@@ -63,7 +64,20 @@ impl Tasks {
     pub fn of_program(recording: Recording, setting: Setting) -> Tasks {
         let shared = Shared::on_network(recording, Arc::default(), Victims::default(), false).untold();
         let shared = Rc::new(shared);
+        shared.move_in(HostId::CLIENT.index());
         Tasks { _entered: Entered::new(shared.clone()), shared, setting }
+    }
+
+    /// The root of the run, on a host of its own: to be made before any other host begins.
+    pub fn main<F: Future<Output = ()> + 'static>(&self, future: F) -> impl Future<Output = ()> + use<F> {
+        let host = self.host(HostId::CLIENT);
+        host.shared.enter(host.home);
+        let place = Place::new(&host.shared, Called::Name("main"));
+        async move {
+            host.begin();
+            // What it came to, its task has told.
+            _ = place.spawn(&host.shared, root(host.shared.clone(), future)).await;
+        }
     }
 
     /// One of the hosts.
@@ -108,7 +122,9 @@ impl Drop for Tasks {
 impl Host {
     /// The host begins, and its loop polls whatever is spawned here from now on. To be called on the host, in a `LocalSet`.
     pub fn begin(&self) {
-        self.shared.move_in(self.home);
+        if self.home != HostId::CLIENT.index() {
+            self.shared.move_in(self.home);
+        }
         let rounds = Rounds::new(self.shared.clone(), &self.setting, self.home);
         tokio::task::spawn_local(Loop { rounds, is_over: false, host: self.clone() });
     }
@@ -124,7 +140,7 @@ impl Host {
         F::Output: 'static,
     {
         self.begin();
-        task::spawn(&self.shared, name, future).await
+        task::spawn(&self.shared, Called::Name(name), future).await
     }
 }
 

@@ -14,6 +14,7 @@ use std::task::{Context, Poll};
 
 use tokio::task::{AbortHandle, JoinHandle, JoinSet, LocalSet};
 
+use super::names::Called;
 use super::panics::{self, Panic};
 use super::shared::{Shared, VALUE, current, reason};
 use super::sites;
@@ -28,15 +29,12 @@ thread_local! {
 }
 
 /// Makes a task of a future.
-pub(super) fn spawn<F>(shared: &Rc<Shared>, name: &str, future: F) -> JoinHandle<F::Output>
+pub(super) fn spawn<F>(shared: &Rc<Shared>, name: Called<'_>, future: F) -> JoinHandle<F::Output>
 where
     F: Future + 'static,
     F::Output: 'static,
 {
-    let place = Place::new(shared, name);
-    let handle = place.set.spawn_local(gate(place.task, future));
-    place.keep(shared);
-    handle
+    Place::new(shared, name).spawn(shared, future)
 }
 
 /// Makes a task of a body that tells of its tasks itself.
@@ -80,7 +78,7 @@ impl Spawner for InAnyOrder {
 }
 
 /// Its tasks have names of their own.
-const TASK: &str = "task";
+const TASK: Called<'static> = Called::Name("task");
 
 /// A task that is not with tokio yet.
 pub(super) struct Place {
@@ -96,9 +94,20 @@ impl Place {
         place
     }
 
-    pub(super) fn new(shared: &Shared, name: &str) -> Place {
+    pub(super) fn new(shared: &Shared, name: Called<'_>) -> Place {
         let task = shared.create(name, shared.maker(), true);
         Place { task, set: shared.take_set() }
+    }
+
+    /// Makes it a task of this future.
+    pub(super) fn spawn<F>(self, shared: &Shared, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let handle = self.set.spawn_local(gate(self.task, future));
+        self.keep(shared);
+        handle
     }
 
     /// tokio has it.
