@@ -17,7 +17,7 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
 /// How many programs are drawn.
-const PROGRAMS: u32 = 4000;
+const PROGRAMS: u32 = 1000;
 
 /// Something is in its way, or in somebody's: a program with none of these is only a number of lines that are printed.
 const INTERESTING: &[&str] = &[
@@ -100,9 +100,10 @@ fn most_random_programs_do_something() {
     let asked = std::env::var("ATROPOS_PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
     let programs = asked.unwrap_or(PROGRAMS);
     let mut runner = TestRunner::new(Config { rng_seed: RngSeed::Fixed(311), ..Config::default() });
+    let strategy = scenarios();
     let (mut counts, mut interesting, mut events) = (BTreeMap::new(), 0, 0);
     for _ in 0..programs {
-        let sketch = scenarios().new_tree(&mut runner).expect("there are scenarios").current();
+        let sketch = strategy.new_tree(&mut runner).expect("there are scenarios").current();
         let scenario = Scenario::parse(&sketch.to_string(), &[]).expect("a sketch is a scenario");
         let program = scenario.program(None, None).expect("it is one of the newest Python");
         let mut event_loop = EventLoop::new(&program);
