@@ -543,8 +543,8 @@ mod hosts {
     }
 
     #[test]
-    #[should_panic(expected = "out of paper")]
-    fn a_failure_is_the_message_of_the_test() {
-        Network::new().runs(2).run(|_| async { Err::<(), _>("out of paper") });
+    fn an_error_that_the_test_returns_is_a_failure() {
+        let found = Network::new().runs(2).find(|_| async { Err::<(), _>("out of paper") });
+        assert!(found.failures[0].story.contains("out of paper"), "{:?}", found.failures);
     }
 }
