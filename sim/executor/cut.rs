@@ -16,6 +16,7 @@ use super::names::{self, Called};
 use super::queue::Queue;
 use super::shared::{Shared, VALUE, current, reason};
 use super::sites;
+use super::strays::Strays;
 use crate::choice;
 use crate::id::TaskId;
 use crate::machine::{Opening, Openings};
@@ -294,9 +295,13 @@ impl<F: Future> Cut<F> {
         let waker = life.waker(context.waker());
         let waker = if shared.with_sites { sites::recording(life.task, waker) } else { waker };
         let task = life.task;
+        let strays = Strays::before(shared, task);
         let outer = Inside::new(shared, task);
         let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
         drop(outer);
+        if let Some(before) = strays {
+            before.after(shared);
+        }
         if polled.is_pending() {
             shared.suspended(task);
         }

@@ -23,6 +23,7 @@ mod rounds;
 mod shared;
 mod sim;
 mod sites;
+mod strays;
 mod task;
 pub mod twin;
 

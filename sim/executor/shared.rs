@@ -441,6 +441,11 @@ impl Shared {
         places.push(kept);
     }
 
+    /// How often that was noted.
+    pub(super) fn strays_noted(&self) -> usize {
+        self.told.borrow().strays.len()
+    }
+
     /// A task that had been polled so often has made one that is tokio's alone.
     pub(super) fn has_strayed(&self, task: TaskId, polls: u32) {
         self.told.borrow_mut().strays.push((task, polls));

@@ -158,7 +158,7 @@ impl Sim {
     }
 
     /// Waits until everything that can still run has run, the timers of the others included. It is over when nothing has
-    /// happened for a virtual hour.
+    /// happened for a virtual hour; on a network, for a virtual second, because each millisecond of it has to be made.
     pub fn settle(self) -> Settle {
         Settle { number: None }
     }

@@ -110,11 +110,21 @@ const PEERS: [Way; 3] = [
     }),
 ];
 
-const HERE: [Way; 2] = [
-    ("Atropos, fingerprint", |program, runs| {
+/// As `explore` makes runs, each begins with a copy of what comes before the first question; "whole run" does without.
+const HERE: [Way; 3] = [
+    ("Atropos, whole run", |program, runs| {
         let mut event_loop = EventLoop::new(program);
         for seed in 0..u64::from(runs) {
             event_loop.reset();
+            event_loop.run(&mut Seeded::new(seed));
+            black_box(event_loop.fingerprint());
+        }
+    }),
+    ("Atropos, fingerprint", |program, runs| {
+        let beginning = EventLoop::at_first_question(program);
+        let mut event_loop = beginning.clone();
+        for seed in 0..u64::from(runs) {
+            event_loop.clone_from(&beginning);
             event_loop.run(&mut Seeded::new(seed));
             black_box(event_loop.fingerprint());
         }
