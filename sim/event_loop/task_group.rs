@@ -3,13 +3,14 @@
 //!
 //! Knows nothing of what the tasks do.
 
+use super::cancel::TooDeep;
 use super::library::Call;
 use super::object::Waiter;
 use super::task::{Progress, WaitsFor};
 use super::{Callback, EventLoop, future};
 use crate::choice::Choices;
 use crate::id::{FutureId, ListId, TaskId};
-use crate::program::{Error, TaskGroups, Value};
+use crate::program::{Error, ErrorType, TaskGroups, Value};
 use crate::trace::{Requester, What};
 
 /// A task group that was entered.
@@ -97,7 +98,10 @@ impl EventLoop<'_> {
         self.memory.list_mut(errors).push(Value::Error(error));
         let parent = self.tasks[parent.index()].future;
         if !is_aborting && !has_cancelled_parent && !self.futures[parent].is_done() {
-            self.abort_group(group, choices);
+            if self.abort_group(group, choices).is_err() {
+                // The loop's exception handler is told, and the parent is not cancelled.
+                return;
+            }
             self.groups[group as usize].has_cancelled_parent = true;
             // Nobody is there to be told that the recursion was too deep.
             _ = self.cancel(parent, Requester::TaskGroup, None);
@@ -116,8 +120,9 @@ impl EventLoop<'_> {
         }
     }
 
-    /// Cancels every task of the group that is not done. They are a set, so in any order.
-    fn abort_group<C: Choices + ?Sized>(&mut self, group: u32, choices: &mut C) {
+    /// Cancels every task of the group that is not done. They are a set, so in any order. Whoever calls this fails with
+    /// what comes out of a cancel that goes in a circle, and nobody after that one is cancelled.
+    fn abort_group<C: Choices + ?Sized>(&mut self, group: u32, choices: &mut C) -> Result<(), TooDeep> {
         let Group { parent, tasks, .. } = self.groups[group as usize];
         self.groups[group as usize].is_aborting = true;
         let victims = self.memory.new_list();
@@ -128,13 +133,28 @@ impl EventLoop<'_> {
             }
         }
         self.order_set(victims, parent, choices);
+        let mut aborted = Ok(());
         for at in 0..self.memory.list(victims).len() {
             let victim = self.memory.handle(victims, at);
-            if !self.futures[victim].is_done() {
-                _ = self.cancel(victim, Requester::TaskGroup, None);
+            if aborted.is_ok() && !self.futures[victim].is_done() {
+                aborted = self.cancel(victim, Requester::TaskGroup, None).map(|_| ());
             }
         }
         self.memory.recycle(victims);
+        aborted
+    }
+
+    /// The same for the parent on its way out, in which that is raised.
+    fn abort_from_within<C: Choices + ?Sized>(
+        &mut self,
+        task: TaskId,
+        group: u32,
+        choices: &mut C,
+    ) -> Result<(), Error> {
+        self.abort_group(group, choices).map_err(|TooDeep| {
+            let error = self.python_error(ErrorType::RECURSION_ERROR, TooDeep::MESSAGE);
+            self.raised(task, error)
+        })
     }
 
     pub(super) fn leave_group<C: Choices + ?Sized>(
@@ -150,7 +170,9 @@ impl EventLoop<'_> {
             propagate = None;
         }
         if error.is_some() && !self.groups[group as usize].is_aborting {
-            self.abort_group(group, choices);
+            if let Err(error) = self.abort_from_within(task, group, choices) {
+                return Some(Err(error));
+            }
         }
         self.wait_for_group(task, Leaving { group, error, propagate, is_newest: true })
     }
@@ -168,7 +190,9 @@ impl EventLoop<'_> {
             if !self.groups[leaving.group as usize].is_aborting {
                 leaving.propagate = Some(error);
                 leaving.is_newest = true;
-                self.abort_group(leaving.group, choices);
+                if let Err(error) = self.abort_from_within(task, leaving.group, choices) {
+                    return Some(Err(error));
+                }
             }
         }
         self.wait_for_group(task, leaving)
