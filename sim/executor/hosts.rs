@@ -86,7 +86,7 @@ impl Tasks {
     }
 
     /// The test has failed there, unless it had before.
-    pub(crate) fn fail(&self, place: &str, message: String) {
+    pub fn fail(&self, place: &str, message: String) {
         if self.shared.end().is_none() {
             self.shared.panicked(TaskId::MAIN, &Panic { place: place.to_owned(), message });
         }
