@@ -26,6 +26,8 @@ pub struct Sketch {
     families: Vec<Family>,
     /// Whether it uses what only newer versions have: then the older ones are not compared.
     has_timeouts: bool,
+    /// Whether tasks start at once, where it uses what only newer versions have.
+    is_eager: bool,
 }
 
 /// Random small scenarios: a few tasks that sleep, fail, wait for each other and cancel each other.
@@ -41,16 +43,25 @@ pub struct Sketch {
 /// ```
 pub fn scenarios() -> impl Strategy<Value = Sketch> {
     let faults = prop_oneof![2 => Just(Vec::new()), 3 => vec(fault(), 0..3)];
-    let families = (vec(select(FAMILIES), 0..=2), prop_oneof![2 => Just(false), 1 => Just(true)]);
-    (vec(group(), 1..=4), opening(), vec(step(Where::Main, 2), 0..9), any::<bool>(), faults, families).prop_map(
-        |(groups, mut main, steps, stays, faults, (families, has_timeouts))| {
-            main.extend(steps);
+    let seldom = |often: u32| prop_oneof![often => Just(false), 1 => Just(true)];
+    let families = (vec(select(FAMILIES), 1..=2), seldom(1), seldom(3));
+    let ends = (any::<bool>(), any::<bool>());
+    (vec(group(), 1..=4), opening(), vec(step(Where::Main, 2), 2..10), ends, faults, families).prop_map(
+        |(groups, mut main, steps, (goes_on, stays), faults, (families, has_timeouts, is_eager))| {
+            main.extend(steps.into_iter().map(|step| if goes_on { guarded(step) } else { step }));
             if stays {
                 main.push(Step::Sleep("5s"));
             }
-            Sketch { groups, main, faults, families, has_timeouts }
+            Sketch { groups, main, faults, families, has_timeouts, is_eager }
         },
     )
+}
+
+/// A step of a main that goes on whatever comes out of it: a main that fails early meets little.
+fn guarded(step: Step) -> Step {
+    let clause = Clause { catches: "BaseException", steps: Vec::new(), leaves: None };
+    let all = Frame::Try { clauses: vec![clause], is_star: false, otherwise: None, finally: None };
+    Step::Block(all, vec![step])
 }
 
 /// Random answers, for [`Given`](crate::choice::Given); most of them small, because most questions offer little.
@@ -172,7 +183,7 @@ enum Step {
     Reschedule(Pick, &'static str),
     /// Makes a callback: when, what it does, and to whom.
     Callback(Called, Pick, Pick),
-    /// Cancels a callback.
+    /// Cancels a callback, or takes one back from its future.
     CallOff(Pick),
     Block(Frame, Vec<Step>),
 }
@@ -297,8 +308,8 @@ const FAMILIES: &[Family] = &[
     Family { name: "answer", make: "Future()", uses: ANSWER, is_held: false },
     Family { name: "jobs", make: "Queue()", uses: JOBS, is_held: false },
     Family { name: "jobs", make: "Queue(maxsize=1)", uses: JOBS, is_held: false },
-    Family { name: "gate", make: "Barrier(2)", uses: GATE, is_held: false },
-    Family { name: "gate", make: "Barrier(1)", uses: GATE, is_held: false },
+    Family { name: "gate", make: "Barrier(2)", uses: GATE, is_held: true },
+    Family { name: "gate", make: "Barrier(1)", uses: GATE, is_held: true },
 ];
 const LOCK: &[&str] = &[
     "{ acquire = \"lock\" },",
@@ -363,6 +374,7 @@ const GATE: &[&str] = &[
     "{ wait = \"gate\", as = \"place\" },",
     "{ wait = \"gate\" },",
     "{ wait = \"gate\" },",
+    "{ with = \"gate\", do = [{ sleep = \"1s\" }] },",
     "{ reset = \"gate\" },",
     "{ abort = \"gate\" },",
     "{ print = \"{gate.parties} {gate.n_waiting} {gate.broken}\" },",
@@ -381,7 +393,7 @@ enum Where {
 
 fn group() -> impl Strategy<Value = Group> {
     let copies = prop_oneof![4 => Just(Copies::One), 1 => Just(Copies::Two), 1 => Just(Copies::Each)];
-    (copies, vec(step(Where::Task, 2), 1..6)).prop_map(|(copies, steps)| Group { copies, steps })
+    (copies, vec(step(Where::Task, 2), 2..7)).prop_map(|(copies, steps)| Group { copies, steps })
 }
 
 /// How main begins, so that most have something to arrange.
@@ -394,7 +406,6 @@ fn opening() -> impl Strategy<Value = Vec<Step>> {
     });
     let settled = |first: Step, length| vec![first, Step::Sleep(length)];
     prop_oneof![
-        1 => Just(Vec::new()),
         3 => vec(any::<Pick>().prop_map(Step::Spawn), 1..=3),
         2 => Just(vec![Step::SpawnAll]),
         2 => length().prop_map(move |length| settled(Step::SpawnAll, length)),
@@ -411,7 +422,7 @@ fn step(place: Where, depth: u32) -> BoxedStrategy<Step> {
         seldom(Where::Main) + 2 => (any::<Pick>(), any::<Keep>()).prop_map(|(what, keep)| Step::Await(what, keep)),
         seldom(Where::Main) => any::<Pick>().prop_map(Step::Spawn),
         1 => Just(Step::SpawnAll),
-        seldom(Where::Main) + 2 => any::<(Pick, Message, Keep)>()
+        seldom(Where::Main) + 6 => any::<(Pick, Message, Keep)>()
             .prop_map(|(whom, message, keep)| Step::Cancel(whom, message, keep)),
         1 => any::<Message>().prop_map(Step::CancelAll),
         seldom(Where::Task) / 2 => select(RAISES).prop_map(Step::Raise),
@@ -430,13 +441,13 @@ fn step(place: Where, depth: u32) -> BoxedStrategy<Step> {
         2 => any::<Pick>().prop_map(Step::Uncancel),
         2 => (any::<Pick>(), select(TIMEOUTS)).prop_map(|(which, length)| Step::Reschedule(which, length)),
         5 => (called(), any::<Pick>(), any::<Pick>()).prop_map(|(when, what, whom)| Step::Callback(when, what, whom)),
-        1 => any::<Pick>().prop_map(Step::CallOff),
+        3 => any::<Pick>().prop_map(Step::CallOff),
     ];
     if depth == 0 {
         return simple.boxed();
     }
     let block = (frame(place, depth - 1), vec(step(place, depth - 1), 1..4));
-    prop_oneof![2 => simple, 1 => block.prop_map(|(frame, body)| Step::Block(frame, body))].boxed()
+    prop_oneof![3 => simple, 2 => block.prop_map(|(frame, body)| Step::Block(frame, body))].boxed()
 }
 
 fn called() -> impl Strategy<Value = Called> {

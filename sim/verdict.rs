@@ -275,6 +275,8 @@ pub enum Oracle {
     AssertionFailed,
     /// A task was still there at the end although what had made it was cut.
     OutlivesOwner,
+    /// A task whose maker was cut has done something after the retry has done it.
+    LateEffect,
     /// Rust code panicked, or the test returned an error.
     Panicked,
 }
@@ -302,8 +304,9 @@ impl Identity {
 
 impl Oracle {
     /// Every oracle, the most telling first.
-    pub const ALL: [Oracle; 15] = [
+    pub const ALL: [Oracle; 16] = [
         Oracle::Panicked,
+        Oracle::LateEffect,
         Oracle::OutlivesOwner,
         Oracle::AssertionFailed,
         Oracle::MainFailed,
@@ -338,6 +341,7 @@ impl Oracle {
             Oracle::AssertionFailed => "assertion-failed",
             Oracle::Panicked => "panicked",
             Oracle::OutlivesOwner => "outlives-owner",
+            Oracle::LateEffect => "late-effect",
         }
     }
 

@@ -31,6 +31,11 @@ fn a_lost_permit_is_found() {
     assert_eq!(found.failures.len(), 1);
 }
 
+/// A text without its line breaks.
+fn flat(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// The first failure of a test, as it is told.
 fn story<F>(test: impl Fn(Sim) -> F + Send + Sync + 'static) -> String
 where
@@ -242,6 +247,69 @@ fn a_failure_is_saved_and_run_first() {
     assert!(second.contains("7 is guessed") && !second.contains("runs: "), "it replays: {second}");
 }
 
+/// What one of the ignored tests says when it is the only one.
+fn test_alone(name: &str) -> (bool, String) {
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", name, "--ignored", "--nocapture"]).env("CARGO_MANIFEST_DIR", env!("CARGO_TARGET_TMPDIR"));
+    let output = command.env_remove("RUST_BACKTRACE").output().unwrap();
+    (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+}
+
+#[test]
+fn what_a_process_keeps_between_runs_is_seen_in_a_fresh_one() {
+    let (passes, text) = test_alone("a_static_that_is_filled_once");
+    assert!(!passes && text.contains("unstable: a run is not the same in a fresh process."), "{text}");
+    assert!(text.contains("here           main prints 'known'"), "{text}");
+    assert!(text.contains("fresh process  main prints 'learnt'"), "{text}");
+    let (passes, text) = test_alone("a_hash_map_that_is_made_once");
+    assert!(!passes && text.contains("in a fresh process.") && text.contains("a HashMap"), "{text}");
+    let (passes, text) = test_alone("nothing_is_kept");
+    assert!(passes && text.contains("9 runs were the same in a fresh process"), "{text}");
+}
+
+/// Within one process it is the same for ever after the first run.
+#[test]
+#[ignore = "the test above runs it"]
+fn a_static_that_is_filled_once() {
+    static KNOWN: AtomicBool = AtomicBool::new(false);
+    Check::new().runs(10).run(|sim| async move {
+        sim.note(if KNOWN.swap(true, Ordering::Relaxed) { "known" } else { "learnt" });
+    });
+}
+
+#[test]
+#[ignore = "the test above runs it"]
+#[expect(clippy::disallowed_types, reason = "it is what is to be found")]
+fn a_hash_map_that_is_made_once() {
+    static MAP: std::sync::LazyLock<std::collections::HashMap<u32, u32>> =
+        std::sync::LazyLock::new(|| (0..100).map(|number| (number, number)).collect());
+    Check::new().runs(10).run(|sim| async move {
+        sim.note(format!("{:?}", MAP.keys().take(20).collect::<Vec<_>>()));
+    });
+}
+
+#[test]
+#[ignore = "the test above runs it"]
+fn nothing_is_kept() {
+    for count in 0..2 {
+        Check::new().runs(10).run(move |sim| async move {
+            sim.note(format!("{count}, {}", sim.choose(4)));
+            sim.cut(sleep(Duration::from_millis(4))).await;
+        });
+    }
+}
+
+/// A map that is made anew in each run has another order in each.
+#[test]
+#[expect(clippy::disallowed_types, reason = "it is what is to be found")]
+fn the_order_of_a_hash_map_is_seen_at_once() {
+    let told = story(|sim| async move {
+        let map: std::collections::HashMap<u32, u32> = (0..100).map(|number| (number, number)).collect();
+        sim.note(format!("{:?}", map.keys().take(20).collect::<Vec<_>>()));
+    });
+    assert!(told.starts_with("unstable: ") && told.contains("a HashMap"), "{told}");
+}
+
 async fn guess(sim: Sim) {
     assert!(sim.choose(10) != 7, "7 is guessed");
 }
@@ -369,6 +437,84 @@ fn a_task_that_outlives_what_made_it_is_told_if_that_is_asked_for() {
     );
 }
 
+/// A write in a task of its own, which goes on when whoever awaits it is dropped.
+async fn put(sim: Sim, stored: Arc<AtomicU32>, attempt: u32, millis: u64, is_fenced: bool) {
+    let write = tokio::spawn(async move {
+        sleep(Duration::from_millis(millis)).await;
+        if !is_fenced || stored.fetch_max(attempt, Ordering::Relaxed) < attempt {
+            sim.note("stores");
+        }
+    });
+    write.await.unwrap();
+}
+
+#[test]
+fn an_effect_that_lands_after_a_retry_is_told_if_that_is_asked_for() {
+    let test = |is_fenced: bool| {
+        move |sim: Sim| async move {
+            let stored = Arc::new(AtomicU32::new(0));
+            if sim.cut(put(sim, stored.clone(), 1, 20, is_fenced)).await.is_none() {
+                put(sim, stored, 2, 5, is_fenced).await;
+            }
+            sim.settle().await;
+        }
+    };
+    assert!(Check::new().find(test(false)).failures.is_empty());
+    let found = Check::new().no_late_effects().find(test(false));
+    let told = flat(&found.failures[0].story);
+    assert!(told.starts_with("late-effect: what had made `put block` was cut, and it went on: 'stores' at"), "{told}");
+    assert!(told.contains("after `put block#2` had done it at"), "{told}");
+    let fixed = Check::new().no_late_effects().find(test(true));
+    assert!(fixed.failures.is_empty(), "{}", fixed.failures[0].story);
+}
+
+#[test]
+fn a_future_that_is_polled_after_it_was_done_is_told() {
+    let told = story(|_| async {
+        let mut done = pin!(async { task::yield_now().await });
+        done.as_mut().await;
+        done.as_mut().await;
+    });
+    let line = line!() - 4;
+    assert!(told.starts_with(&format!("panicked: main panicked at tests/check.rs:{line}:")), "{told}");
+    assert!(told.contains("resumed after completion"), "{told}");
+}
+
+#[test]
+fn real_sockets_are_told_with_their_line() {
+    #[cfg(feature = "network")]
+    {
+        let told = story(|_| async {
+            _ = ::tokio::net::TcpStream::connect("127.0.0.1:9").await;
+        });
+        let line = line!() - 2;
+        let told = flat(&told);
+        assert!(told.starts_with("panicked: main panicked at "), "{told}");
+        assert!(told.contains(&format!("called at tests/check.rs:{line}:")), "{told}");
+        assert!(told.contains("real I/O cannot be simulated here"), "{told}");
+    }
+}
+
+#[test]
+fn a_sim_on_another_thread_says_so() {
+    let told = story(|sim| async move {
+        let other = std::thread::spawn(move || refused(move || sim.note("from afar"))).join();
+        assert!(sim.choose(1) == 1, "{}", other.unwrap());
+    });
+    assert!(flat(&told).contains("it works on the thread of its run only"), "{told}");
+}
+
+#[test]
+fn two_checks_at_once_do_not_know_of_each_other() {
+    let check = || {
+        let found = Check::new().runs(200).find(guess);
+        found.failures.into_iter().map(|failed| failed.story).collect::<Vec<_>>()
+    };
+    let threads: Vec<_> = (0..2).map(|_| std::thread::spawn(check)).collect();
+    let stories: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+    assert!(stories[0].len() == 1 && stories[0] == stories[1], "{stories:?}");
+}
+
 #[test]
 fn tasks_that_nobody_orders_are_told() {
     let found = Check::new().runs(10).find(|_| async {
@@ -376,7 +522,30 @@ fn tasks_that_nobody_orders_are_told() {
         stray.await.unwrap();
     });
     assert!(found.failures.is_empty(), "{}", found.failures[0].story);
-    assert!(found.covered.contains("up to 1 tasks at once were spawned past `atropos::tokio`"), "{}", found.covered);
+    let line = line!() - 4;
+    let told = format!("up to 1 tasks at once were spawned past `atropos::tokio` at tests/check.rs:{line}, so nobody");
+    assert!(found.covered.contains(&told), "{}", found.covered);
+    async fn leaves_one(millis: u64) {
+        sleep(Duration::from_millis(millis)).await;
+        ::tokio::spawn(async { sleep(Duration::from_millis(1)).await });
+        sleep(Duration::from_millis(millis)).await;
+    }
+    let line = line!() - 3;
+    let found = Check::new().runs(10).find(|sim| async move { _ = sim.cut(leaves_one(3)).await });
+    assert!(found.covered.contains(&format!("`atropos::tokio` at tests/check.rs:{line}, so")), "{}", found.covered);
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "it is what is to be found")]
+fn work_on_other_threads_is_told_with_the_place_that_waits_for_it() {
+    let found = Check::new().runs(4).find(|_| async {
+        ::tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_millis(20))).await.unwrap();
+    });
+    let line = line!() - 2;
+    let told = format!("a task was woken by another thread at tests/check.rs:{line}:");
+    assert!(found.covered.contains(&told), "{}", found.covered);
+    let quiet = Check::new().runs(4).find(|_| async { task::spawn_blocking(|| ()).await.unwrap() });
+    assert!(!quiet.covered.contains("another thread"), "{}", quiet.covered);
 }
 
 #[test]
@@ -398,6 +567,13 @@ fn ten_thousands_of_tasks_are_no_trouble() {
         }
     });
     assert!(found.failures.is_empty(), "{}", found.failures[0].story);
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "it is what is to be found")]
+fn work_that_holds_up_the_virtual_clock_is_told() {
+    let found = Check::new().runs(2).find(|_| async { std::thread::sleep(Duration::from_millis(350)) });
+    assert!(found.covered.contains("went by in polls of `main` that take a tenth of a second"), "{}", found.covered);
 }
 
 /// What a test says that cannot work.

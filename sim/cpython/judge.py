@@ -274,11 +274,14 @@ class Run(virtual_loop.VirtualLoop):
         if self.starts == DEEPEST_START:
             self.abandon(Cut("recursion"))
         coro.record, coro.by = None, self.by()
+        # What a task that starts at once does is not what its maker is doing.
+        is_shielding, self.is_shielding = self.is_shielding, False
         self.starts += 1
         try:
             task = super().create_task(coro, **options)
         finally:
             self.starts -= 1
+            self.is_shielding = is_shielding
         if coro.record is None:
             self.is_created(task, coro)
         return task
@@ -385,6 +388,8 @@ class Run(virtual_loop.VirtualLoop):
             return "task group"
         if isinstance(value, asyncio.Handle):
             return "callback"
+        if isinstance(value, Deferred):
+            return "function"
         return shown(value) if isinstance(value, list) else value
 
 
@@ -829,7 +834,7 @@ class Deferred:
     def __init__(self, here, verb, arguments):
         self.run = here.run
         self.number = here.task().number
-        self.call = getattr(self, verb)
+        self.call = getattr(self, "do_" + verb)
         self.arguments = arguments
         if verb == "cancel":
             # It is the method that is called later, so there has to be one.
@@ -847,19 +852,19 @@ class Deferred:
     def tell(self, what, *detail):
         self.run.record(self.number, what, *detail)
 
-    def print(self, text):
+    def do_print(self, text):
         self.run.prints.append(text)
         self.tell("printed", text)
 
-    def cancel(self, handle, message):
+    def do_cancel(self, handle, message):
         self.run.cancel(handle, message, "callback")
 
-    def use(self, method, name, *values):
+    def do_use(self, method, name, *values):
         made = self.run.objects[name]
         getattr(made, method)(*values)
         self.tell("used", method, name, count_after(made, method))
 
-    def settle(self, future, method, value):
+    def do_settle(self, future, method, value):
         getattr(future, method)(value)
 
 
@@ -890,14 +895,18 @@ class Entered:
     async def __aenter__(self):
         self.here.step()
         try:
-            with Using(self.here, "acquire", self.name):
+            with Using(self.here, "wait" if self.is_barrier() else "acquire", self.name):
                 await self.here.object(self.name).__aenter__()
         except BaseException as error:
             self.here.surfaced(error)
             raise
 
+    def is_barrier(self):
+        """A barrier is waited at, and leaving it is nothing."""
+        return type(self.here.object(self.name)).__name__ == "Barrier"
+
     async def __aexit__(self, *error):
-        if self.here.is_over() or error[0] in Here.STOPS:
+        if self.here.is_over() or error[0] in Here.STOPS or self.is_barrier():
             return
         waiting = self.here.set_aside()
         try:

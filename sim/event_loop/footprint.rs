@@ -26,6 +26,7 @@ use std::collections::BTreeMap;
 use std::hash::Hash as _;
 
 use super::library::Call;
+use super::shutdown::Walk;
 use super::task::WaitsFor;
 use super::{EventLoop, Handle, Owner, Timer};
 use crate::id::{FutureId, TaskId};
@@ -133,6 +134,7 @@ impl EventLoop<'_> {
         Watched { turn, ..std::mem::take(&mut watch.report) }
     }
 
+    #[inline]
     pub(super) fn watch_question(&mut self) {
         if let Some(watch) = &mut self.watch {
             watch.questions += 1;
@@ -201,8 +203,24 @@ impl EventLoop<'_> {
         }
     }
 
+    /// A walk over an order has broken off: whom it came to before hangs on where each of the items stands.
+    pub(super) fn watch_broken_off(&mut self, walk: &Walk) {
+        let (Some(watch), Some(order)) = (&mut self.watch, walk.number) else { return };
+        for item in 0..walk.items() as u32 {
+            let (roots, touches) = (vec![Root { order, item }], vec![Touch::EVERYTHING]);
+            watch.report.parts.push(Part { roots, touches });
+        }
+    }
+
     /// Something is counted.
+    #[inline]
     pub(super) fn watch_count(&mut self, object: Object) {
+        if self.is_watched() {
+            self.watch_one_more(object);
+        }
+    }
+
+    fn watch_one_more(&mut self, object: Object) {
         self.touch(object, Access::Counts);
         if let Some(watch) = &mut self.watch {
             let before = watch.counted.get(&object).copied().unwrap_or(watch.current);
@@ -279,11 +297,8 @@ impl EventLoop<'_> {
         }
     }
 
-    /// A future is asked to cancel.
+    /// A future is asked to cancel, and somebody wants to know.
     pub(super) fn touch_cancel(&mut self, future: FutureId) {
-        if !self.is_watched() {
-            return;
-        }
         self.touch(Object::Future(future), Access::Looks);
         match self.futures[future].owner {
             Owner::Task(_) => {}
@@ -292,11 +307,8 @@ impl EventLoop<'_> {
         }
     }
 
-    /// A task on the way down is asked.
+    /// A task on the way down is asked, and somebody wants to know.
     pub(super) fn touch_cancelled(&mut self, task: TaskId) {
-        if !self.is_watched() {
-            return;
-        }
         self.touch(Object::Task(task), Access::Changes);
         let state = &self.tasks[task.index()];
         let (future, waits_for) = (state.future, state.waits_for);

@@ -70,6 +70,7 @@ impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
         self.event_loop.is_deepest_start()
     }
 
+    #[inline(always)]
     fn cancel(&mut self, future: FutureId, message: Option<TextId>) -> Result<bool, Error> {
         let task = self.task;
         let accepted = self.event_loop.cancel_as_python(future, Requester::Task(task), message);
@@ -81,7 +82,11 @@ impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
         for at in 0..self.memory_ref().list(others).len() {
             let other = self.memory_ref().handle(others, at);
             let before = self.event_loop.watch_item(order.number, order.item(other));
-            self.cancel(other, message)?;
+            let asked = self.cancel(other, message);
+            if asked.is_err() {
+                self.event_loop.watch_broken_off(&order);
+            }
+            asked?;
             self.event_loop.watch_item_done(before);
         }
         Ok(())

@@ -29,6 +29,11 @@ pub(super) struct Walk {
 }
 
 impl Walk {
+    /// How many items it has.
+    pub(super) fn items(&self) -> usize {
+        self.before.len()
+    }
+
     /// Which of the items this one is.
     pub(super) fn item(&self, future: FutureId) -> usize {
         self.before.iter().position(|&other| other == Value::Handle(future)).unwrap_or(0)
@@ -66,6 +71,7 @@ impl EventLoop<'_> {
             let asked = self.cancel(task, Requester::Shutdown, None);
             self.watch_item_done(before);
             if asked.is_err() {
+                self.watch_broken_off(&order);
                 if !self.memory.charge(0) {
                     return self.end(Outcome::OutOfSteps);
                 }

@@ -13,6 +13,9 @@
 
 mod cut;
 mod draws;
+#[cfg(feature = "tracing")]
+mod events;
+mod hosts;
 mod names;
 pub(crate) mod panics;
 mod queue;
@@ -20,14 +23,17 @@ mod rounds;
 mod shared;
 mod sim;
 mod sites;
+mod strays;
 mod task;
 pub mod twin;
 
+use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::LocalSet;
 
 use crate::body::Body;
 use crate::choice::{Choices, Cut as PlannedCut, Kind, Options, Question, lend};
@@ -37,14 +43,17 @@ use crate::program::{Error, Limits, Texts, Value};
 use crate::trace::{Fingerprint, Moment, Outcome, Recorder, Trace};
 
 pub use cut::{Cut, Race};
+pub use hosts::{Host, Tasks};
 pub use names::Registry;
 pub(crate) use sim::RETURNED;
 pub use sim::{Probe, Settle, Sim};
+pub use task::InAnyOrder;
 
 use cut::Victims;
+use names::Called;
 use rounds::Rounds;
 use shared::{Entered, Shared};
-use sites::Kept;
+use sites::Places;
 
 /// How runs are made.
 #[derive(Clone, Debug)]
@@ -76,6 +85,15 @@ pub struct Executor<'a> {
     setting: Setting,
     with_sites: bool,
     last: Option<Ended>,
+    kept: RefCell<Kept>,
+}
+
+/// What a run leaves to the next one, because it takes long to make.
+#[derive(Default)]
+struct Kept {
+    runtime: Option<Runtime>,
+    /// Empty places for tasks.
+    spare: Vec<LocalSet>,
 }
 
 /// A run that has ended.
@@ -83,17 +101,18 @@ struct Ended {
     recorder: Recorder,
     texts: Texts,
     outcome: Outcome,
-    places: Vec<Arc<Kept>>,
+    places: Places,
     victims: Victims,
 }
 
 impl<'a> Executor<'a> {
     /// Runs of what `make` makes, its tasks numbered in `names`.
     pub fn new(make: &'a dyn Fn() -> Body, names: Arc<Registry>, setting: Setting) -> Executor<'a> {
-        Executor { make, names, setting, with_sites: false, last: None }
+        Executor { make, names, setting, with_sites: false, last: None, kept: RefCell::default() }
     }
 
-    /// The same, and where tasks wait is recorded in each run, which takes much longer.
+    /// The same, and where tasks wait is recorded in each run, which takes much longer; so are the `tracing` events of the
+    /// code under test, with that feature.
     pub fn with_sites(self) -> Executor<'a> {
         Executor { with_sites: true, ..self }
     }
@@ -131,24 +150,49 @@ impl<'a> Executor<'a> {
         self.last.as_ref().expect("a run was made")
     }
 
+    /// Whether a runtime is as good as new but for the hour: nothing in it is left of the run, no thread has to do with it,
+    /// and its clock stands still.
+    fn is_clean(&self, runtime: &Runtime, shared: &Shared) -> bool {
+        let is_still = shared.now() == shared.now() && shared.now() == shared.now();
+        is_still
+            && runtime.metrics().num_alive_tasks() == 0
+            && self.names.strays() == 0
+            && !self.names.is_woken_from_outside()
+    }
+
     fn make_run(&self, choices: &mut dyn Choices, victims: Victims) -> Ended {
-        panics::quietly(|| lend(choices, || self.make_run_quietly(victims)))
+        let run = || panics::quietly(|| lend(choices, || self.make_run_quietly(victims)));
+        #[cfg(feature = "tracing")]
+        return events::during(self.with_sites, run);
+        #[cfg(not(feature = "tracing"))]
+        run()
     }
 
     fn make_run_quietly(&self, victims: Victims) -> Ended {
-        let runtime = runtime();
+        let Kept { runtime, spare } = self.kept.take();
+        let runtime = runtime.unwrap_or_else(self::runtime);
         let guard = runtime.enter();
-        let shared = Rc::new(Shared::new(self.names.clone(), victims, self.with_sites));
+        let body = (self.make)();
+        let shared = Rc::new(Shared::new(self.names.clone(), victims, self.with_sites, body.guest()));
+        shared.use_again(spare);
         let entered = Entered::new(shared.clone());
-        let mut outcome = run(&runtime, &shared, (self.make)(), &self.setting);
+        let mut outcome = run(&runtime, &shared, body, &self.setting);
         self.names.stray(runtime.metrics().num_alive_tasks());
+        if shared.queue().is_woken_from_outside() {
+            self.names.set_woken_from_outside();
+        }
         shared.close();
         shared.drop_all();
         if let Some(panic) = panics::take().last().filter(|_| matches!(outcome, Outcome::Finished(_))) {
             outcome = Outcome::Failed(shared.error(panic));
         }
+        let is_clean = matches!(outcome, Outcome::Finished(_)) && self.is_clean(&runtime, &shared);
         drop(guard);
-        drop(runtime);
+        if is_clean {
+            self.kept.replace(Kept { runtime: Some(runtime), spare: shared.take_spare() });
+        } else {
+            drop(runtime);
+        }
         drop(entered);
         let (recorder, texts, places) = shared.take_told();
         let victims = shared.victims.take();
@@ -190,7 +234,7 @@ impl fmt::Debug for Executor<'_> {
 
 /// Whether a run goes on on this thread.
 pub(crate) fn is_in_run() -> bool {
-    shared::current().is_some()
+    shared::is_there()
 }
 
 fn runtime() -> Runtime {
@@ -200,17 +244,21 @@ fn runtime() -> Runtime {
 
 /// Makes the root and polls everything until the run has ended.
 fn run(runtime: &Runtime, shared: &Rc<Shared>, body: Body, setting: &Setting) -> Outcome {
-    let root = shared.clone();
-    let main = async move {
-        body.into_future().await;
-        if root.end().is_none() {
-            root.finish(Ok(()));
-        }
-    };
-    task::spawn(shared, "main", main);
+    task::spawn(shared, Called::Name("main"), root(shared.clone(), async { body.into_future().await }));
+    if shared.guest.is_some() {
+        shared.call(TaskId::MAIN, None);
+    }
     plan_cuts(shared, setting.cuts);
-    let mut rounds = Rounds::new(shared.clone(), setting);
+    let mut rounds = Rounds::new(shared.clone(), setting, 0);
     runtime.block_on(std::future::poll_fn(|context| rounds.round(context)))
+}
+
+/// The first task of a run, whose end is that of the run.
+async fn root(shared: Rc<Shared>, main: impl Future<Output = ()>) {
+    main.await;
+    if shared.end().is_none() {
+        shared.finish(Ok(()));
+    }
 }
 
 fn plan_cuts(shared: &Shared, Cuts { up_to, moments, victims }: Cuts) {

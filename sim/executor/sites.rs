@@ -10,6 +10,7 @@
 //! Knows nothing of what the places are for.
 
 use std::backtrace::Backtrace;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
@@ -33,6 +34,17 @@ pub(super) struct Kept {
     stack: Backtrace,
     /// Who has woken it first, and how often the task had been polled until then.
     woken: Mutex<Option<(Option<TaskId>, u32)>>,
+    /// Whether another thread has.
+    is_woken_from_outside: AtomicBool,
+}
+
+/// What a run leaves of where its tasks were.
+#[derive(Debug)]
+pub(super) struct Places {
+    /// The wakers that were left somewhere.
+    pub(super) kept: Vec<Arc<Kept>>,
+    /// Who has made a task that is tokio's alone, and how often it had been polled before.
+    pub(super) strays: Vec<(TaskId, u32)>,
 }
 
 struct Recording {
@@ -47,7 +59,9 @@ impl Clone for Recording {
         let kept = self.kept.clone().or_else(|| {
             let (shared, task) = (current()?, self.task);
             let polls = shared.suspensions(task) + 1;
-            let kept = Arc::new(Kept { task, polls, stack: Backtrace::force_capture(), woken: Mutex::default() });
+            let (woken, is_woken_from_outside) = (Mutex::default(), AtomicBool::new(false));
+            let stack = Backtrace::force_capture();
+            let kept = Arc::new(Kept { task, polls, stack, woken, is_woken_from_outside });
             shared.keep(kept.clone());
             Some(kept)
         });
@@ -57,9 +71,13 @@ impl Clone for Recording {
 
 impl WakeRef for Recording {
     fn wake_by_ref(&self) {
-        if let (Some(kept), Some(shared)) = (&self.kept, current()) {
-            let mut woken = kept.woken.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            woken.get_or_insert_with(|| (shared.queue.running(), shared.suspensions(kept.task)));
+        match (&self.kept, current()) {
+            (Some(kept), Some(shared)) => {
+                let mut woken = kept.woken.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                woken.get_or_insert_with(|| (shared.queue().running(), shared.suspensions(kept.task)));
+            }
+            (Some(kept), None) => kept.is_woken_from_outside.store(true, Ordering::Relaxed),
+            (None, _) => {}
         }
         self.waker.wake_by_ref();
     }
@@ -67,12 +85,17 @@ impl WakeRef for Recording {
 
 impl Wake for Recording {}
 
-/// Where tasks were suspended, and which locks were handed to whom without any use.
-pub(super) fn resolve(all: &[Arc<Kept>]) -> Sites {
+/// Where tasks were suspended, where other threads have woken them, and which locks were handed to whom without any use.
+pub(super) fn resolve(places: &Places) -> Sites {
+    let all = &places.kept;
     let mut sites = Sites::default();
+    places.strays.iter().for_each(|&(task, polls)| sites.add_stray(task, polls));
     let chains: Vec<Vec<Frame>> = all.iter().map(|kept| chain(&kept.stack.to_string())).collect();
     for (kept, chain) in all.iter().zip(&chains).filter(|(_, chain)| !chain.is_empty()) {
         sites.add(kept.task, kept.polls, chain.clone());
+        if kept.is_woken_from_outside.load(Ordering::Relaxed) {
+            sites.add_outside(chain.clone());
+        }
     }
     for (kept, chain) in all.iter().zip(&chains).filter(|(_, chain)| is_lock(chain)) {
         let woken = *kept.woken.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -89,6 +112,11 @@ pub(super) fn resolve(all: &[Arc<Kept>]) -> Sites {
         }
     }
     sites
+}
+
+/// The innermost line of the package's own code in which this is called, within a poll of a task.
+pub(super) fn here() -> Option<Frame> {
+    chain(&Backtrace::force_capture().to_string()).into_iter().rev().find(|frame| frame.is_own)
 }
 
 /// Whether the chain ends in tokio's way to wait for a lock or a permit.
@@ -164,7 +192,7 @@ fn is_told(file: &str, house: &str) -> bool {
     !is_of_house && !["/core/src/", "/alloc/src/", "/std/src/"].iter().any(|part| file.contains(part))
 }
 
-fn is_own(file: &str) -> bool {
+pub(super) fn is_own(file: &str) -> bool {
     !file.contains("/.cargo/")
         && !file.contains("/registry/src/")
         && !file.contains("/rustc/")

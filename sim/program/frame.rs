@@ -16,7 +16,7 @@ use super::memory::Frame;
 use super::show::{DEEPEST_LIST, Lookup, display, text_of};
 use super::{
     Attribute, Body, Callable, Comparison, Deferred, Error, ErrorType, Expr, ExprId, FrameId, Inquiry, Library, Local,
-    Memory, Op, Operation, Piece, Place, Program, ReturnWhen, Slot, Strike, Text, Url, Value, When,
+    Memory, Op, Operation, Piece, Place, Program, ReturnWhen, Slot, Strike, Text, Value, When,
 };
 
 /// What a frame does next, as far as its machine is concerned.
@@ -297,6 +297,7 @@ fn constant_text(consts: &[Value], slot: Slot) -> TextId {
     }
 }
 
+#[inline(always)]
 fn nanos(consts: &[Value], slot: Slot) -> Nanos {
     match consts[slot.0 as usize] {
         Value::Int(nanos) => Nanos(nanos as u64),
@@ -344,6 +345,7 @@ impl<R: Effects> Run<'_, R> {
             | Op::Shield { into: Some(local), .. }
             | Op::Uncancel { into: Some(local), .. }
             | Op::Schedule { into: Some(local), .. }
+            | Op::RemoveCallback { into: Some(local), .. }
             | Op::AsCompleted { into: local, .. }
             | Op::NextCompleted { item: local, .. }
             | Op::EnterTimeout { into: local, .. }
@@ -413,16 +415,12 @@ impl<R: Effects> Run<'_, R> {
             }
             Op::Await { what, .. } => return self.await_value(op, what),
             Op::Cancel { what, message, accepted } => {
-                let result = match self.cancellable(what, message)? {
-                    Callable::Cancel(future, message) => Value::Bool(self.rt.cancel(future, message)?),
-                    Callable::CallOff { has_message: true, .. } => {
-                        return Err(self.error(ErrorType::TYPE_ERROR, Callable::NO_MESSAGE));
+                let result = match self.eval(what)? {
+                    Value::Handle(future) => {
+                        let message = message.map(|text| self.text(text)).transpose()?;
+                        Value::Bool(self.rt.cancel(future, message)?)
                     }
-                    Callable::CallOff { callback, .. } => {
-                        self.rt.call_off(callback);
-                        Value::None
-                    }
-                    other => unreachable!("{other:?} cancels nothing"),
+                    other => self.call_off(other, message)?,
                 };
                 if let Some(local) = accepted {
                     self.bind(local, result);
@@ -599,6 +597,16 @@ impl<R: Effects> Run<'_, R> {
                     _ => Library::Call(what, None),
                 });
             }
+            Op::RemoveCallback { what, from, .. } => {
+                let Value::Handle(future) = self.eval(from)? else {
+                    return Err(self.error(ErrorType::ATTRIBUTE_ERROR, "this has no attribute 'remove_done_callback'"));
+                };
+                let callback = match self.eval(what)? {
+                    Value::Function(callback) => Some(callback),
+                    _ => None,
+                };
+                return self.library(Library::RemoveCallback(callback, future));
+            }
             Op::AsCompleted { what, timeout, .. } => {
                 let Value::List(list) = self.eval(what)? else {
                     return Err(self.error(ErrorType::TYPE_ERROR, "as_completed takes a list"));
@@ -625,7 +633,20 @@ impl<R: Effects> Run<'_, R> {
         Ok(Flow::On)
     }
 
-    /// What `cancel()` is to be called on.
+    /// `cancel()` of what is no future.
+    fn call_off(&mut self, what: Value, message: Option<Text>) -> Result<Value, Error> {
+        let Value::Callback(callback) = what else {
+            return Err(self.error(ErrorType::ATTRIBUTE_ERROR, "this has no attribute 'cancel'"));
+        };
+        if let Some(message) = message {
+            self.text(message)?;
+            return Err(self.error(ErrorType::TYPE_ERROR, Callable::NO_MESSAGE));
+        }
+        self.rt.call_off(callback);
+        Ok(Value::None)
+    }
+
+    /// What `cancel()` is to be called on when a callback is made.
     fn cancellable(&mut self, what: ExprId, message: Option<Text>) -> Result<Callable, Error> {
         let what = self.eval(what)?;
         if !matches!(what, Value::Handle(_) | Value::Callback(_)) {
@@ -1125,17 +1146,8 @@ impl<R: Effects> Run<'_, R> {
         Err(self.error(ErrorType::ATTRIBUTE_ERROR, "it has no such attribute"))
     }
 
-    /// The host of the first URL in the code of an instance that is known before the run; nothing if there is none.
     fn host(&mut self, instance: InstanceId) -> Value {
-        let urls = self.program.body(instance).ops.iter().filter_map(|op| match op {
-            Op::Get { url: Text::Const(slot), .. } => Some(self.program.constant(instance, *slot)),
-            _ => None,
-        });
-        let mut hosts = urls.filter_map(|url| match url {
-            Value::Text(url) => Some(Url::parse(self.program.text(url)).ok()?.host),
-            _ => None,
-        });
-        match hosts.next() {
+        match self.program.host_of(instance) {
             Some(host) => Value::Text(self.rt.memory().texts.intern(host)),
             None => Value::None,
         }

@@ -106,7 +106,9 @@ pub fn explored(program: &Program, covered: &Covered, color: bool) -> String {
         speed.unwrap_or_default()
     );
     if program.network.is_some() {
-        out.push_str("not explored: in which order the tasks of one host run, which is tokio's\n");
+        let what =
+            if program.is_rust() { "tasks that are spawned past `atropos::tokio`" } else { "handlers within one host" };
+        out.push_str(&format!("not explored: the order of {what}, which is tokio's\n"));
     }
     if program.is_rust() && covered.cuts_missed > 0 {
         let planned = grouped(covered.cuts_made + covered.cuts_missed);
@@ -236,6 +238,9 @@ impl Covered {
         if self.faults_possible > 0 {
             let (one, more) = match (program.cuts.is_empty(), program.failures.is_empty()) {
                 _ if program.is_rust() => ("single cut or change of order", "single cuts and changes of order"),
+                _ if program.schedule.polls_any_order => {
+                    ("single fault or change of order", "single faults and changes of order")
+                }
                 (false, true) => ("single cancellation", "single cancellations"),
                 (true, false) => ("single failure", "single failures"),
                 _ => ("single fault", "single faults"),

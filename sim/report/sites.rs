@@ -6,7 +6,7 @@
 
 use crate::id::InstanceId;
 use crate::id::TaskId;
-use crate::program::{Expr, ExprId, Op, Program, Slot, Value};
+use crate::program::{Expr, ExprId, IN_RUST, Op, Program, Slot, Value};
 use crate::time::Nanos;
 use crate::trace::{Frame, Phase, Trace};
 
@@ -55,6 +55,7 @@ impl<'a> Site<'a> {
         match awaits.iter().position(|&(_, step)| Some(step) == here) {
             Some(_) if awaits.len() == 1 => format!("{whose} only await{of}"),
             Some(at) => format!("{whose} {} await{of}", ordinal(at + 1)),
+            None if self.op == IN_RUST => "an await of its Rust".to_owned(),
             None => format!("{whose} first line{of}"),
         }
     }

@@ -65,6 +65,12 @@ pub(super) fn assemble(
         errors.extend(lacking(profile, span, "asyncio.eager_task_factory", |profile| profile.has_eager_tasks));
     }
     check_runtimes(scenario, &bodies, &mut errors);
+    let is_tokio_only = strategy.is_some_and(|strategy| strategy.python.is_none());
+    if let Some(span) = main.span.clone().filter(|_| is_tokio_only && scenario.runtimes.contains(&Runtime::Asyncio)) {
+        let error =
+            Diagnostic::at(span, "expected a strategy that asyncio has, but found one of tokio alone", "only on tokio");
+        errors.push(error.help("say that the file is for tokio: runtimes = [\"tokio\"]"));
+    }
     if !errors.is_empty() {
         return Err(errors);
     }
@@ -86,6 +92,7 @@ pub(super) fn assemble(
         is_asyncio_only: scenario.eager_tasks.is_some()
             || !scenario.objects.is_empty()
             || bodies.iter().any(|body| body.asyncio_only.is_some()),
+        is_tokio_only,
         actions: Vec::new(),
         action_ranges: Vec::new(),
         outside_cancels: Vec::new(),

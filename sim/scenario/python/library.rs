@@ -104,6 +104,11 @@ impl Body<'_, '_> {
                 self.assign(into, &format!("{what}.uncancel()"), Kinds::of(PLAIN));
             }
             Verb::Callback(callback) => self.callback(callback),
+            Verb::RemoveCallback { what, from, into } => {
+                let from = self.operand(from).at(Level::Primary);
+                let what = self.expression(what, Use::Any).text;
+                self.assign(into, &format!("{from}.remove_done_callback({what})"), Kinds::of(PLAIN));
+            }
             Verb::AsCompleted { what, timeout, item, body } => self.as_completed(what, timeout, item, body),
             Verb::SetException { object, ty, message } => {
                 let (object, message) = (self.object(object), self.text(message));
@@ -147,7 +152,10 @@ impl Body<'_, '_> {
             When::Done(future) => {
                 let future = self.operand(future).at(Level::Primary);
                 let lambda = self.lambda(step);
-                format!("{future}.add_done_callback({lambda})")
+                let Some(name) = into else { return self.line(format!("{future}.add_done_callback({lambda})")) };
+                self.learn_kinds(name.get_ref(), Kinds::of(PLAIN));
+                let local = self.locals.get(name.get_ref()).cloned().unwrap_or_default();
+                return self.line(format!("{future}.add_done_callback({local} := {lambda})"));
             }
         };
         self.assign(into, &call, Kinds::of(PLAIN));
