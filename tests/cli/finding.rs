@@ -298,3 +298,42 @@ unsettled = "told elsewhere"
 "#;
     shows("explore-endless", &[("endless.toml", endless)], "explore endless.toml --no-save --seeds 0..100", 0);
 }
+
+/// Ten tasks in small: one may fail, and what becomes of the others hangs on the strategy.
+const DOWNLOADS: &str = r#"
+about = "Three downloads, one of which may fail half way."
+strategy = ["gather-cancel-wrong", "cancel-each-task"]
+
+[shared]
+written = 0
+
+[[task]]
+name = "download {i}"
+count = 3
+steps = [{ sleep = "1s" }, { point = "half way" }, { sleep = "1s" }, { add = 1, to = "written" }]
+
+[[inject]]
+task = "download 1"
+at = "half way"
+raise = "no route"
+"#;
+
+#[test]
+fn two_strategies_are_compared_by_how_their_runs_end() {
+    let here = folder("compare", &[("downloads.toml", DOWNLOADS)]);
+    shows_in(&here, "compare", "compare gather-cancel-wrong cancel-each-task downloads.toml", 1);
+    shows_in(&here, "compare-with-itself", "compare shield shield downloads.toml", 0);
+    // What only one does is shown by the command under it.
+    let (told, _) = seen(&here, "compare gather-cancel-wrong cancel-each-task downloads.toml");
+    let command = told.lines().find_map(|line| line.trim().strip_prefix("atropos ")).unwrap();
+    let (shown, _) = seen(&here, command);
+    assert!(shown.contains("2 finished, 1 failed, 0 cancelled"), "{shown}");
+}
+
+#[test]
+fn ends_that_a_file_does_not_list() {
+    let listed = "[expect]\noutcomes = [\"main returned None; written = 3; 3 finished\", \"main returned None\"]\n";
+    let text = format!("{DOWNLOADS}\n{listed}");
+    let arguments = "explore downloads.toml --strategy cancel-each-task --exhaustive";
+    shows("explore-unlisted", &[("downloads.toml", &text)], arguments, 1);
+}
