@@ -169,10 +169,11 @@ impl EventLoop<'_> {
         if self.program.profile.task_groups == TaskGroups::UncancelFirst && self.uncancel_parent(group) {
             propagate = None;
         }
-        if error.is_some() && !self.groups[group as usize].is_aborting {
-            if let Err(error) = self.abort_from_within(task, group, choices) {
-                return Some(Err(error));
-            }
+        if error.is_some()
+            && !self.groups[group as usize].is_aborting
+            && let Err(error) = self.abort_from_within(task, group, choices)
+        {
+            return Some(Err(error));
         }
         self.wait_for_group(task, Leaving { group, error, propagate, is_newest: true })
     }
