@@ -9,6 +9,7 @@ use super::task::{Progress, WaitsFor};
 use super::{Callback, EventLoop, future};
 use crate::choice::Choices;
 use crate::id::{FutureId, ListId, TaskId};
+use crate::machine::{Access, Object};
 use crate::program::{Error, TaskGroups, Value};
 use crate::trace::{Requester, What};
 
@@ -69,6 +70,7 @@ impl EventLoop<'_> {
 
     /// A task was made for the group.
     pub(super) fn add_to_group(&mut self, group: u32, task: FutureId) {
+        self.touch_group(group);
         let Group { tasks, left, .. } = &mut self.groups[group as usize];
         *left += 1;
         self.memory.list_mut(*tasks).push(Value::Handle(task));
@@ -78,14 +80,19 @@ impl EventLoop<'_> {
     /// A task of the group is done.
     pub(super) fn group_task_done<C: Choices + ?Sized>(&mut self, group: u32, task: FutureId, choices: &mut C) {
         self.note_end(group, task);
+        self.watch_count(Object::Group(group));
+        self.touch(Object::Future(task), Access::Looks);
         let Group { parent, is_aborting, has_cancelled_parent, left, errors, on_completed, .. } =
             self.groups[group as usize];
         if let Some(waiter) = on_completed.filter(|_| left == 0) {
+            self.watch_full(Object::Group(group));
             self.wake(waiter);
         }
         let future::Result::Failed(error) = self.futures[task].result else { return };
+        self.touch_group(group);
         self.memory.list_mut(errors).push(Value::Error(error));
         let parent = self.tasks[parent.index()].future;
+        self.touch(Object::Future(parent), Access::Looks);
         if !is_aborting && !has_cancelled_parent && !self.futures[parent].is_done() {
             self.abort_group(group, choices);
             self.groups[group as usize].has_cancelled_parent = true;
@@ -121,12 +128,15 @@ impl EventLoop<'_> {
                 self.memory.list_mut(victims).push(victim);
             }
         }
-        self.order_set(victims, parent, choices);
+        let order = self.order_walk(victims, parent, choices);
         for at in 0..self.memory.list(victims).len() {
             let victim = self.memory.handle(victims, at);
+            let before = self.watch_item(order.number, order.item(victim));
+            self.touch(Object::Future(victim), Access::Looks);
             if !self.futures[victim].is_done() {
                 _ = self.cancel(victim, Requester::TaskGroup, None);
             }
+            self.watch_item_done(before);
         }
         self.memory.recycle(victims);
     }
@@ -138,6 +148,7 @@ impl EventLoop<'_> {
         error: Option<Error>,
         choices: &mut C,
     ) -> Progress {
+        self.touch_group(group);
         self.groups[group as usize].is_exiting = true;
         let mut propagate = error.filter(|error| error.is_cancelled());
         if self.program.profile.task_groups == TaskGroups::UncancelFirst && self.uncancel_parent(group) {
@@ -156,6 +167,7 @@ impl EventLoop<'_> {
         input: Result<Value, Error>,
         choices: &mut C,
     ) -> Progress {
+        self.touch_group(leaving.group);
         self.groups[leaving.group as usize].on_completed = None;
         if let Err(error) = input {
             leaving.is_newest = false;
