@@ -13,11 +13,8 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use atropos::body::Recording;
 use atropos::choice::{Choices, Ordinary, Seeded};
-use atropos::harness::File;
-use atropos::network::Simulation;
-use atropos::tokio_program;
+use atropos::harness::{File, run_on_network};
 use atropos::turmoil::net::{TcpListener, TcpStream};
 use atropos::turmoil::{self, Builder};
 use common::{median, nanos, ratio};
@@ -114,11 +111,8 @@ fn main() {
         File::load(Path::new("scenarios/network/too-many-requests.toml")).expect("a scenario of this repository");
     let program = file.program(Some("gather-return-exceptions"), None).expect("a strategy of this file");
     let ours = |choices: Box<dyn Choices>| {
-        let recording = Recording::new(choices);
-        let simulation = Simulation::new(program.network.as_ref(), recording.clone());
-        let (body, run) = tokio_program::on_network(program.clone(), recording, simulation.http());
-        let cost = simulation.run(body).expect("no host fails");
-        std::hint::black_box(run.trace().fingerprint());
+        let (trace, cost) = run_on_network(&program, choices);
+        std::hint::black_box(trace.fingerprint());
         cost
     };
     println!("{:?} in the ordinary run", ours(Box::new(Ordinary)));

@@ -14,6 +14,7 @@
 //! - `choice`: the one door through which everything free in a run is asked, and who answers: nobody, a seed, a log; the
 //!   token, which is a run as one word.
 //! - `time`, `id`: integer nanoseconds and how they are written; the names of tasks, futures and texts inside a run.
+//! - `reuse`: copies into memory that is there already.
 //!
 //! **Floor 1, the nouns**
 //!
@@ -90,6 +91,7 @@ pub mod network;
 pub mod program;
 pub mod replay;
 pub mod report;
+mod reuse;
 pub mod scenario;
 pub mod shrink;
 pub mod strategy;

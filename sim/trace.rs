@@ -13,6 +13,7 @@ mod waits;
 use crate::choice::{Choice, Kind, Log};
 use crate::id::{FutureId, HostId, InstanceId, ListId, ObjectId, TaskId, TextId};
 use crate::program::{Error, ErrorType, Operation, Program, Stage, Texts, Value};
+use crate::reuse::clone_in_place;
 use crate::time::Time;
 
 pub use link::{Carries, Fate, Leg, Message, Serves};
@@ -522,6 +523,7 @@ fn value_bits(value: Value) -> (u32, u64) {
         Value::Timeout(timeout) => (10, u64::from(timeout)),
         Value::TaskGroup(group) => (11, u64::from(group)),
         Value::Callback(callback) => (12, u64::from(callback)),
+        Value::Function(callback) => (13, u64::from(callback)),
         Value::List(list) => (8, u64::from(list.0)),
         Value::Error(error) => (9, error_bits(error)),
     }
@@ -542,6 +544,7 @@ fn value_from(event: Event) -> Value {
         10 => Value::Timeout(id),
         11 => Value::TaskGroup(id),
         12 => Value::Callback(id),
+        13 => Value::Function(id),
         _ => Value::None,
     }
 }
@@ -572,13 +575,15 @@ fn requester_from(event: Event) -> Requester {
 }
 
 /// Events being recorded.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Recorder {
     events: Vec<Event>,
     choices: Vec<Asked>,
     /// The turn and the time at which the first of them happened.
     from: (u32, Time),
 }
+
+clone_in_place!(Recorder { events, choices, from });
 
 impl Recorder {
     /// Forgets everything and keeps the memory.
@@ -762,6 +767,15 @@ impl Recorder {
     pub fn iter(&self) -> impl Iterator<Item = Moment> {
         moments(&self.events, &self.choices, self.from)
     }
+
+    /// The same without what `beginning` has, from which this was copied in this turn and at this time.
+    pub fn since(&self, beginning: &Recorder, (turn, time): (u32, Time)) -> impl Iterator<Item = Moment> {
+        let choices = &self.choices[beginning.choices.len()..];
+        let mut moments =
+            Moments { events: &self.events, choices, at: beginning.events.len(), choice_at: 0, turn, time };
+        moments.next_choice(choices);
+        moments
+    }
 }
 
 /// A hash of everything that happened in a run and everything that was asked: equal runs have equal ones, on every
@@ -914,7 +928,8 @@ impl<'a> Moments<'a> {
 impl Iterator for Moments<'_> {
     type Item = Moment;
 
-    #[inline]
+    /// Inlined, so that an event is unpacked where it is looked at.
+    #[inline(always)]
     fn next(&mut self) -> Option<Moment> {
         loop {
             let Moments { turn, time, .. } = *self;
@@ -934,6 +949,7 @@ impl Iterator for Moments<'_> {
     }
 }
 
+#[inline(always)]
 fn decode(event: Event) -> What {
     let task = TaskId(event.subject());
     let future = FutureId(event.subject());
@@ -1107,6 +1123,7 @@ mod tests {
             What::CalledBack { task },
             What::CallbackFailed { task, error },
             What::Finished { task, value: Value::Callback(7) },
+            What::Finished { task, value: Value::Function(7) },
             What::CancelRequested { task, by: Requester::Callback, message: None },
             What::Declared { future, object: ObjectId(1) },
             What::CancelRequested { task, by: Requester::TaskGroup, message: None },

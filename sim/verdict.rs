@@ -229,6 +229,21 @@ pub struct Finding {
     pub error: Option<ErrorType>,
 }
 
+impl Finding {
+    /// Whether it says of a run with this outcome that it ended so.
+    pub fn is_how_it_ended(&self, outcome: Outcome) -> bool {
+        match outcome {
+            Outcome::Finished(_) => false,
+            Outcome::Failed(error) => {
+                matches!(self.oracle, Oracle::MainFailed | Oracle::AssertionFailed) && self.error == Some(error.ty)
+            }
+            Outcome::Deadlocked => self.oracle == Oracle::Deadlock,
+            Outcome::OutOfSteps => self.oracle == Oracle::Unsettled,
+            Outcome::Livelocked => self.oracle == Oracle::Livelock,
+        }
+    }
+}
+
 /// What is looked for in every run that is explored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Oracle {
@@ -260,6 +275,8 @@ pub enum Oracle {
     AssertionFailed,
     /// A task was still there at the end although what had made it was cut.
     OutlivesOwner,
+    /// A task whose maker was cut has done something after the retry has done it.
+    LateEffect,
     /// Rust code panicked, or the test returned an error.
     Panicked,
 }
@@ -287,8 +304,9 @@ impl Identity {
 
 impl Oracle {
     /// Every oracle, the most telling first.
-    pub const ALL: [Oracle; 15] = [
+    pub const ALL: [Oracle; 16] = [
         Oracle::Panicked,
+        Oracle::LateEffect,
         Oracle::OutlivesOwner,
         Oracle::AssertionFailed,
         Oracle::MainFailed,
@@ -323,6 +341,7 @@ impl Oracle {
             Oracle::AssertionFailed => "assertion-failed",
             Oracle::Panicked => "panicked",
             Oracle::OutlivesOwner => "outlives-owner",
+            Oracle::LateEffect => "late-effect",
         }
     }
 

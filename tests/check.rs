@@ -31,6 +31,11 @@ fn a_lost_permit_is_found() {
     assert_eq!(found.failures.len(), 1);
 }
 
+/// A text without its line breaks.
+fn flat(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// The first failure of a test, as it is told.
 fn story<F>(test: impl Fn(Sim) -> F + Send + Sync + 'static) -> String
 where
@@ -167,6 +172,24 @@ fn a_cut_comes_in_every_phase() {
 }
 
 #[test]
+fn a_cut_that_comes_when_nobody_is_there_is_told_as_not_tested() {
+    // A seed's moment may lie behind the end of the future, or before it is polled at all.
+    let test = |sim: Sim| async move {
+        let millis = if sim.chance(500_000) { 1 } else { 20 };
+        sim.cut(sleep(Duration::from_millis(millis))).await;
+    };
+    let found = Check::new().runs(400).find(test);
+    let told = found.covered.lines().find_map(|line| line.strip_prefix("not tested: ")).expect("a line about it");
+    let (missed, rest) = told.split_once(" of ").unwrap();
+    let (planned, rest) = rest.split_once(" planned cuts").unwrap();
+    assert_eq!(rest, ", when nobody was there to be dropped");
+    let [missed, planned]: [u64; 2] = [missed, planned].map(|number| number.replace(',', "").parse().unwrap());
+    assert!(0 < missed && missed < planned && planned <= 400, "{told}");
+    let without = Check::new().runs(400).cuts(0).find(test);
+    assert!(!without.covered.contains("not tested"), "{}", without.covered);
+}
+
+#[test]
 fn a_race_ends_at_any_time_or_never() {
     let seen = Arc::new(Mutex::new(BTreeSet::new()));
     let all = seen.clone();
@@ -222,6 +245,69 @@ fn a_failure_is_saved_and_run_first() {
     assert!(saved.contains("7 is guessed") && saved.lines().any(|line| line.starts_with("a1-")), "{saved}");
     let second = run();
     assert!(second.contains("7 is guessed") && !second.contains("runs: "), "it replays: {second}");
+}
+
+/// What one of the ignored tests says when it is the only one.
+fn test_alone(name: &str) -> (bool, String) {
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", name, "--ignored", "--nocapture"]).env("CARGO_MANIFEST_DIR", env!("CARGO_TARGET_TMPDIR"));
+    let output = command.env_remove("RUST_BACKTRACE").output().unwrap();
+    (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+}
+
+#[test]
+fn what_a_process_keeps_between_runs_is_seen_in_a_fresh_one() {
+    let (passes, text) = test_alone("a_static_that_is_filled_once");
+    assert!(!passes && text.contains("unstable: a run is not the same in a fresh process."), "{text}");
+    assert!(text.contains("here           main prints 'known'"), "{text}");
+    assert!(text.contains("fresh process  main prints 'learnt'"), "{text}");
+    let (passes, text) = test_alone("a_hash_map_that_is_made_once");
+    assert!(!passes && text.contains("in a fresh process.") && text.contains("a HashMap"), "{text}");
+    let (passes, text) = test_alone("nothing_is_kept");
+    assert!(passes && text.contains("9 runs were the same in a fresh process"), "{text}");
+}
+
+/// Within one process it is the same for ever after the first run.
+#[test]
+#[ignore = "the test above runs it"]
+fn a_static_that_is_filled_once() {
+    static KNOWN: AtomicBool = AtomicBool::new(false);
+    Check::new().runs(10).run(|sim| async move {
+        sim.note(if KNOWN.swap(true, Ordering::Relaxed) { "known" } else { "learnt" });
+    });
+}
+
+#[test]
+#[ignore = "the test above runs it"]
+#[expect(clippy::disallowed_types, reason = "it is what is to be found")]
+fn a_hash_map_that_is_made_once() {
+    static MAP: std::sync::LazyLock<std::collections::HashMap<u32, u32>> =
+        std::sync::LazyLock::new(|| (0..100).map(|number| (number, number)).collect());
+    Check::new().runs(10).run(|sim| async move {
+        sim.note(format!("{:?}", MAP.keys().take(20).collect::<Vec<_>>()));
+    });
+}
+
+#[test]
+#[ignore = "the test above runs it"]
+fn nothing_is_kept() {
+    for count in 0..2 {
+        Check::new().runs(10).run(move |sim| async move {
+            sim.note(format!("{count}, {}", sim.choose(4)));
+            sim.cut(sleep(Duration::from_millis(4))).await;
+        });
+    }
+}
+
+/// A map that is made anew in each run has another order in each.
+#[test]
+#[expect(clippy::disallowed_types, reason = "it is what is to be found")]
+fn the_order_of_a_hash_map_is_seen_at_once() {
+    let told = story(|sim| async move {
+        let map: std::collections::HashMap<u32, u32> = (0..100).map(|number| (number, number)).collect();
+        sim.note(format!("{:?}", map.keys().take(20).collect::<Vec<_>>()));
+    });
+    assert!(told.starts_with("unstable: ") && told.contains("a HashMap"), "{told}");
 }
 
 async fn guess(sim: Sim) {
@@ -283,6 +369,23 @@ fn a_branch_that_comes_first_too_seldom_is_found() {
 }
 
 #[test]
+fn branches_that_nobody_can_choose_are_told() {
+    let test = |count: u32| {
+        move |_| async move {
+            for _ in 0..count {
+                tokio::select! {
+                    () = std::future::ready(()) => {}
+                    () = std::future::ready(()) => {}
+                }
+            }
+        }
+    };
+    let told = |count| Check::new().runs(20).find(test(count)).covered;
+    assert!(told(3).contains(" branches of unbiased `select!`s were left to chance"), "{}", told(3));
+    assert!(!told(2).contains("left to chance"), "{}", told(2));
+}
+
+#[test]
 fn what_has_to_happen_in_some_run_is_missed() {
     let told = story(|sim| async move {
         sim.sometimes("a big number", sim.choose(3) == 2);
@@ -334,6 +437,84 @@ fn a_task_that_outlives_what_made_it_is_told_if_that_is_asked_for() {
     );
 }
 
+/// A write in a task of its own, which goes on when whoever awaits it is dropped.
+async fn put(sim: Sim, stored: Arc<AtomicU32>, attempt: u32, millis: u64, is_fenced: bool) {
+    let write = tokio::spawn(async move {
+        sleep(Duration::from_millis(millis)).await;
+        if !is_fenced || stored.fetch_max(attempt, Ordering::Relaxed) < attempt {
+            sim.note("stores");
+        }
+    });
+    write.await.unwrap();
+}
+
+#[test]
+fn an_effect_that_lands_after_a_retry_is_told_if_that_is_asked_for() {
+    let test = |is_fenced: bool| {
+        move |sim: Sim| async move {
+            let stored = Arc::new(AtomicU32::new(0));
+            if sim.cut(put(sim, stored.clone(), 1, 20, is_fenced)).await.is_none() {
+                put(sim, stored, 2, 5, is_fenced).await;
+            }
+            sim.settle().await;
+        }
+    };
+    assert!(Check::new().find(test(false)).failures.is_empty());
+    let found = Check::new().no_late_effects().find(test(false));
+    let told = flat(&found.failures[0].story);
+    assert!(told.starts_with("late-effect: what had made `put block` was cut, and it went on: 'stores' at"), "{told}");
+    assert!(told.contains("after `put block#2` had done it at"), "{told}");
+    let fixed = Check::new().no_late_effects().find(test(true));
+    assert!(fixed.failures.is_empty(), "{}", fixed.failures[0].story);
+}
+
+#[test]
+fn a_future_that_is_polled_after_it_was_done_is_told() {
+    let told = story(|_| async {
+        let mut done = pin!(async { task::yield_now().await });
+        done.as_mut().await;
+        done.as_mut().await;
+    });
+    let line = line!() - 4;
+    assert!(told.starts_with(&format!("panicked: main panicked at tests/check.rs:{line}:")), "{told}");
+    assert!(told.contains("resumed after completion"), "{told}");
+}
+
+#[test]
+fn real_sockets_are_told_with_their_line() {
+    #[cfg(feature = "network")]
+    {
+        let told = story(|_| async {
+            _ = ::tokio::net::TcpStream::connect("127.0.0.1:9").await;
+        });
+        let line = line!() - 2;
+        let told = flat(&told);
+        assert!(told.starts_with("panicked: main panicked at "), "{told}");
+        assert!(told.contains(&format!("called at tests/check.rs:{line}:")), "{told}");
+        assert!(told.contains("real I/O cannot be simulated here"), "{told}");
+    }
+}
+
+#[test]
+fn a_sim_on_another_thread_says_so() {
+    let told = story(|sim| async move {
+        let other = std::thread::spawn(move || refused(move || sim.note("from afar"))).join();
+        assert!(sim.choose(1) == 1, "{}", other.unwrap());
+    });
+    assert!(flat(&told).contains("it works on the thread of its run only"), "{told}");
+}
+
+#[test]
+fn two_checks_at_once_do_not_know_of_each_other() {
+    let check = || {
+        let found = Check::new().runs(200).find(guess);
+        found.failures.into_iter().map(|failed| failed.story).collect::<Vec<_>>()
+    };
+    let threads: Vec<_> = (0..2).map(|_| std::thread::spawn(check)).collect();
+    let stories: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+    assert!(stories[0].len() == 1 && stories[0] == stories[1], "{stories:?}");
+}
+
 #[test]
 fn tasks_that_nobody_orders_are_told() {
     let found = Check::new().runs(10).find(|_| async {
@@ -341,7 +522,22 @@ fn tasks_that_nobody_orders_are_told() {
         stray.await.unwrap();
     });
     assert!(found.failures.is_empty(), "{}", found.failures[0].story);
-    assert!(found.covered.contains("up to 1 tasks at once were spawned past `atropos::tokio`"), "{}", found.covered);
+    let line = line!() - 4;
+    let told = format!("up to 1 tasks at once were spawned past `atropos::tokio` at tests/check.rs:{line}, so nobody");
+    assert!(found.covered.contains(&told), "{}", found.covered);
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "it is what is to be found")]
+fn work_on_other_threads_is_told_with_the_place_that_waits_for_it() {
+    let found = Check::new().runs(4).find(|_| async {
+        ::tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_millis(20))).await.unwrap();
+    });
+    let line = line!() - 2;
+    let told = format!("a task was woken by another thread at tests/check.rs:{line}:");
+    assert!(found.covered.contains(&told), "{}", found.covered);
+    let quiet = Check::new().runs(4).find(|_| async { task::spawn_blocking(|| ()).await.unwrap() });
+    assert!(!quiet.covered.contains("another thread"), "{}", quiet.covered);
 }
 
 #[test]
@@ -417,6 +613,7 @@ fn awaits_that_never_waited_are_named() {
     let found = Check::new().runs(10).await_coverage().find(|_| async {
         sleep(Duration::from_millis(1)).await;
     });
+    println!("{}", found.covered);
     let told =
         found.covered.lines().find(|line| line.contains("awaits in 1 files waited in 16 recorded runs")).unwrap();
     assert!(told.starts_with("1 of "), "{told}");

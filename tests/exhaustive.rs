@@ -39,12 +39,12 @@ fn agree(experiment: &Asyncio, runs: u64) -> Result<[Option<Searched>; 3], Strin
     let ways = [naive, merged, reduced];
     let names = ["naively", "merged", "reduced"];
     let mut done = names.iter().zip(&ways).filter_map(|(name, way)| Some((name, ends(way.as_ref()?))));
-    if let Some((first, expected)) = done.next() {
-        for (other, found) in done.filter(|(_, found)| *found != expected) {
-            let missing: Vec<_> = expected.difference(&found).collect();
-            let new: Vec<_> = found.difference(&expected).collect();
-            return Err(format!("{other}, beside {first}, is missing: {missing:#?}\nnew: {new:#?}"));
-        }
+    if let Some((first, expected)) = done.next()
+        && let Some((other, found)) = done.find(|(_, found)| *found != expected)
+    {
+        let missing: Vec<_> = expected.difference(&found).collect();
+        let new: Vec<_> = found.difference(&expected).collect();
+        return Err(format!("{other}, beside {first}, is missing: {missing:#?}\nnew: {new:#?}"));
     }
     if let [Some(naive), Some(merged), _] = &ways
         && naive.classes != merged.classes

@@ -5,14 +5,12 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use atropos::body::Recording;
 use atropos::choice::{Kind, Seeded};
 use atropos::experiment::Runtime;
 use atropos::explore::{Plan, Sampler};
-use atropos::harness::{File, Judged, Run, Setting, find};
-use atropos::network::{Cost, Simulation};
+use atropos::harness::{File, Judged, Run, Setting, find, run_on_network};
+use atropos::network::Cost;
 use atropos::program::Program;
-use atropos::tokio_program;
 use atropos::trace::{Fate, Outcome, Serves, Trace, What};
 use atropos::verdict::Ending;
 
@@ -41,11 +39,7 @@ fn plan(seeds: u64) -> Plan {
 
 /// A run with what it cost.
 fn cost(program: &Arc<Program>, seed: u64) -> (Trace, Cost) {
-    let recording = Recording::new(Box::new(Seeded::new(seed)));
-    let simulation = Simulation::new(program.network.as_ref(), recording.clone());
-    let (body, run) = tokio_program::on_network(program.clone(), recording, simulation.http());
-    let cost = simulation.run(body).unwrap();
-    (run.trace(), cost)
+    run_on_network(program, Box::new(Seeded::new(seed)))
 }
 
 #[test]
@@ -153,7 +147,10 @@ fn order_delay_and_loss_are_questions() {
             }
         }
     }
-    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), [Kind::MessageLatency, Kind::MessageOrder, Kind::MessageLoss]);
+    assert_eq!(
+        kinds.into_iter().collect::<Vec<_>>(),
+        [Kind::PollOrder, Kind::MessageLatency, Kind::MessageOrder, Kind::MessageLoss]
+    );
     assert_eq!(refused.len(), 2, "either may come first");
     assert!(20 < lost && lost < 190, "{lost} of 200");
 }
@@ -254,9 +251,11 @@ fn ports_run_out_with_an_error() {
 /// A test of real hosts: two messages there and back, and what the test makes of it.
 mod hosts {
     use super::*;
-    use atropos::check::{Found, Hosts, Network};
+    use atropos::check::{Found, Hosts, Network, Sim};
     use atropos::turmoil;
     use atropos::turmoil::net::{TcpListener, TcpStream};
+    use std::cell::RefCell;
+    use std::rc::Rc;
     use std::time::Duration;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -336,6 +335,149 @@ mod hosts {
             std::future::pending::<()>()
         });
         assert!(found.failures[0].story.contains("out of paper"), "{}", found.failures[0].story);
+    }
+
+    /// A host whose two tasks are woken by one message: in tokio's order the first of them is always first.
+    fn races(hosts: &mut Hosts) -> impl Future<Output = ()> + use<> {
+        hosts.host("shop", || async {
+            let listener = TcpListener::bind("0.0.0.0:80").await?;
+            let (mut stream, _) = listener.accept().await?;
+            let bell = Rc::new(tokio::sync::Notify::new());
+            let order = Rc::new(RefCell::new(Vec::new()));
+            let tasks = [1, 2].map(|number| {
+                let (bell, order) = (bell.clone(), order.clone());
+                atropos::tokio::task::spawn_local(async move {
+                    bell.notified().await;
+                    order.borrow_mut().push(number);
+                })
+            });
+            stream.read_u8().await?;
+            bell.notify_waiters();
+            for task in tasks {
+                task.await?;
+            }
+            let first = order.borrow()[0];
+            stream.write_u8(first).await?;
+            std::future::pending().await
+        });
+        async {
+            let mut stream = TcpStream::connect("shop:80").await.unwrap();
+            tokio::time::sleep(millis(2)).await;
+            stream.write_u8(0).await.unwrap();
+            assert_eq!(stream.read_u8().await.unwrap(), 1, "the second task was first");
+        }
+    }
+
+    #[test]
+    fn the_order_of_a_hosts_tasks_is_chosen() {
+        assert_eq!(whats(&Network::new().runs(40).find(races)), ["panicked"]);
+        let in_order = Network::new().runs(40).plain_order().find(races);
+        assert_eq!(whats(&in_order), [""; 0], "{:?}", in_order.failures);
+    }
+
+    /// Dropped between its two messages, it has bought and not paid; and the host sees that in a task of its own.
+    #[test]
+    fn a_future_on_a_host_is_cut_at_every_await() {
+        let found = Network::new().runs(60).find(|hosts| {
+            hosts.host("shop", || async {
+                let listener = TcpListener::bind("0.0.0.0:80").await?;
+                loop {
+                    let (mut stream, _) = listener.accept().await?;
+                    atropos::tokio::task::spawn_local(async move {
+                        if stream.read_u8().await.is_ok() {
+                            assert!(stream.read_u8().await.is_ok(), "bought and not paid");
+                        }
+                    });
+                }
+            });
+            async {
+                Sim::here()
+                    .cut(async {
+                        let mut stream = TcpStream::connect("shop:80").await.unwrap();
+                        stream.write_u8(b'b').await.unwrap();
+                        tokio::time::sleep(millis(3)).await;
+                        stream.write_u8(b'p').await.unwrap();
+                    })
+                    .named("buy")
+                    .await;
+                tokio::time::sleep(millis(10)).await;
+            }
+        });
+        assert_eq!(whats(&found), ["panicked"]);
+        let story = &found.failures[0].story;
+        assert!(story.contains("bought and not paid") && story.contains("cut buy"), "{story}");
+    }
+
+    /// What is taken and not given back is found when everything has settled, wherever it was taken.
+    #[test]
+    fn what_is_watched_has_to_be_given_back() {
+        let found = Network::new().runs(40).find(|hosts| {
+            hosts.host("echo", echo);
+            async {
+                let pool = Arc::new(tokio::sync::Semaphore::new(1));
+                Sim::here().watch("permits", pool.clone());
+                let buy = async {
+                    pool.acquire().await.unwrap().forget();
+                    ask(1).await.unwrap();
+                    pool.add_permits(1);
+                };
+                Sim::here().cut(buy).named("buy").await;
+            }
+        });
+        assert_eq!(whats(&found), ["panicked"]);
+        assert!(found.failures[0].story.contains("permits: 1 before, 0 now"), "{}", found.failures[0].story);
+    }
+
+    /// Each outcome is one, and none of them is a hang.
+    #[test]
+    fn a_host_that_never_rests_is_a_livelock() {
+        let found = Network::new().runs(2).find(|hosts| {
+            hosts.host("busy", || async {
+                loop {
+                    tokio::task::yield_now().await;
+                }
+            });
+            tokio::time::sleep(millis(5))
+        });
+        assert_eq!(whats(&found), ["livelock"]);
+        assert!(found.failures[0].story.contains("busy"), "{}", found.failures[0].story);
+    }
+
+    #[test]
+    fn a_task_of_a_host_that_panics_is_told() {
+        let found = Network::new().runs(2).find(|hosts| {
+            hosts.host("shop", || async {
+                atropos::tokio::task::spawn_local(async { panic!("no stock") });
+                std::future::pending().await
+            });
+            tokio::time::sleep(millis(5))
+        });
+        assert_eq!(whats(&found), ["panicked"]);
+        assert!(found.failures[0].story.contains("no stock"), "{}", found.failures[0].story);
+    }
+
+    /// turmoil lets every tick begin with another generator; both branches are chosen all the same, and runs are repeated.
+    #[test]
+    fn an_unbiased_select_on_a_host_is_chosen() {
+        let found = Network::new().runs(60).find(|hosts| {
+            hosts.host("echo", echo);
+            async {
+                for _ in 0..4 {
+                    assert_eq!(ask(3).await.unwrap(), 3);
+                    let first = tokio::select! {
+                        () = std::future::ready(()) => true,
+                        () = std::future::ready(()) => false,
+                    };
+                    assert!(first, "the last branch was first");
+                }
+            }
+        });
+        assert_eq!(whats(&found), ["panicked"]);
+        assert!(
+            found.failures[0].story.contains("polls the last branch of its `select!` first"),
+            "{}",
+            found.failures[0].story
+        );
     }
 
     #[test]

@@ -184,7 +184,9 @@ steps = [{ sleep = "1s" }, { await = "a" }]
 [main]
 steps = [{ spawn = "b", as = "second" }, { spawn = "a", as = "first" }, { await = "first" }]
 "#;
-    check(text, &["deadlock b", "outcome"]);
+    // That it did not finish is not told a second time.
+    check(text, &["deadlock b"]);
+    check(&format!("{text}[expect]\noutcome = \"failed\"\n"), &["deadlock b", "outcome"]);
     check(&format!("{text}[expect]\noutcome = \"deadlocked\"\n"), &[]);
     let (program, expectation) = scenario(text);
     let mut event_loop = EventLoop::new(&program);

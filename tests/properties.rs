@@ -90,6 +90,25 @@ fn the_same_answers_are_the_same_run() {
 }
 
 #[test]
+fn what_comes_before_the_first_question_may_be_copied() {
+    check(&(scenarios(), answers()), |(sketch, answers)| {
+        let program = program(&sketch)?;
+        let trace = run(&program, &answers);
+        let beginning = EventLoop::at_first_question(&program);
+        let mut event_loop = beginning.clone();
+        for _ in 0..2 {
+            event_loop.run(&mut Given::new(&answers));
+            prop_assert_eq!(&event_loop.trace(), &trace);
+            let (before, after) = (beginning.moments(), event_loop.moments_since(&beginning));
+            prop_assert!(before.chain(after).eq(trace.iter()));
+            event_loop.clone_from(&beginning);
+            prop_assert_eq!(event_loop.key(), beginning.key());
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn a_fork_goes_on_as_its_original() {
     check(&(scenarios(), answers(), 0..1000_usize), |(sketch, answers, at)| {
         let program = program(&sketch)?;

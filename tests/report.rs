@@ -454,6 +454,7 @@ fn covered() -> Covered {
         faults_tried: 240,
         faults_possible: 240,
         cuts_made: 740,
+        cuts_missed: 0,
         never_cut: vec![(InstanceId(1), 1, Phase::Again), (InstanceId(2), 1, Phase::Again)],
         never_reached: vec![(InstanceId(3), 0, Phase::NotStarted)],
         seeds: Some(0..1000),

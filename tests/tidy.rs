@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// The rooms by floor. A machine imports nouns and ground, never another machine; only the door imports machines.
 const FLOORS: [&[&str]; 4] = [
-    &["choice", "time", "id"],
+    &["choice", "time", "id", "reuse"],
     &["program", "body", "machine", "trace", "verdict", "experiment", "diagnostic"],
     &[
         "scenario",

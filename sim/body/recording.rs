@@ -22,10 +22,13 @@ struct State {
     recorder: Recorder,
     /// The time that was recorded last.
     time: Time,
+    /// What whoever moves the clock says that it is.
+    now: Time,
     choices: Box<dyn Choices>,
     /// How many timers are due when.
     due: BTreeMap<Time, u32>,
     made: u64,
+    has_ended: bool,
     is_closed: bool,
     /// How whoever drives the run says that it ends, if it cannot end by itself.
     given_up: Option<Outcome>,
@@ -53,9 +56,11 @@ impl Recording {
         Recording(Rc::new(RefCell::new(State {
             recorder: Recorder::default(),
             time: Time::ZERO,
+            now: Time::ZERO,
             choices,
             due: BTreeMap::new(),
             made: 0,
+            has_ended: false,
             is_closed: false,
             given_up: None,
             root: None,
@@ -67,12 +72,44 @@ impl Recording {
         self.0.borrow_mut().record(now, what);
     }
 
+    /// Puts a question that is recorded by whoever puts it.
+    pub fn answer(&self, question: &Question<'_>) -> u64 {
+        self.0.borrow_mut().choices.answer(question)
+    }
+
     /// Puts a question, and records it with its answer.
     pub fn ask(&self, now: Time, question: &Question<'_>) -> u64 {
         let mut state = self.0.borrow_mut();
         let answer = state.choices.answer(question);
         state.record(now, What::Chose(Choice::new(question, answer)));
         answer
+    }
+
+    /// The time of the run, as whoever moves its clock has told it.
+    pub fn now(&self) -> Time {
+        self.0.borrow().now
+    }
+
+    /// It is this late.
+    pub fn set_now(&self, now: Time) {
+        self.0.borrow_mut().now = now;
+    }
+
+    /// The clock has moved, and that is recorded even if nothing happens before it moves again.
+    pub fn turn(&self, now: Time) {
+        let mut state = self.0.borrow_mut();
+        state.time = now;
+        state.recorder.turn(0, now);
+    }
+
+    /// The body has come to its end: what its tasks still do when they are dropped, nobody has to choose.
+    pub fn end(&self) {
+        self.0.borrow_mut().has_ended = true;
+    }
+
+    /// Whether that is so.
+    pub fn has_ended(&self) -> bool {
+        self.0.borrow().has_ended
     }
 
     /// From here on nothing is recorded.
@@ -88,6 +125,11 @@ impl Recording {
     /// What was recorded, of a run that ended like this.
     pub fn trace(&self, outcome: Outcome, texts: &Texts) -> Trace {
         self.0.borrow().recorder.trace(outcome, texts)
+    }
+
+    /// The same as it was written, for whoever needs no trace of it.
+    pub fn take(&self) -> Recorder {
+        std::mem::take(&mut self.0.borrow_mut().recorder)
     }
 
     /// Somebody waits for this time.

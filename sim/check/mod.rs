@@ -22,14 +22,19 @@
 //! });
 //! ```
 //!
+//! With feature `tracing` the events of the code under test stand in the lanes of the failure that is told, at virtual time and
+//! with the names of their spans. While runs are made, nothing of them is printed, whatever subscriber is set.
+//!
 //! Knows nothing of how runs are made, chosen, made small or told: it introduces those who do.
 
 mod coverage;
 mod experiment;
+mod fresh;
 #[cfg(feature = "network")]
 mod network;
 mod replay;
 mod saved;
+mod strays;
 mod telling;
 mod watch;
 
@@ -47,9 +52,10 @@ pub use network::{Hosts, Network};
 use crate::experiment::Experiment;
 use crate::explore::{Plan, Sampler};
 use crate::harness::Search;
+use crate::judge::Forbidden;
 use crate::program::Limits;
 use crate::report;
-use experiment::Futures;
+use experiment::{Futures, Subject};
 
 /// Makes many runs of a test and fails if one of them does. The settings are those of [`Check::new`].
 ///
@@ -73,11 +79,13 @@ pub struct Check {
     runs: u64,
     cuts: u32,
     any_order: bool,
-    no_orphans: bool,
+    forbidden: Forbidden,
     await_coverage: bool,
     sampler: Sampler,
     jobs: NonZero<usize>,
     limits: Limits,
+    /// If its test can be started again in a fresh process.
+    rerun: Option<fresh::Rerun>,
 }
 
 /// After so many failing runs no more are made: they may take long, and say the same.
@@ -153,11 +161,12 @@ impl Check {
             runs: 4_000,
             cuts: 1,
             any_order: true,
-            no_orphans: false,
+            forbidden: Forbidden::default(),
             await_coverage: false,
             sampler: Sampler::Random,
             jobs: NonZero::<usize>::MIN,
             limits: Limits { steps: 20_000, turns_at_one_instant: 2_000 },
+            rerun: None,
         }
     }
 
@@ -184,7 +193,13 @@ impl Check {
 
     /// Finds fault with a task that is still there at the end of a run although the future that had made it was cut.
     pub fn no_orphans(self) -> Check {
-        Check { no_orphans: true, ..self }
+        Check { forbidden: Forbidden { orphans: true, ..self.forbidden }, ..self }
+    }
+
+    /// Finds fault with a task that has outlived the future that had made it, which was cut, and does something after a
+    /// retry has done it: what counts is what both tell with [`Sim::note`] in the same words.
+    pub fn no_late_effects(self) -> Check {
+        Check { forbidden: Forbidden { late_effects: true, ..self.forbidden }, ..self }
     }
 
     /// Says which awaits were seen to wait, in a sample of runs in which that is recorded. It takes a moment.
@@ -221,8 +236,21 @@ impl Check {
         F: Future + 'static,
         F::Output: Ending,
     {
-        let check = self.called_from(Location::caller());
-        let test = Arc::new(test);
+        self.run_as(experiment::alone(test), Location::caller());
+    }
+
+    /// The same for a test wherever it runs.
+    #[track_caller]
+    fn run_as(self, test: Arc<dyn Subject>, caller: &Location<'_>) {
+        let this = fresh::this_check(caller);
+        let check = self.called_from(caller);
+        if let Some(request) = fresh::request() {
+            if request.is_for(&this) {
+                print!("{}", check.answer(test, request));
+            }
+            return;
+        }
+        let check = Check { rerun: fresh::Rerun::new(this), ..check };
         let wanted = replay::wanted(&check);
         let path = saved::path(&check, replay::package());
         let tokens = match (&wanted, &path) {
@@ -258,26 +286,16 @@ impl Check {
         F: Future + 'static,
         F::Output: Ending,
     {
-        self.called_from(Location::caller()).explore(Arc::new(test))
+        self.called_from(Location::caller()).explore(experiment::alone(test))
     }
 
     /// Makes the runs of the plan.
-    fn explore<T, F>(self, test: Arc<T>) -> Found
-    where
-        T: Fn(Sim) -> F + Send + Sync + 'static,
-        F: Future + 'static,
-        F::Output: Ending,
-    {
+    fn explore(self, test: Arc<dyn Subject>) -> Found {
         self.watched(test, |check, experiment| check.explore_here(experiment))
     }
 
     /// The runs of these tokens.
-    fn replay_all<T, F>(&self, test: Arc<T>, tokens: Vec<Token>) -> Found
-    where
-        T: Fn(Sim) -> F + Send + Sync + 'static,
-        F: Future + 'static,
-        F::Output: Ending,
-    {
+    fn replay_all(&self, test: Arc<dyn Subject>, tokens: Vec<Token>) -> Found {
         let mut all = Found { runs: 0, failures: Vec::new(), covered: String::new() };
         if tokens.is_empty() {
             return all;
@@ -294,20 +312,26 @@ impl Check {
     }
 
     /// Does something with the experiment on a thread that is watched.
-    fn watched<T, F>(self, test: Arc<T>, work: impl FnOnce(&Check, Futures) -> Found + Send + 'static) -> Found
-    where
-        T: Fn(Sim) -> F + Send + Sync + 'static,
-        F: Future + 'static,
-        F::Output: Ending,
-    {
+    fn watched(self, test: Arc<dyn Subject>, work: impl FnOnce(&Check, Futures) -> Found + Send + 'static) -> Found {
         replay::forbid_nesting();
         let names = Arc::new(Registry::default());
         let title = self.title().to_owned();
         let known = names.clone();
-        watch::watched(&title, &names, move || {
+        let (mut found, slow) = watch::watched(&title, &names, watch::PATIENCE, move || {
             let experiment = Futures::new(test, &self, known);
             work(&self, experiment)
-        })
+        });
+        found.covered.extend(slow);
+        found
+    }
+
+    /// What another process wants to know.
+    fn answer(self, test: Arc<dyn Subject>, request: fresh::Request) -> String {
+        let names = Arc::new(Registry::default());
+        let title = self.title().to_owned();
+        let known = names.clone();
+        let work = move || request.answer(&Futures::as_measured(test, &self, known, request.measured()));
+        watch::watched(&title, &names, watch::PATIENCE, work).0
     }
 
     fn explore_here(&self, experiment: Futures) -> Found {
@@ -321,6 +345,8 @@ impl Check {
             failures.extend(search.experiment.never_happened(&search.explored));
         }
         let mut covered = report::explored(&search.experiment.program(), &search.covered(None), false);
+        covered.push_str(&self.look_afresh(&search, &mut failures));
+        covered.extend(search.experiment.cost());
         covered.push_str(&search.experiment.warnings(search.explored.runs));
         if self.await_coverage {
             covered.push_str(&search.experiment.await_coverage());

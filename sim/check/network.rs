@@ -26,39 +26,37 @@
 //! assert_eq!(found.failures[0].what, "panicked");
 //! ```
 //!
-//! Within a host tasks go in tokio's own order, and only what is between the hosts is chosen: [`check`](super::check) is for
-//! the order of tasks.
+//! On each host tasks that are spawned through [`atropos::tokio`](crate::tokio) are polled in any order, as in
+//! [`check`](super::check), and [`Sim::here`] is the run that all of them are in: `Sim::here().cut(…)` may be dropped at
+//! any await. What is spawned past it, by a library, keeps tokio's order.
 //!
 //! Knows nothing of what the hosts do.
 
-use std::cell::{Cell, RefCell};
-use std::fmt;
+use std::cell::Cell;
 use std::num::NonZero;
 use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{Check, Ending, Found, telling};
+use super::experiment::{Made, Subject, whole};
+use super::{Check, Ending, Found};
 use crate::body::{Body, Recording};
+#[cfg(doc)]
+use crate::check::Sim;
 use crate::choice::{Choices, Lent, lend};
-use crate::executor::{RETURNED, Registry, panics};
-use crate::experiment::{Experiment, Ran, Run};
+use crate::executor::{self, Registry, Setting, Tasks, panics};
 use crate::explore::Sampler;
-use crate::harness::Search;
-use crate::id::{HostId, InstanceId, TaskId};
-use crate::judge;
+use crate::id::HostId;
 use crate::machine::Openings;
-use crate::network::{Simulation, Software};
-use crate::program::{
-    Begins, CLIENT, Error, Failure, Fault, Host, Limits, Network as Hosted, Outage, Program, Texts, Value, Wires,
-};
+use crate::network::{Running, Simulation, Software};
+use crate::program::{Begins, CLIENT, Failure, Fault, Host, Limits, Network as Hosted, Outage, Program, Wires};
 use crate::report;
-use crate::time::{Nanos, TICK, Time};
-use crate::trace::{Moment, Outcome, Trace, What};
-use crate::verdict::Verdict;
+use crate::time::{Nanos, TICK};
+use crate::trace::{Fingerprint, Moment, Outcome, Trace};
 
 /// How many runs are made of a test on a network, and what may happen to its messages.
 #[derive(Clone, Debug)]
@@ -91,7 +89,7 @@ impl Hosts {
         M: Fn() -> F + 'static,
         F: Future<Output = turmoil::Result> + 'static,
     {
-        let make = Box::new(move || -> crate::network::Running { Box::pin(make()) });
+        let make = Box::new(move || -> Running { Box::pin(make()) });
         self.software.push(Software { name: name.into(), port: None, make });
     }
 }
@@ -122,6 +120,16 @@ impl Network {
     /// How many runs are made: half of them for single faults, if there are so many, and the others from seeds.
     pub fn runs(self, runs: u64) -> Network {
         Network { check: self.check.runs(runs), ..self }
+    }
+
+    /// How many cuts there may be in one run, of what is in [`Sim::cut`].
+    pub fn cuts(self, cuts: u32) -> Network {
+        Network { check: self.check.cuts(cuts), ..self }
+    }
+
+    /// Leaves tasks in tokio's own order.
+    pub fn plain_order(self) -> Network {
+        Network { check: self.check.plain_order(), ..self }
     }
 
     /// How a seed becomes choices.
@@ -186,15 +194,8 @@ impl Network {
         F: Future + 'static,
         F::Output: Ending,
     {
-        let check = self.check.clone().called_from(Location::caller());
-        let found = match super::replay::wanted(&check) {
-            Some(token) => {
-                let experiment = Networked::new(Arc::new(test), &self);
-                super::replay::replay(&experiment, &token, &|told| telling::failed(&experiment, &check, told))
-            }
-            None => Network { check: check.widened(), ..self }.find(test),
-        };
-        found.or_panic();
+        let (check, subject) = self.subject(test);
+        check.run_as(subject, Location::caller());
     }
 
     /// Makes the runs, and gives back what was found instead of failing.
@@ -209,68 +210,34 @@ impl Network {
         F: Future + 'static,
         F::Output: Ending,
     {
-        let check = self.check.clone().called_from(Location::caller());
-        let experiment = Networked::new(Arc::new(test), &self);
-        let mut search = Search::new(experiment, None, &check.plan(), &mut |_| true);
-        let failures =
-            search.told.iter().map(|told| telling::failed(&search.experiment, &check, told.clone())).collect();
-        let mut covered = report::explored(&search.experiment.program(), &search.covered(None), false);
-        let ticks = search.experiment.made.load(Ordering::Relaxed);
-        covered.push_str(&report::ticks_made(ticks));
-        Found { runs: search.explored.runs, failures, covered }
+        let (check, subject) = self.subject(test);
+        check.called_from(Location::caller()).explore(subject)
     }
-}
 
-fn nanos(length: Duration) -> Nanos {
-    Nanos(u64::try_from(length.as_nanos()).unwrap_or(u64::MAX))
-}
-
-/// Makes the hosts of a run, and what runs on the test's own.
-type Make = dyn Fn(&mut Hosts, Rc<Told>) -> Body + Send + Sync;
-
-/// A test on a network as an experiment.
-struct Networked {
-    make: Box<Make>,
-    names: Registry,
-    network: Hosted,
-    ticks: u64,
-    /// How many ticks all runs together have made.
-    made: AtomicU64,
-    /// The program as it was known last.
-    program: Mutex<Arc<Program>>,
-}
-
-/// What one run tells beside its messages.
-struct Told {
-    recording: Recording,
-    end: Cell<Option<Outcome>>,
-    texts: RefCell<Texts>,
-    /// What the test returned, if that was an error.
-    problem: RefCell<Option<String>>,
-}
-
-impl Networked {
-    fn new<T, F>(test: Arc<T>, settings: &Network) -> Networked
+    /// The test on its network, and how it is checked.
+    fn subject<T, F>(self, test: T) -> (Check, Arc<dyn Subject>)
     where
         T: Fn(&mut Hosts) -> F + Send + Sync + 'static,
         F: Future + 'static,
         F::Output: Ending,
     {
-        let make = move |hosts: &mut Hosts, told: Rc<Told>| {
-            let client = test(hosts);
-            Body::new(move || live(client, told))
-        };
-        // Which hosts there are, only the test knows.
+        let test = Arc::new(test);
+        let make = move |hosts: &mut Hosts| -> Client { Box::pin(whole(test(hosts))) };
+        let network = self.hosted(&make);
+        (self.check, Arc::new(Networked { make: Box::new(make), network, ticks: self.ticks, made: AtomicU64::new(0) }))
+    }
+
+    /// The hosts of a test, which only the test knows, and what may happen to their messages.
+    fn hosted(&self, make: &Make) -> Hosted {
         let mut hosts = Hosts::default();
-        drop(make(&mut hosts, Rc::new(Told::new(Box::new(crate::choice::Ordinary)))));
-        let names: Vec<String> = hosts.software.iter().map(|software| software.name.clone()).collect();
-        let host = |name: String| Host { name, port: 0, answers: Vec::new(), too_many: None };
-        let mut network = Hosted { hosts: names.into_iter().map(host).collect(), wires: Wires::default() };
+        drop(make(&mut hosts));
+        let host = |software: Software| Host { name: software.name, port: 0, answers: Vec::new(), too_many: None };
+        let mut network = Hosted { hosts: hosts.software.into_iter().map(host).collect(), wires: Wires::default() };
         let id = |name: &str| match name {
             CLIENT => HostId::CLIENT,
             name => network.find(name).unwrap_or_else(|| panic!("there is no host `{name}` in this test")),
         };
-        let outages = settings.faults.iter().map(|(named, begins, lasts)| {
+        let outages = self.faults.iter().map(|(named, begins, lasts)| {
             let what = match named {
                 Named::Partition(a, b) => Fault::Partition(id(a), id(b)),
                 Named::Hold(a, b) => Fault::Hold(id(a), id(b)),
@@ -279,135 +246,124 @@ impl Networked {
             Outage { what, begins: *begins, lasts: *lasts }
         });
         let outages = outages.collect();
-        network.wires = Wires { latency: settings.latency, links: Vec::new(), loss: settings.loss, outages };
-        let names = Registry::default();
-        let program = Mutex::new(Arc::new(program(&names, &network, settings.ticks)));
-        Networked { make: Box::new(make), names, network, ticks: settings.ticks, made: AtomicU64::new(0), program }
-    }
-
-    fn make_run(&self) -> Trace {
-        let told = Rc::new(Told::new(Box::new(Lent)));
-        let main = What::Created { task: TaskId::MAIN, by: TaskId::MAIN, instance: InstanceId::MAIN };
-        told.recording.record(Time::ZERO, main);
-        told.recording.record(Time::ZERO, What::Started { task: TaskId::MAIN });
-        let mut hosts = Hosts::default();
-        let body = (self.make)(&mut hosts, told.clone());
-        let simulation = Simulation::of(hosts.software, self.network.wires.clone(), told.recording.clone(), self.ticks);
-        let failed = match catch_unwind(AssertUnwindSafe(|| simulation.run(body))) {
-            Ok(Ok(cost)) => {
-                self.made.fetch_add(cost.ticks, Ordering::Relaxed);
-                None
-            }
-            Ok(Err(error)) => Some(("a host".to_owned(), error.to_string())),
-            Err(_) => panics::take().pop().map(|panic| (panic.place, panic.message)),
-        };
-        let returned = || told.problem.take().map(|problem| (RETURNED.to_owned(), problem));
-        let outcome = match failed.or_else(returned) {
-            Some((place, message)) => {
-                let message = Some(told.texts.borrow_mut().intern(&message));
-                let error = Error { ty: self.names.panic(&place), message };
-                told.recording.record(Time::ZERO, What::Failed { task: TaskId::MAIN, error });
-                Outcome::Failed(error)
-            }
-            None => told.end.get().unwrap_or(Outcome::OutOfSteps),
-        };
-        told.recording.trace(outcome, &told.texts.borrow())
+        network.wires = Wires { latency: self.latency, links: Vec::new(), loss: self.loss, outages };
+        network
     }
 }
 
-impl Told {
-    fn new(choices: Box<dyn Choices>) -> Told {
-        let recording = Recording::new(choices);
-        Told { recording, end: Cell::default(), texts: RefCell::default(), problem: RefCell::default() }
-    }
+fn nanos(length: Duration) -> Nanos {
+    Nanos(u64::try_from(length.as_nanos()).unwrap_or(u64::MAX))
 }
 
-/// Runs the test on its host, and notes what it came to.
-async fn live<F: Future>(client: F, told: Rc<Told>)
-where
-    F::Output: Ending,
-{
-    #[expect(clippy::disallowed_methods, reason = "a body runs on a paused clock")]
-    let now = tokio::time::Instant::now;
-    let begun = now();
-    tokio::select! {
-        biased;
-        ended = client => match ended.problem() {
-            None => {
-                let finished = What::Finished { task: TaskId::MAIN, value: Value::None };
-                told.recording.record(Time::ZERO + nanos(now() - begun), finished);
-                told.end.set(Some(Outcome::Finished(Value::None)));
-            }
-            // It is told once the last messages have come.
-            Some(problem) => *told.problem.borrow_mut() = Some(problem),
-        },
-        outcome = told.recording.given_up() => told.end.set(Some(outcome)),
-    }
+/// What runs on the test's own host.
+type Client = Pin<Box<dyn Future<Output = ()>>>;
+
+/// Makes the hosts of a run, and what runs on the test's own.
+type Make = dyn Fn(&mut Hosts) -> Client + Send + Sync;
+
+/// A test on a network.
+struct Networked {
+    make: Box<Make>,
+    network: Hosted,
+    ticks: u64,
+    /// How many ticks all runs together have made.
+    made: AtomicU64,
 }
 
-fn program(names: &Registry, network: &Hosted, ticks: u64) -> Program {
-    let limits = Limits { steps: ticks, turns_at_one_instant: 0 };
-    Program { network: Some(network.clone()), ..names.program(Vec::new(), limits) }
-}
-
-impl Experiment for Networked {
-    fn program(&self) -> Arc<Program> {
-        let mut known = self.program.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if !self.names.is_known(&known) {
-            *known = Arc::new(program(&self.names, &self.network, self.ticks));
-        }
-        known.clone()
+impl Subject for Networked {
+    fn begin<'a>(&'a self, names: &Arc<Registry>, setting: &Setting, with_sites: bool) -> Box<dyn Made + 'a> {
+        // The ticks bound a run here, and each of them may be full of polls.
+        let limits = Limits { steps: u64::MAX / 2, ..setting.limits };
+        let setting = Setting { limits, ..setting.clone() };
+        Box::new(Runs { test: self, names: names.clone(), setting, with_sites, last: None })
     }
 
-    fn begin(&self) -> Box<dyn Run + '_> {
-        Box::new(Runs { experiment: self, judge: judge::Futures::default(), verdict: Verdict::default(), trace: None })
+    fn program(&self, program: Program) -> Program {
+        let limits = Limits { steps: self.ticks, ..program.limits };
+        Program { network: Some(self.network.clone()), limits, ..program }
     }
-}
 
-impl fmt::Debug for Networked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Networked").field("network", &self.network).finish_non_exhaustive()
+    fn cost(&self) -> Option<String> {
+        Some(report::ticks_made(self.made.load(Ordering::Relaxed)))
     }
 }
 
 struct Runs<'a> {
-    experiment: &'a Networked,
-    judge: judge::Futures,
-    verdict: Verdict,
-    trace: Option<Trace>,
+    test: &'a Networked,
+    names: Arc<Registry>,
+    setting: Setting,
+    with_sites: bool,
+    last: Option<Trace>,
 }
 
-impl Run for Runs<'_> {
-    fn run(&mut self, choices: &mut dyn Choices) -> Ran {
-        let trace = panics::quietly(|| lend(choices, || self.experiment.make_run()));
-        self.judge.reset();
-        trace.iter().for_each(|moment| self.judge.see(moment));
-        self.verdict = self.judge.end(trace.outcome);
-        let ran = Ran {
-            fingerprint: trace.fingerprint(),
-            order: trace.order(),
-            outcome: trace.outcome,
-            tally: self.judge.tally(),
-            is_good: self.verdict.is_good(),
-        };
-        self.trace = Some(trace);
-        ran
+impl Runs<'_> {
+    fn make_run(&self, openings: Option<usize>) -> (Trace, Openings) {
+        let recording = Recording::new(Box::new(Lent));
+        let (names, setting) = (self.names.clone(), self.setting.clone());
+        let tasks = Tasks::new(recording.clone(), names, setting, openings, self.with_sites);
+        let mut hosts = Hosts::default();
+        let main = tasks.main((self.test.make)(&mut hosts));
+        let wires = self.test.network.wires.clone();
+        let software = (1..).map(HostId).zip(hosts.software).map(|(id, software)| governed(software, tasks.host(id)));
+        let simulation = Simulation::of(software.collect(), wires, recording.clone(), self.test.ticks);
+        let given_up = Rc::new(Cell::new(Outcome::OutOfSteps));
+        let told = given_up.clone();
+        let body = Body::new(move || async move {
+            tokio::select! {
+                biased;
+                () = main => {}
+                outcome = recording.given_up() => told.set(outcome),
+            }
+        });
+        match catch_unwind(AssertUnwindSafe(|| simulation.run(body))) {
+            Ok(Ok(cost)) => _ = self.test.made.fetch_add(cost.ticks, Ordering::Relaxed),
+            Ok(Err(error)) => tasks.fail("a host", error.to_string()),
+            // Of a panic of its software, the host's task has told.
+            Err(_) => match panics::take().pop() {
+                Some(panic) => tasks.fail(&panic.place, panic.message),
+                None => tasks.fail("a host", "its software panicked".to_owned()),
+            },
+        }
+        tasks.end(given_up.get())
+    }
+}
+
+/// The software of a host with its tasks under our executor.
+fn governed(software: Software, host: executor::Host) -> Software {
+    let Software { name, port, make } = software;
+    let root = name.clone();
+    let make = move || -> Running {
+        let (host, root, running) = (host.clone(), root.clone(), make());
+        Box::pin(async move { host.run(&root, running).await? })
+    };
+    Software { name, port, make: Box::new(make) }
+}
+
+impl Made for Runs<'_> {
+    fn run(&mut self, choices: &mut dyn Choices) -> Outcome {
+        let (trace, _) = panics::quietly(|| lend(choices, || self.make_run(None)));
+        self.last.insert(trace).outcome
+    }
+
+    fn openings(&mut self, choices: &mut dyn Choices, most: usize) -> Openings {
+        let (trace, openings) = panics::quietly(|| lend(choices, || self.make_run(Some(most))));
+        self.last = Some(trace);
+        openings
     }
 
     fn trace(&self) -> Trace {
-        self.trace.clone().expect("a run was made")
-    }
-
-    fn verdict(&self) -> Verdict {
-        self.verdict.clone()
+        self.last.clone().expect("a run was made")
     }
 
     fn each(&self, see: &mut dyn FnMut(Moment)) {
-        self.trace.iter().flat_map(Trace::iter).for_each(see);
+        self.last.iter().flat_map(Trace::iter).for_each(see);
     }
 
-    fn openings(&mut self, choices: &mut dyn Choices, _: usize) -> Openings {
-        self.run(choices);
-        Openings::default()
+    fn fingerprint(&self) -> Fingerprint {
+        self.last.as_ref().expect("a run was made").fingerprint()
+    }
+
+    fn order(&self) -> u64 {
+        self.last.as_ref().map_or(0, Trace::order)
     }
 }

@@ -13,7 +13,7 @@ use crate::harness::{Told, replayed};
 use crate::replay::place;
 
 #[expect(clippy::disallowed_methods, reason = "the environment is read at the door")]
-fn variable(name: &str) -> Option<String> {
+pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
@@ -21,6 +21,11 @@ fn variable(name: &str) -> Option<String> {
 #[expect(clippy::disallowed_methods, reason = "the name is for people, and no run sees it")]
 pub(super) fn test_name() -> Option<String> {
     std::thread::current().name().filter(|name| *name != "main").map(str::to_owned)
+}
+
+/// What runs, to be started again.
+pub(super) fn executable() -> Option<std::path::PathBuf> {
+    std::env::current_exe().ok()
 }
 
 /// The folder of the package whose test runs, if cargo runs it.

@@ -10,11 +10,17 @@ use crate::explore::{Explored, Unstable};
 use crate::harness::Told;
 use crate::replay::deviations;
 use crate::report::{self, mismatch};
+use crate::trace::Trace;
 
 impl Futures {
     /// A failure, told with the places of all awaits.
     pub(super) fn failed(&self, check: &Check, told: &Told) -> Failed {
-        failed(self, check, Told { trace: self.recorded(&mut Given::new(&told.answers)), ..told.clone() })
+        let recorded = |answers: &[u64]| self.recorded(&mut Given::new(answers));
+        // Runs are compared event by event, so what is noted in one has to be noted in the other.
+        let answers = |trace: &Trace| trace.log().iter().map(|choice| choice.answer).collect::<Vec<_>>();
+        let passing = told.passing.as_ref().filter(|_| cfg!(feature = "tracing"));
+        let passing = passing.map(|passing| recorded(&answers(passing))).or_else(|| told.passing.clone());
+        failed(self, check, Told { trace: recorded(&told.answers), passing, ..told.clone() })
     }
 
     /// A run that was another one when it was made again.
@@ -38,19 +44,33 @@ impl Futures {
     /// What a reader of a green line has to know beside it.
     pub(super) fn warnings(&self, runs: u64) -> String {
         let mut out = String::new();
-        let (rejected, strays) = (self.names().rejected(), self.names().strays());
+        let rejected = self.names().rejected();
         if runs < rejected.saturating_mul(2) {
             let hint = "so little was tried: choose what is meant instead";
             out.push_str(&format!("{rejected} runs were rejected by `assume`, {hint}\n"));
         }
-        if strays > 0 {
+        if self.names().are_draws_unknown() {
+            out.push_str(
+                "this tokio draws the branches of an unbiased `select!` in a way that is not known here, so they are left to \
+                 chance: write `biased;`\n",
+            );
+        }
+        let not_chosen = self.names().draws_not_chosen();
+        if not_chosen > 0 {
             out.push_str(&format!(
-                "up to {strays} tasks at once were spawned past `atropos::tokio`, so nobody chose their order: \
-                 write `use atropos::tokio;` where they are spawned\n"
+                "{not_chosen} branches of unbiased `select!`s were left to chance, the third and later ones in one poll: \
+                 write `biased;` there\n"
             ));
         }
+        out.push_str(&self.past_us());
         out
     }
+}
+
+/// A run that is another one in a fresh process.
+pub(super) fn unstable_in_fresh_process(parting: &str, runs: u64) -> Failed {
+    let story = format!("unstable: a run is not the same in a fresh process.\n\n{parting}");
+    Failed { what: "unstable", runs, token: String::new(), story }
 }
 
 /// A failure of any test, told.
@@ -73,5 +93,6 @@ fn token(experiment: &dyn Experiment, check: &Check, answers: &[u64]) -> Token {
 }
 
 /// Where to look first when a run is not repeated.
-const SUSPECTS: &str = "Likely suspects: the order of a HashMap or HashSet, a real clock or a random number, a static or \
-    thread-local that\nremembers the last run, another thread, several unbiased `select!` in one poll.\n";
+pub(super) const SUSPECTS: &str = "Likely suspects: the order of a HashMap or HashSet, a real clock (SystemTime, std's Instant), \
+    a random number,\na static or thread-local that remembers earlier runs, an address that is printed or compared, another \
+    thread, more\nthan two unbiased `select!` in one poll.\n";

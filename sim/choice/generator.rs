@@ -39,6 +39,7 @@ impl Generator {
     /// # Panics
     ///
     /// If `bound` is 0.
+    #[inline]
     pub fn below(&mut self, bound: u64) -> u64 {
         assert!(bound > 0, "nothing is below 0");
         if bound <= u64::from(u32::MAX) {
@@ -79,6 +80,7 @@ impl Seeded {
 }
 
 impl Choices for Seeded {
+    #[inline]
     fn answer(&mut self, question: &Question<'_>) -> u64 {
         match question.options {
             Options::Futures(futures) => self.generator.below(futures.len() as u64),

@@ -27,6 +27,7 @@ pub struct Choice {
 
 impl Choice {
     /// A question and its answer.
+    #[inline(always)]
     pub fn new(question: &Question<'_>, answer: u64) -> Choice {
         let chosen = match question.options {
             Options::Futures(futures) if answer != 0 => Some(futures[answer as usize]),

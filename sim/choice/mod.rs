@@ -222,6 +222,7 @@ impl Kind {
 
 impl Question<'_> {
     /// How many answers there are; an answer is below it.
+    #[inline(always)]
     pub fn bound(&self) -> u64 {
         match self.options {
             Options::Futures(futures) => futures.len() as u64,

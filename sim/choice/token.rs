@@ -43,7 +43,7 @@ pub struct Token {
     pub scenario_hash: u64,
     /// The strategy that is main; nothing for the scenario's own main.
     pub strategy: Option<String>,
-    /// The Python to behave like, instead of the scenario's.
+    /// The Python to behave like, or the runtime to run on, instead of the scenario's.
     pub profile: Option<String>,
     /// The answers that are not the ordinary ones, in the order of the questions.
     pub deviations: Vec<Deviation>,

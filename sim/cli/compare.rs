@@ -39,8 +39,9 @@ pub(super) fn compare(arguments: &Arguments, out: &mut impl Write) -> Result<Exi
     for file in &files {
         let mut ends = Vec::new();
         for name in [&arguments.one, &arguments.other] {
-            for strategy in mains(file, Some(name))? {
-                let setting = Setting { strategy, profile: arguments.python, cancels: arguments.cancels };
+            for strategy in mains(file, Some(name), file.runtime())? {
+                let setting =
+                    Setting { strategy, profile: arguments.python, runtime: None, cancels: arguments.cancels };
                 ends.push(file.exhaust(&setting, Bounds::default(), &mut |_| !stop.load(Ordering::Relaxed))?);
             }
         }

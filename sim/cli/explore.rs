@@ -14,9 +14,9 @@ use clap::ValueEnum;
 use indicatif::ProgressBar;
 
 use super::progress::{progress_bar, stop_on_interrupt};
-use super::{Refused, SCENARIOS, load, mains, profile};
+use super::{Refused, SCENARIOS, load, mains, profile, runtime};
 use crate::choice::Token;
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, Runtime};
 use crate::explore::exhaustive::{Bounds, Searching};
 use crate::explore::{Plan, Progress, Sampler};
 use crate::harness::{File, Findings, Kept, Setting};
@@ -36,6 +36,9 @@ pub(super) struct Arguments {
     /// Behave like this version of Python, such as 3.10, instead of the file's.
     #[arg(long, value_name = "VERSION", value_parser = profile)]
     python: Option<Profile>,
+    /// What to run on: asyncio, tokio or turmoil [default: as `run`].
+    #[arg(long, value_name = "RUNTIME", value_parser = runtime)]
+    runtime: Option<Runtime>,
     /// The seeds to try after every single fault, the last one not included [default: 0..1000].
     #[arg(long, value_name = "A..B", value_parser = seeds, conflicts_with = "time")]
     seeds: Option<Range<u64>>,
@@ -137,8 +140,9 @@ pub(super) fn explore(arguments: &Arguments, out: &mut impl Write) -> Result<Exi
     let mut printer = Printer { out, is_text, is_first: true };
     let (mut is_good, mut is_stable, mut injects) = (true, true, false);
     for (file, saved) in files.iter().zip(saved) {
-        let mains = mains(file, arguments.strategy.as_deref())?;
-        let saved = saved.into_iter().filter(|saved| arguments.speaks_of(&saved.token, &mains));
+        let runtime = arguments.runtime.unwrap_or(file.runtime());
+        let mains = mains(file, arguments.strategy.as_deref(), runtime)?;
+        let saved = saved.into_iter().filter(|saved| arguments.speaks_of(file, &saved.token, &mains));
         let kept = saved.map(|saved| file.rerun(saved)).collect::<Result<Vec<Kept>, _>>()?;
         if is_text && !kept.is_empty() {
             printer.print(&report::reruns(&file.failures_path().display().to_string(), kept.len()))?;
@@ -151,7 +155,8 @@ pub(super) fn explore(arguments: &Arguments, out: &mut impl Write) -> Result<Exi
             if stop.load(Ordering::Relaxed) {
                 break;
             }
-            let setting = Setting { strategy, profile: arguments.python, cancels: arguments.cancels };
+            let (runtime, cancels) = (Some(runtime).filter(|runtime| *runtime != file.runtime()), arguments.cancels);
+            let setting = Setting { strategy, profile: arguments.python, runtime, cancels };
             let mut watcher = Watcher::new(&stop, arguments.time, file.title(&setting));
             if arguments.exhaustive {
                 let bounds = arguments.bounds();
@@ -235,10 +240,12 @@ impl Arguments {
     }
 
     /// Whether the run of a token is one of those that are asked for: of other mains, if none was chosen.
-    fn speaks_of(&self, token: &Token, mains: &[Option<String>]) -> bool {
-        let python = self.python.map(|profile| profile.name);
+    fn speaks_of(&self, file: &File, token: &Token, mains: &[Option<String>]) -> bool {
+        let (like, python) = (token.profile.as_deref(), self.python.map(|profile| profile.name));
+        let runtime = like.and_then(Runtime::find).unwrap_or(file.runtime());
         (self.strategy.is_none() || mains.contains(&token.strategy))
-            && (python.is_none() || python == token.profile.as_deref())
+            && (python.is_none() || python == like)
+            && self.runtime.is_none_or(|wanted| wanted == runtime)
     }
 }
 

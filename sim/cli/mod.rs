@@ -97,7 +97,8 @@ struct RunArguments {
     /// Behave like this version of Python, such as 3.10, instead of the file's.
     #[arg(long, value_name = "VERSION", value_parser = profile)]
     python: Option<Profile>,
-    /// What to run on: asyncio, tokio or turmoil [default: turmoil for a file with hosts, otherwise asyncio].
+    /// What to run on: asyncio, tokio or turmoil [default: turmoil for a file with hosts, otherwise asyncio, or the first
+    /// of the file's `runtimes` if that is not among them].
     #[arg(long, value_name = "RUNTIME", value_parser = runtime)]
     runtime: Option<Runtime>,
     /// Let this seed decide what is open: the order of equal deadlines and of sets of tasks, and sleeps with a range.
@@ -264,11 +265,12 @@ fn colors() -> bool {
     anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
 }
 
-/// The mains to run a file under: the one that is asked for, every one for `all`, or else those that the file lists.
-fn mains(file: &File, strategy: Option<&str>) -> Result<Vec<Option<String>>, Refused> {
+/// The mains to run a file under: the one that is asked for, every one that the runtime has for `all`, or else those that the
+/// file lists.
+fn mains(file: &File, strategy: Option<&str>, runtime: Runtime) -> Result<Vec<Option<String>>, Refused> {
     Ok(match strategy {
         None => file.scenario.mains().into_iter().map(|main| main.map(str::to_owned)).collect(),
-        Some("all") => strategy::all().iter().map(|strategy| Some(strategy.name.to_owned())).collect(),
+        Some("all") => strategy::on(runtime).map(|strategy| Some(strategy.name.to_owned())).collect(),
         Some(name) => vec![Some(known_strategy(name)?.name.to_owned())],
     })
 }
@@ -285,14 +287,14 @@ fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<ExitCode, Refus
     let (mut met, mut is_first) = (true, true);
     for file in &files {
         let mut runs = Vec::new();
-        for strategy in mains(file, arguments.strategy.as_deref())? {
+        let runtime = arguments.runtime.unwrap_or(file.runtime());
+        for strategy in mains(file, arguments.strategy.as_deref(), runtime)? {
             let is_one_of_all = arguments.strategy.as_deref() == Some("all");
             if is_one_of_all && let Some(why) = lacks(file, strategy.as_deref(), arguments.python) {
                 out.flush()?;
                 _ = writeln!(io::stderr(), "note: {why}, so it is left out");
                 continue;
             }
-            let runtime = arguments.runtime.unwrap_or(file.runtime());
             let run = Run { strategy, runtime, profile: arguments.python, seed: arguments.seed };
             let judged = file.run(&run)?;
             if !arguments.format.is_table() {
@@ -396,7 +398,9 @@ fn show_strategy(name: &str, out: &mut impl Write) -> Result<(), Refused> {
         }
         writeln!(out)?;
     }
-    writeln!(out, "Steps\n{}\nPython\n{}", indented(&text.steps_text), indented(&text.python))?;
+    if let Some(python) = &text.python {
+        writeln!(out, "Steps\n{}\nPython\n{}", indented(&text.steps_text), indented(python))?;
+    }
     if let Some(rust) = tokio_program::source(strategy.name) {
         writeln!(out, "Rust\n{}", indented(rust))?;
     }

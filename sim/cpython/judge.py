@@ -11,6 +11,7 @@
      "parameters": {"linger": "2s"},        what main's steps may name; all from here on may be left out
      "shared": {"left": 3},
      "objects": {"lock": "Lock()"},
+     "eager_tasks": false,                  whether the loop's task factory is asyncio's eager one
      "exceptions": ["PaymentError"],
      "fails": [{"task": …, "at": …, "time": …, "print": …, "raise": …, "type": …}, …],
      "cancels": [{"task": …, "at": …, "by": …, "time": …, "message": …}, …],
@@ -105,6 +106,8 @@ KEPT_OF_CUT_RUNS = 1000
 # How deep coroutines may run each other in place, and cancellations go: well below Python's own limit, and no deeper
 # than any program has a reason to.
 DEEPEST = 100
+# How deep tasks may start within each other.
+DEEPEST_START = 30
 UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86400 * 10**9}
 
 
@@ -203,6 +206,10 @@ class Run(virtual_loop.VirtualLoop):
         self.records = []
         self.newest = {}
         self.futures = 0
+        self.starts = 0
+        if program.json.get("eager_tasks"):
+            # Main is none of them: the loop does not run when its task is made.
+            self.set_task_factory(asyncio.eager_task_factory)
         limits = program.json.get("limits", {})
         self.steps_left = limits.get("steps", 300_000)
         self.last_turn = limits.get("turns", 200_000)
@@ -262,17 +269,35 @@ class Run(virtual_loop.VirtualLoop):
     # What asyncio calls
 
     def create_task(self, coro, **options):
-        task = super().create_task(coro, **options)
-        if isinstance(coro, Coroutine):
-            coro.record = task.record = Record(self, task, coro.name)
-            if not self.records:
-                made = self.program.json.get("objects", {})
-                names = dict(vars(asyncio), Future=lambda: Future(loop=self))
-                self.objects = {name: eval(make, names) for name, make in made.items()}
-            self.records.append(task.record)
-            self.newest[coro.name] = task
-            self.record(task.record.number, "created", coro.name, self.by())
+        if not isinstance(coro, Coroutine):
+            return super().create_task(coro, **options)
+        if self.starts == DEEPEST_START:
+            self.abandon(Cut("recursion"))
+        coro.record, coro.by = None, self.by()
+        # What a task that starts at once does is not what its maker is doing.
+        is_shielding, self.is_shielding = self.is_shielding, False
+        self.starts += 1
+        try:
+            task = super().create_task(coro, **options)
+        finally:
+            self.starts -= 1
+            self.is_shielding = is_shielding
+        if coro.record is None:
+            self.is_created(task, coro)
         return task
+
+    def is_created(self, task, coro):
+        """A coroutine has a task: told when that is made, or in its first step if that comes at once."""
+        if not hasattr(task, "creation"):
+            self.created(task)
+        coro.record = task.record = Record(self, task, coro.name)
+        if not self.records:
+            made = self.program.json.get("objects", {})
+            names = dict(vars(asyncio), Future=lambda: Future(loop=self))
+            self.objects = {name: eval(make, names) for name, make in made.items()}
+        self.records.append(task.record)
+        self.newest[coro.name] = task
+        self.record(task.record.number, "created", coro.name, coro.by)
 
     def create_future(self):
         return Future(loop=self) if self.is_shielding else super().create_future()
@@ -363,6 +388,8 @@ class Run(virtual_loop.VirtualLoop):
             return "task group"
         if isinstance(value, asyncio.Handle):
             return "callback"
+        if isinstance(value, Deferred):
+            return "function"
         return shown(value) if isinstance(value, list) else value
 
 
@@ -456,6 +483,8 @@ class Coroutine(collections.abc.Coroutine):
         return self.real
 
     def send(self, value):
+        if self.record is None:
+            self.run.is_created(asyncio.current_task(self.run), self)
         if self.record.entered is None:
             self.tell("started")
             self.record.entered = "start"
@@ -805,7 +834,7 @@ class Deferred:
     def __init__(self, here, verb, arguments):
         self.run = here.run
         self.number = here.task().number
-        self.call = getattr(self, verb)
+        self.call = getattr(self, "do_" + verb)
         self.arguments = arguments
         if verb == "cancel":
             # It is the method that is called later, so there has to be one.
@@ -823,19 +852,19 @@ class Deferred:
     def tell(self, what, *detail):
         self.run.record(self.number, what, *detail)
 
-    def print(self, text):
+    def do_print(self, text):
         self.run.prints.append(text)
         self.tell("printed", text)
 
-    def cancel(self, handle, message):
+    def do_cancel(self, handle, message):
         self.run.cancel(handle, message, "callback")
 
-    def use(self, method, name, *values):
+    def do_use(self, method, name, *values):
         made = self.run.objects[name]
         getattr(made, method)(*values)
         self.tell("used", method, name, count_after(made, method))
 
-    def settle(self, future, method, value):
+    def do_settle(self, future, method, value):
         getattr(future, method)(value)
 
 
@@ -866,14 +895,18 @@ class Entered:
     async def __aenter__(self):
         self.here.step()
         try:
-            with Using(self.here, "acquire", self.name):
+            with Using(self.here, "wait" if self.is_barrier() else "acquire", self.name):
                 await self.here.object(self.name).__aenter__()
         except BaseException as error:
             self.here.surfaced(error)
             raise
 
+    def is_barrier(self):
+        """A barrier is waited at, and leaving it is nothing."""
+        return type(self.here.object(self.name)).__name__ == "Barrier"
+
     async def __aexit__(self, *error):
-        if self.here.is_over() or error[0] in Here.STOPS:
+        if self.here.is_over() or error[0] in Here.STOPS or self.is_barrier():
             return
         waiting = self.here.set_aside()
         try:
@@ -895,7 +928,7 @@ class Group:
     async def __aenter__(self):
         self.here.step()
         self.group = ToldGroup()
-        self.group._tasks = virtual_loop.TaskSet()
+        self.group._tasks = virtual_loop.TasksInCreationOrder()
         await self.group.__aenter__()
         self.group._parent_task = Parent(self.here.run, self.group._parent_task)
         return self.group
@@ -1068,13 +1101,15 @@ def without_tasks(message):
 
 
 def filled(text, values):
-    """A text all of whose placeholders are constants."""
+    """A text all of whose placeholders are constants, or sums and differences of constants."""
 
     def value(found):
         if found.group() in ("{{", "}}"):
             return found.group()[0]
         name, form = translate.split_format(found.group(1))
-        return format(values[name.strip()], form)
+        constant = name.strip()
+        known = constant in values
+        return format(values[constant] if known else eval(constant, {"__builtins__": {}}, values), form)
 
     return translate.PLACEHOLDER.sub(value, text)
 

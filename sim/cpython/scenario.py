@@ -70,6 +70,7 @@ def program(scenario, strategy=None):
         ],
         "shared": scenario.get("shared", {}),
         "objects": scenario.get("objects", {}),
+        "eager_tasks": scenario.get("eager_tasks", False),
         "exceptions": scenario.get("exceptions", []),
         "fails": scenario.get("fail", []),
         "cancels": scenario.get("cancel", []),

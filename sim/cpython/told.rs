@@ -235,6 +235,7 @@ impl Teller<'_> {
             Value::Timeout(_) => json!("timeout"),
             Value::TaskGroup(_) => json!("task group"),
             Value::Callback(_) => json!("callback"),
+            Value::Function(_) => json!("function"),
             Value::List(_) => unreachable!("an event has the text of a list"),
         }
     }

@@ -26,7 +26,7 @@ VERBS = {
     "add", "append", "remove", "assert", "if", "while", "for", "try", "with", "acquire", "release", "set_event",
     "clear_event", "notify", "notify_all", "put", "put_nowait", "get", "get_nowait", "task_done", "join",
     "set_result", "set_exception", "wait_for", "shield", "timeout", "reschedule", "uncancel", "task_group",
-    "as_completed", "reset", "abort", "call_soon", "call_later", "add_done_callback",
+    "as_completed", "reset", "abort", "call_soon", "call_later", "add_done_callback", "remove_done_callback",
 }
 
 
@@ -382,7 +382,15 @@ class Writer:
 
     def write_add_done_callback(self, step):
         callback = self.deferred(step["add_done_callback"])
-        self.simple("({}).add_done_callback({})".format(self.operand(step["to"]), callback))
+        call = "({}).add_done_callback({})"
+        if "as" in step:
+            call = "({}).add_done_callback({} := {})".format("{}", step["as"], "{}")
+        self.simple(call.format(self.operand(step["to"]), callback))
+
+    def write_remove_done_callback(self, step):
+        call = "({}).remove_done_callback({})"
+        call = call.format(self.operand(step["from"]), self.expression(step["remove_done_callback"]))
+        self.simple(self.into(step, call))
 
     def deferred(self, step):
         """A step that is taken later; what it works on is worked out now."""

@@ -123,7 +123,9 @@ class VirtualLoop(base_events.BaseEventLoop):
 
     def create_task(self, coro, **options):
         task = super().create_task(coro, **options)
-        self.created(task)
+        # One that has started at once may have been given its place before the tasks that it has made.
+        if not hasattr(task, "creation"):
+            self.created(task)
         return task
 
     def created(self, future):
@@ -183,6 +185,13 @@ class TaskSet(collections.abc.MutableSet):
 
     def discard(self, item):
         self._items.pop(item, None)
+
+
+class TasksInCreationOrder(TaskSet):
+    """The same in the order in which the tasks were created: one that starts at once adds others before it is added."""
+
+    def __iter__(self):
+        return iter(sorted(self._items, key=lambda task: task.creation))
 
 
 class GatheringFuture(tasks._GatheringFuture):

@@ -26,7 +26,19 @@ impl EventLoop<'_> {
     pub(super) fn call_when_done(&mut self, by: TaskId, what: Callable, future: FutureId) -> Value {
         let callback = self.add_deadline(Then::Call(by, what));
         self.add_done_callback(future, Callback::Call(callback));
-        Value::None
+        Value::Function(callback)
+    }
+
+    /// `future.remove_done_callback(…)`: how many there were. Each was added once, and one whose future is done is not
+    /// there any more.
+    pub(super) fn remove_done_callback(&mut self, callback: Option<u32>, future: FutureId) -> Value {
+        self.touch_future(future);
+        let Some(callback) = callback.map(Callback::Call) else { return Value::Int(0) };
+        if !self.futures.callbacks(future).any(|other| other == callback) {
+            return Value::Int(0);
+        }
+        self.futures.remove_callback(future, callback);
+        Value::Int(1)
     }
 
     pub(super) fn is_called_off(&self, callback: u32) -> bool {
@@ -64,6 +76,7 @@ impl EventLoop<'_> {
     }
 
     /// `future.cancel(message)`, as the profile has it.
+    #[inline]
     pub(super) fn cancel_as_python(
         &mut self,
         future: FutureId,

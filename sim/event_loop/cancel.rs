@@ -27,6 +27,7 @@ const DEEPEST_NEST: u32 = 500;
 
 impl EventLoop<'_> {
     /// `future.cancel(message)`: whether it was accepted.
+    #[inline(always)]
     pub(super) fn cancel(&mut self, future: FutureId, by: Requester, message: Option<TextId>) -> Result<bool, TooDeep> {
         self.cancel_nested(future, by, message, 0)
     }
@@ -42,7 +43,9 @@ impl EventLoop<'_> {
         if depth > DEEPEST_NEST || !self.memory.charge(1) {
             return Err(TooDeep);
         }
-        self.touch_cancel(future);
+        if self.is_watched() {
+            self.touch_cancel(future);
+        }
         match self.futures[future].owner {
             Owner::Task(task) => self.cancel_task(task, by, message, depth),
             Owner::Gather(gather) => self.cancel_gather(gather, by, message, depth),
@@ -61,7 +64,9 @@ impl EventLoop<'_> {
     ) -> Result<bool, TooDeep> {
         let mut is_first = true;
         for _ in 0..self.tasks.len() + 1 {
-            self.touch_cancelled(task);
+            if self.is_watched() {
+                self.touch_cancelled(task);
+            }
             let state = &mut self.tasks[task.index()];
             if self.futures[state.future].is_done() {
                 if is_first {

@@ -13,10 +13,11 @@ use crate::choice::{Choices, Cut, Kind, Options, Question};
 use crate::id::{InstanceId, TaskId};
 use crate::machine::{Opening, Openings};
 use crate::program::Program;
+use crate::reuse::clone_in_place;
 use crate::trace::{Phase, Requester, What};
 
 /// What has been drawn, and how far the run has come.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Cutting {
     /// How many handles have run, or may run without being asked about.
     pub(super) handles: u64,
@@ -29,6 +30,8 @@ pub(super) struct Cutting {
     /// Of a run that is searched: what is asked for one by one.
     asked: Option<OneByOne>,
 }
+
+clone_in_place!(Cutting { handles, next, plan, candidates, asked });
 
 /// Cuts that are asked for where they come.
 #[derive(Clone, Debug)]

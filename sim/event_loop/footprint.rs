@@ -146,6 +146,7 @@ impl EventLoop<'_> {
         Watched { turn, ..std::mem::take(&mut watch.report) }
     }
 
+    #[inline]
     pub(super) fn watch_question(&mut self) {
         if let Some(watch) = &mut self.watch {
             watch.questions += 1;
@@ -224,7 +225,14 @@ impl EventLoop<'_> {
     }
 
     /// Something is counted.
+    #[inline]
     pub(super) fn watch_count(&mut self, object: Object) {
+        if self.is_watched() {
+            self.watch_one_more(object);
+        }
+    }
+
+    fn watch_one_more(&mut self, object: Object) {
         self.touch(object, Access::Counts);
         if let Some(watch) = &mut self.watch {
             let before = watch.counted.get(&object).copied().unwrap_or(watch.current);
@@ -274,8 +282,8 @@ impl EventLoop<'_> {
 
     /// Anything of what is ready may run next.
     pub(super) fn watch_ready(&mut self) {
-        let names = self.batch[self.batch_next..].iter().map(|&handle| name(handle)).collect();
         if let Some(watch) = &mut self.watch {
+            let names = self.batch[self.batch_next..].iter().map(|&handle| name(handle)).collect();
             watch.report.ready = Some((watch.questions, names));
         }
     }
@@ -303,11 +311,8 @@ impl EventLoop<'_> {
         }
     }
 
-    /// A future is asked to cancel.
+    /// A future is asked to cancel, and somebody wants to know.
     pub(super) fn touch_cancel(&mut self, future: FutureId) {
-        if !self.is_watched() {
-            return;
-        }
         self.touch(Object::Future(future), Access::Looks);
         match self.futures[future].owner {
             Owner::Gather(number) => self.touch(Object::Countdown { is_wait: false, number }, Access::Changes),
@@ -316,11 +321,8 @@ impl EventLoop<'_> {
         }
     }
 
-    /// A task on the way down is asked.
+    /// A task on the way down is asked, and somebody wants to know.
     pub(super) fn touch_cancelled(&mut self, task: TaskId) {
-        if !self.is_watched() {
-            return;
-        }
         self.touch_task(task);
         let state = &self.tasks[task.index()];
         let (future, waits_for) = (state.future, state.waits_for);

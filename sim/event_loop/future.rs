@@ -11,9 +11,10 @@ use std::hash::{Hash as _, Hasher};
 use super::object::Waiter;
 use crate::id::{FutureId, TaskId, TextId};
 use crate::program::{Error, FutureState, Value};
+use crate::reuse::clone_in_place;
 
 /// A future that others can await.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Future {
     pub(super) owner: Owner,
     pub(super) result: Result,
@@ -85,7 +86,7 @@ struct Callbacks {
 }
 
 /// All futures of a run.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Futures {
     all: Vec<Future>,
     nodes: Vec<(Callback, Option<u32>)>,
@@ -94,6 +95,8 @@ pub(super) struct Futures {
     /// is long.
     removed: BTreeSet<(FutureId, Callback)>,
 }
+
+clone_in_place!(Futures { all, nodes, free, removed });
 
 /// Lists that are longer than this keep what is removed from them for a while.
 const SHORT: usize = 16;

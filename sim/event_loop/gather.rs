@@ -22,6 +22,8 @@ pub(super) struct Gather {
     counted: u32,
     return_exceptions: bool,
     cancel_requested: bool,
+    /// Whether it is still being given its children, or has stayed so because one of them cannot be one.
+    is_open: bool,
     /// Whether its children are being asked right now: who comes back here goes in a circle.
     asks_children: bool,
 }
@@ -75,6 +77,7 @@ impl EventLoop<'_> {
             counted: 0,
             return_exceptions,
             cancel_requested: false,
+            is_open: false,
             asks_children: false,
         });
         self.recorder.record(What::Gathered { future, by, children: distinct });
@@ -84,6 +87,65 @@ impl EventLoop<'_> {
         } else if inline && any_done {
             self.count_done_children(gather);
         }
+        future
+    }
+
+    /// The same where tasks start at once, in parts: what a child does in its first step finds the gather told of
+    /// the children before it, and of no others.
+    pub(super) fn open_gather(&mut self, by: TaskId) -> u32 {
+        self.gathers.push(Gather {
+            future: self.tasks[by.index()].future,
+            children: self.memory.new_list(),
+            distinct: 0,
+            counted: 0,
+            return_exceptions: false,
+            cancel_requested: false,
+            is_open: true,
+            asks_children: false,
+        });
+        self.gathers.len() as u32 - 1
+    }
+
+    /// An open gather has its next child. Those that are done already are its list until it is closed.
+    pub(super) fn give_child(&mut self, gather: u32, child: FutureId) {
+        self.touch_future(child);
+        let state = &mut self.gathers[gather as usize];
+        let callback = Callback::Gather(gather);
+        if self.futures[child].is_done() {
+            let done = self.memory.list_mut(state.children);
+            if !done.contains(&Value::Handle(child)) && !self.ready.contains(&Handle::GatherChild { gather, child }) {
+                done.push(Value::Handle(child));
+                state.distinct += 1;
+            }
+        } else if !self.futures.callbacks(child).any(|other| other == callback) {
+            self.futures.add_callback(child, callback);
+            state.distinct += 1;
+        }
+    }
+
+    /// An open gather has all its children.
+    pub(super) fn close_gather(
+        &mut self,
+        gather: u32,
+        children: ListId,
+        return_exceptions: bool,
+        by: TaskId,
+    ) -> FutureId {
+        let future = self.futures.add(Owner::Gather(gather));
+        let state = &mut self.gathers[gather as usize];
+        let done = std::mem::replace(&mut state.children, children);
+        (state.future, state.return_exceptions, state.is_open) = (future, return_exceptions, false);
+        let distinct = state.distinct;
+        self.recorder.record(What::Gathered { future, by, children: distinct });
+        self.record_children(future, children);
+        if distinct == 0 {
+            self.finish_gather(gather);
+        }
+        for at in 0..self.memory.list(done).len() {
+            let child = self.memory.handle(done, at);
+            self.count_gather_child(gather, child);
+        }
+        self.memory.recycle(done);
         future
     }
 
@@ -117,7 +179,7 @@ impl EventLoop<'_> {
         let count = Object::Countdown { is_wait: false, number: gather };
         self.watch_count(count);
         self.touch(Object::Future(child), Access::Looks);
-        if self.futures[state.future].is_done() {
+        if state.is_open || self.futures[state.future].is_done() {
             return;
         }
         if !state.return_exceptions {

@@ -45,6 +45,7 @@ impl EventLoop<'_> {
             }
             Library::Call(what, length) => Some(Ok(self.call(task, what, length))),
             Library::CallWhenDone(what, future) => Some(Ok(self.call_when_done(task, what, future))),
+            Library::RemoveCallback(callback, future) => Some(Ok(self.remove_done_callback(callback, future))),
             Library::AsCompleted(over, timeout) => Some(Ok(self.begin_completions(task, over, timeout))),
             Library::NextCompleted(iterator) => self.next_completed(task, iterator),
             Library::Uncancel(future) => Some(self.uncancel_handle(task, future)),

@@ -18,11 +18,13 @@
 //! Knows nothing of files, TOML, wall clocks, or of how a trace is told.
 
 mod barrier;
+mod beginning;
 mod callback;
 mod cancel;
 mod completed;
 mod condition;
 mod cut;
+mod eager;
 mod event;
 mod footprint;
 mod future;
@@ -64,6 +66,7 @@ use crate::choice::{Choice, Choices, Cut, Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, TaskId};
 use crate::machine::{Footprint, KeyHasher, Machine, Watched};
 use crate::program::{Memory, Messages, Program, Texts};
+use crate::reuse::clone_in_place;
 use crate::time::{Nanos, Time};
 use crate::trace::{Fingerprint, Moment, Outcome, Recorder, Requester, Trace, What};
 
@@ -81,7 +84,7 @@ use crate::trace::{Fingerprint, Moment, Outcome, Recorder, Requester, Trace, Wha
 /// event_loop.run(&mut Ordinary);
 /// assert_eq!(event_loop.fingerprint(), plain);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct EventLoop<'p> {
     program: &'p Program,
     recorder: Recorder,
@@ -111,6 +114,8 @@ pub struct EventLoop<'p> {
     shields: Vec<Shield>,
     groups: Vec<Group>,
     completions: Vec<Completions>,
+    /// How many tasks have been started at once within each other, and have not come to wait.
+    starts: u32,
     memory: Memory,
     phase: Phase,
     /// Whether the loop stops at the end of this turn.
@@ -120,6 +125,38 @@ pub struct EventLoop<'p> {
     watch: Option<Box<Watch>>,
     scratch: Scratch,
 }
+
+clone_in_place!(EventLoop<'p> {
+    program,
+    recorder,
+    outcome,
+    turn,
+    turns_at_one_instant,
+    now,
+    batch,
+    batch_next,
+    batch_clear,
+    batch_end,
+    batch_whose,
+    ready,
+    timers,
+    tasks,
+    futures,
+    gathers,
+    waits,
+    objects,
+    deadlines,
+    shields,
+    groups,
+    completions,
+    starts,
+    memory,
+    phase,
+    stopping,
+    cutting,
+    watch,
+    scratch,
+});
 
 /// Something that the loop runs: asyncio's handle without its closure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -171,11 +208,19 @@ impl Timer {
     }
 }
 
-/// Memory that is used again and again and means nothing in between.
-#[derive(Clone, Debug, Default)]
+/// Memory that is used again and again and means nothing in between, so a copy has its own.
+#[derive(Debug, Default)]
 struct Scratch {
     options: Vec<FutureId>,
     first_steps: Vec<Handle>,
+}
+
+impl Clone for Scratch {
+    fn clone(&self) -> Scratch {
+        Scratch::default()
+    }
+
+    fn clone_from(&mut self, _: &Scratch) {}
 }
 
 impl<'p> EventLoop<'p> {
@@ -204,6 +249,7 @@ impl<'p> EventLoop<'p> {
             shields: Vec::new(),
             groups: Vec::new(),
             completions: Vec::new(),
+            starts: 0,
             memory: Memory::default(),
             phase: Phase::Main,
             stopping: false,
@@ -238,6 +284,7 @@ impl<'p> EventLoop<'p> {
         self.shields.clear();
         self.groups.clear();
         self.completions.clear();
+        self.starts = 0;
         self.memory.reset(self.program);
         self.phase = Phase::Main;
         self.stopping = false;
@@ -258,6 +305,11 @@ impl<'p> EventLoop<'p> {
     /// What happened so far, in order.
     pub fn moments(&self) -> impl Iterator<Item = Moment> {
         self.recorder.iter()
+    }
+
+    /// The same without what happened before this was copied from `beginning`.
+    pub fn moments_since(&self, beginning: &EventLoop<'_>) -> impl Iterator<Item = Moment> {
+        self.recorder.since(&beginning.recorder, (beginning.turn, beginning.now))
     }
 
     /// The texts that were put together so far; the others are the program's.
@@ -347,7 +399,9 @@ impl<'p> EventLoop<'p> {
             self.batch.clear();
             std::mem::swap(&mut self.batch, &mut self.ready);
         }
-        self.watch_turn();
+        if self.is_watched() {
+            self.watch_turn();
+        }
         self.batch_next = 0;
         self.batch_clear = 0;
         if first_due.is_some_and(|due| due <= self.now) {
@@ -480,7 +534,9 @@ impl<'p> EventLoop<'p> {
         }
     }
 
-    /// Every question of a run goes through here, so that each is recorded.
+    /// Every question of a run goes through here, so that each is recorded. Inlined, because which options there are is
+    /// known where it is asked.
+    #[inline(always)]
     fn ask<C: Choices + ?Sized>(&mut self, choices: &mut C, question: &Question<'_>) -> u64 {
         let answer = choices.answer(question);
         self.watch_question();
@@ -488,6 +544,7 @@ impl<'p> EventLoop<'p> {
         answer
     }
 
+    #[inline(always)]
     fn run_handle<C: Choices + ?Sized>(&mut self, handle: Handle, choices: &mut C) -> Footprint {
         let (task, input) = match handle {
             Handle::Step(task) => (task, self.step_input(task)),
@@ -586,6 +643,7 @@ fn handle_for(callback: Callback, future: FutureId) -> Handle {
 }
 
 impl Machine for EventLoop<'_> {
+    #[inline(always)]
     fn step<C: Choices + ?Sized>(&mut self, choices: &mut C) -> Option<Footprint> {
         if self.batch_next == self.batch_clear && !self.clear_more(choices) {
             return None;

@@ -13,10 +13,11 @@ use super::task::{Own, Progress, WaitsFor};
 use super::{EventLoop, Handle};
 use crate::id::{ObjectId, TaskId};
 use crate::program::{Error, Inquiry, Make, Operation, Program, Value};
+use crate::reuse::clone_in_place;
 use crate::trace::What;
 
 /// A lock, event, semaphore, condition or queue.
-#[derive(Clone, Debug, Hash)]
+#[derive(Debug, Hash)]
 pub(super) struct Object {
     pub(super) make: Make,
     /// Of a lock and an event 1 if it is locked or set, of a semaphore its free permits, of a queue how many items are
@@ -35,6 +36,8 @@ pub(super) struct Object {
     /// A condition's lock; a barrier's condition; the event of a queue that is set while everything is done.
     pub(super) part: Option<ObjectId>,
 }
+
+clone_in_place!(Object { make, value, waiters, putters, items, is_wakeup_scheduled, state, part });
 
 /// The future in which a task waits for an object. One that the task has gone on from is neither pending nor
 /// cancelled any more, wherever it still stands.

@@ -59,9 +59,18 @@ impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
     fn spawn(&mut self, instance: InstanceId) -> FutureId {
         self.touch(Object::Numbers, Access::Changes);
         self.touch(Object::Instance(instance), Access::Changes);
-        self.event_loop.create_task(instance, self.task)
+        let future = self.event_loop.create_task(instance, self.task);
+        if self.event_loop.program.eager_tasks {
+            self.event_loop.start_at_once(future, self.choices);
+        }
+        future
     }
 
+    fn is_deepest_start(&self) -> bool {
+        self.event_loop.is_deepest_start()
+    }
+
+    #[inline(always)]
     fn cancel(&mut self, future: FutureId, message: Option<TextId>) -> Result<bool, Error> {
         let task = self.task;
         let accepted = self.event_loop.cancel_as_python(future, Requester::Task(task), message);
@@ -83,8 +92,19 @@ impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
         Ok(())
     }
 
-    fn gather(&mut self, children: ListId, new: u32, return_exceptions: bool) -> FutureId {
+    fn open_gather(&mut self) -> Option<u32> {
+        self.event_loop.program.eager_tasks.then(|| self.event_loop.open_gather(self.task))
+    }
+
+    fn give_child(&mut self, gather: u32, child: FutureId) {
+        self.event_loop.give_child(gather, child);
+    }
+
+    fn gather(&mut self, open: Option<u32>, children: ListId, new: u32, return_exceptions: bool) -> FutureId {
         self.touch(Object::Numbers, Access::Changes);
+        if let Some(gather) = open {
+            return self.event_loop.close_gather(gather, children, return_exceptions, self.task);
+        }
         self.event_loop.begin_gather(children, new, return_exceptions, self.task)
     }
 
@@ -143,7 +163,7 @@ impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
     }
 
     fn add_to_group(&mut self, group: u32, task: FutureId) {
-        self.event_loop.add_to_group(group, task);
+        self.event_loop.add_to_group(group, task, self.choices);
     }
 
     fn inquire(&mut self, object: ObjectId, inquiry: Inquiry) -> Value {

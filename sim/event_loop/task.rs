@@ -12,7 +12,7 @@ use crate::time::Nanos;
 use crate::trace::{Outcome, Wake, What};
 
 /// A task of asyncio.
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct Task {
     pub(super) future: FutureId,
     pub(super) instance: InstanceId,
@@ -98,7 +98,9 @@ impl EventLoop<'_> {
         });
         self.memory.set_newest(instance, future);
         self.recorder.record(What::Created { task, by, instance });
-        self.ready.push(Handle::Step(task));
+        if !self.program.eager_tasks || task == TaskId::MAIN {
+            self.ready.push(Handle::Step(task));
+        }
         self.cutting.created(self.program, task, instance);
         future
     }
@@ -256,11 +258,7 @@ impl EventLoop<'_> {
 
     #[inline(always)]
     fn sleep<C: Choices + ?Sized>(&mut self, task: TaskId, min: Nanos, max: Nanos, choices: &mut C) {
-        let mut length = min;
-        if min < max {
-            let options = Options::Range { min: min.0, max: max.0 };
-            length.0 += self.ask(choices, &Question { kind: Kind::SleepLength, subject: task, site: 0, options });
-        }
+        let length = if min < max { self.ask_for_length(task, min, max, choices) } else { min };
         if length == Nanos(0) {
             self.recorder.record(What::Yielded { task });
             self.ready.push(Handle::Step(task));
@@ -271,6 +269,12 @@ impl EventLoop<'_> {
         self.touch_timer(until);
         let serial = self.begin_own(task, WaitsFor::Sleep);
         self.timers.set(until, Timer::Own { task, serial });
+    }
+
+    #[inline(never)]
+    fn ask_for_length<C: Choices + ?Sized>(&mut self, task: TaskId, min: Nanos, max: Nanos, choices: &mut C) -> Nanos {
+        let options = Options::Range { min: min.0, max: max.0 };
+        Nanos(min.0 + self.ask(choices, &Question { kind: Kind::SleepLength, subject: task, site: 0, options }))
     }
 
     /// From here on the task waits on a new future of its own; a task that was cancelled while it ran is cancelled

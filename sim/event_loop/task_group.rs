@@ -68,18 +68,28 @@ impl EventLoop<'_> {
         }
     }
 
-    /// A task was made for the group.
-    pub(super) fn add_to_group(&mut self, group: u32, task: FutureId) {
+    /// A task was made for the group. One that has started at once may be done.
+    pub(super) fn add_to_group<C: Choices + ?Sized>(&mut self, group: u32, task: FutureId, choices: &mut C) {
         self.touch_group(group);
+        if self.futures[task].is_done() {
+            return self.count_end(group, task, choices);
+        }
         let Group { tasks, left, .. } = &mut self.groups[group as usize];
         *left += 1;
-        self.memory.list_mut(*tasks).push(Value::Handle(task));
+        let list = self.memory.list_mut(*tasks);
+        // One that has started at once may have made others for the group by now.
+        let at = list.partition_point(|&item| number(item) < task);
+        list.insert(at, Value::Handle(task));
         self.add_done_callback(task, Callback::Group(group));
     }
 
-    /// A task of the group is done.
+    /// A task of the group is done: the group's callback.
     pub(super) fn group_task_done<C: Choices + ?Sized>(&mut self, group: u32, task: FutureId, choices: &mut C) {
         self.note_end(group, task);
+        self.count_end(group, task, choices);
+    }
+
+    fn count_end<C: Choices + ?Sized>(&mut self, group: u32, task: FutureId, choices: &mut C) {
         self.watch_count(Object::Group(group));
         self.touch(Object::Future(task), Access::Looks);
         let Group { parent, is_aborting, has_cancelled_parent, left, errors, on_completed, .. } =
@@ -105,11 +115,7 @@ impl EventLoop<'_> {
     fn note_end(&mut self, group: u32, task: FutureId) {
         let Group { tasks, left, .. } = &mut self.groups[group as usize];
         let list = self.memory.list_mut(*tasks);
-        let at = list.partition_point(|item| match *item {
-            Value::Handle(other) => other < task,
-            Value::Int(noted) => noted < i64::from(task.0),
-            other => unreachable!("a group has tasks, not {other:?}"),
-        });
+        let at = list.partition_point(|&item| number(item) < task);
         list[at] = Value::Int(i64::from(task.0));
         *left -= 1;
         if list.len() >= 2 * *left as usize {
@@ -223,5 +229,14 @@ impl EventLoop<'_> {
     fn uncancel_parent(&mut self, group: u32) -> bool {
         let Group { parent, has_cancelled_parent, .. } = self.groups[group as usize];
         has_cancelled_parent && self.uncancel(parent) == 0
+    }
+}
+
+/// The task that stands in a group's list, or has stood there.
+fn number(item: Value) -> FutureId {
+    match item {
+        Value::Handle(task) => task,
+        Value::Int(noted) => FutureId(noted as u32),
+        other => unreachable!("a group has tasks, not {other:?}"),
     }
 }

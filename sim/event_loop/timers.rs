@@ -17,13 +17,30 @@ use std::collections::binary_heap::PeekMut;
 use crate::time::Time;
 
 /// Timers that carry a `T` each.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Timers<T> {
     /// Those before `first` are gone.
     rising: Vec<(Time, T)>,
     first: usize,
     others: BinaryHeap<Reverse<Entry<T>>>,
     next_sequence: u64,
+}
+
+impl<T: Copy> Clone for Timers<T> {
+    fn clone(&self) -> Timers<T> {
+        let mut copy = Timers::default();
+        copy.clone_from(self);
+        copy
+    }
+
+    fn clone_from(&mut self, other: &Timers<T>) {
+        let Timers { rising, first, others, next_sequence } = other;
+        self.rising.clear();
+        self.rising.extend_from_slice(&rising[*first..]);
+        self.first = 0;
+        self.others.clone_from(others);
+        self.next_sequence = *next_sequence;
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

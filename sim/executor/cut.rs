@@ -111,11 +111,6 @@ impl Victims {
         (self.list.len() as u32, self.longest)
     }
 
-    /// The cuts that were planned and had nobody to hit.
-    pub(super) fn missed(&self) -> &[choice::Cut] {
-        &self.plan
-    }
-
     /// A moment at which one of these may be cut; the first for whom that is planned is.
     fn moment(&mut self, shared: &Shared, candidates: &[u32], phase: Option<Phase>) -> Option<u32> {
         self.moment += 1;
@@ -161,7 +156,7 @@ impl Victims {
     }
 
     fn add(&mut self, shared: &Shared, task: TaskId, owner: TaskId) -> Life {
-        let queue = shared.queue.clone();
+        let queue = shared.queue();
         let signal = Arc::new(Signal { queue, is_woken: AtomicBool::new(false), by: AtomicU32::new(NOBODY) });
         let (victim, next) = (self.list.len() as u32, self.moment + 1);
         let waker = None;

@@ -13,6 +13,9 @@
 
 mod cut;
 mod draws;
+#[cfg(feature = "tracing")]
+mod events;
+mod hosts;
 mod names;
 pub(crate) mod panics;
 mod queue;
@@ -37,14 +40,16 @@ use crate::program::{Error, Limits, Texts, Value};
 use crate::trace::{Fingerprint, Moment, Outcome, Recorder, Trace};
 
 pub use cut::{Cut, Race};
+pub use hosts::{Host, Tasks};
 pub use names::Registry;
 pub(crate) use sim::RETURNED;
 pub use sim::{Probe, Settle, Sim};
+pub use task::InAnyOrder;
 
 use cut::Victims;
 use rounds::Rounds;
 use shared::{Entered, Shared};
-use sites::Kept;
+use sites::Places;
 
 /// How runs are made.
 #[derive(Clone, Debug)]
@@ -83,9 +88,8 @@ struct Ended {
     recorder: Recorder,
     texts: Texts,
     outcome: Outcome,
-    places: Vec<Arc<Kept>>,
+    places: Places,
     victims: Victims,
-    unsteered: u64,
 }
 
 impl<'a> Executor<'a> {
@@ -94,7 +98,8 @@ impl<'a> Executor<'a> {
         Executor { make, names, setting, with_sites: false, last: None }
     }
 
-    /// The same, and where tasks wait is recorded in each run, which takes much longer.
+    /// The same, and where tasks wait is recorded in each run, which takes much longer; so are the `tracing` events of the
+    /// code under test, with that feature.
     pub fn with_sites(self) -> Executor<'a> {
         Executor { with_sites: true, ..self }
     }
@@ -111,16 +116,6 @@ impl<'a> Executor<'a> {
         let (victims, moments) = ended.victims.measured();
         self.last = Some(ended);
         Openings { handles: moments, tasks: vec![victims], ..openings }
-    }
-
-    /// The cuts that were planned in the last run and did not happen, because nobody was there to be cut.
-    pub fn missed_cuts(&self) -> Vec<PlannedCut> {
-        self.last.as_ref().map(|ended| ended.victims.missed().to_vec()).unwrap_or_default()
-    }
-
-    /// How often tokio drew a number in the last run that nobody could choose.
-    pub fn unsteered_draws(&self) -> u64 {
-        self.last.as_ref().map_or(0, |ended| ended.unsteered)
     }
 
     /// What happened in the last run.
@@ -143,16 +138,24 @@ impl<'a> Executor<'a> {
     }
 
     fn make_run(&self, choices: &mut dyn Choices, victims: Victims) -> Ended {
-        panics::quietly(|| lend(choices, || self.make_run_quietly(victims)))
+        let run = || panics::quietly(|| lend(choices, || self.make_run_quietly(victims)));
+        #[cfg(feature = "tracing")]
+        return events::during(self.with_sites, run);
+        #[cfg(not(feature = "tracing"))]
+        run()
     }
 
     fn make_run_quietly(&self, victims: Victims) -> Ended {
         let runtime = runtime();
         let guard = runtime.enter();
-        let shared = Rc::new(Shared::new(self.names.clone(), victims, self.with_sites));
+        let body = (self.make)();
+        let shared = Rc::new(Shared::new(self.names.clone(), victims, self.with_sites, body.guest()));
         let entered = Entered::new(shared.clone());
-        let mut outcome = run(&runtime, &shared, (self.make)(), &self.setting);
+        let mut outcome = run(&runtime, &shared, body, &self.setting);
         self.names.stray(runtime.metrics().num_alive_tasks());
+        if shared.queue().is_woken_from_outside() {
+            self.names.set_woken_from_outside();
+        }
         shared.close();
         shared.drop_all();
         if let Some(panic) = panics::take().last().filter(|_| matches!(outcome, Outcome::Finished(_))) {
@@ -163,8 +166,7 @@ impl<'a> Executor<'a> {
         drop(entered);
         let (recorder, texts, places) = shared.take_told();
         let victims = shared.victims.take();
-        let unsteered = shared.unsteered.get();
-        Ended { recorder, texts, outcome, places, victims, unsteered }
+        Ended { recorder, texts, outcome, places, victims }
     }
 }
 
@@ -202,7 +204,7 @@ impl fmt::Debug for Executor<'_> {
 
 /// Whether a run goes on on this thread.
 pub(crate) fn is_in_run() -> bool {
-    shared::current().is_some()
+    shared::is_there()
 }
 
 fn runtime() -> Runtime {
@@ -212,17 +214,21 @@ fn runtime() -> Runtime {
 
 /// Makes the root and polls everything until the run has ended.
 fn run(runtime: &Runtime, shared: &Rc<Shared>, body: Body, setting: &Setting) -> Outcome {
-    let root = shared.clone();
-    let main = async move {
-        body.into_future().await;
-        if root.end().is_none() {
-            root.finish(Ok(()));
-        }
-    };
-    task::spawn(shared, "main", main);
+    task::spawn(shared, "main", root(shared.clone(), async { body.into_future().await }));
+    if shared.guest.is_some() {
+        shared.call(TaskId::MAIN, None);
+    }
     plan_cuts(shared, setting.cuts);
-    let mut rounds = Rounds::new(shared.clone(), setting);
+    let mut rounds = Rounds::new(shared.clone(), setting, 0);
     runtime.block_on(std::future::poll_fn(|context| rounds.round(context)))
+}
+
+/// The first task of a run, whose end is that of the run.
+async fn root(shared: Rc<Shared>, main: impl Future<Output = ()>) {
+    main.await;
+    if shared.end().is_none() {
+        shared.finish(Ok(()));
+    }
 }
 
 fn plan_cuts(shared: &Shared, Cuts { up_to, moments, victims }: Cuts) {

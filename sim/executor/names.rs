@@ -17,6 +17,10 @@ pub struct Registry {
     known: Mutex<Known>,
     /// Whether tokio draws numbers in these runs, so that it has to be steered.
     draws: AtomicBool,
+    /// Whether it does so in a way that is not known, so that it cannot be.
+    are_draws_unknown: AtomicBool,
+    /// How many numbers it drew that nobody chose.
+    not_chosen: AtomicU64,
     /// How many polls there have been, and whose the last one is: its name's number and one, or 0 between polls.
     polls: AtomicU64,
     polled: AtomicU32,
@@ -24,6 +28,8 @@ pub struct Registry {
     rejected: AtomicU64,
     /// The most tasks at once that were tokio's alone.
     strays: AtomicUsize,
+    /// Whether another thread has woken a task.
+    is_woken_from_outside: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -41,10 +47,13 @@ impl Default for Registry {
         Registry {
             known: Mutex::new(known),
             draws: AtomicBool::new(false),
+            are_draws_unknown: AtomicBool::new(false),
+            not_chosen: AtomicU64::new(0),
             polls: AtomicU64::new(0),
             polled: AtomicU32::new(0),
             rejected: AtomicU64::new(0),
             strays: AtomicUsize::new(0),
+            is_woken_from_outside: AtomicBool::new(false),
         }
     }
 }
@@ -92,6 +101,16 @@ impl Registry {
         self.strays.load(Ordering::Relaxed)
     }
 
+    /// Another thread has woken a task.
+    pub(super) fn set_woken_from_outside(&self) {
+        self.is_woken_from_outside.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether in some run another thread has woken a task, so that it depends on real time.
+    pub fn is_woken_from_outside(&self) -> bool {
+        self.is_woken_from_outside.load(Ordering::Relaxed)
+    }
+
     /// Something that must happen in some run.
     pub(super) fn sometimes(&self, what: &str, happens: bool) {
         *self.known().sometimes.entry(what.to_owned()).or_insert(false) |= happens;
@@ -104,13 +123,33 @@ impl Registry {
     }
 
     /// Whether tokio was seen to draw numbers.
-    pub(super) fn draws(&self) -> bool {
+    pub(crate) fn draws(&self) -> bool {
         self.draws.load(Ordering::Relaxed)
     }
 
     /// It was.
-    pub(super) fn set_draws(&self) {
+    pub(crate) fn set_draws(&self) {
         self.draws.store(true, Ordering::Relaxed);
+    }
+
+    /// tokio draws in another way than is known.
+    pub(super) fn set_draws_unknown(&self) {
+        self.are_draws_unknown.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that is so: then the branches of an unbiased `select!` are left to chance.
+    pub fn are_draws_unknown(&self) -> bool {
+        self.are_draws_unknown.load(Ordering::Relaxed)
+    }
+
+    /// tokio drew so many numbers more than can be chosen.
+    pub(super) fn not_chosen(&self, count: u64) {
+        self.not_chosen.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// How many numbers tokio drew that nobody chose: after the first two in one poll.
+    pub fn draws_not_chosen(&self) -> u64 {
+        self.not_chosen.load(Ordering::Relaxed)
     }
 
     /// The number of a task's name.

@@ -3,8 +3,10 @@
 //! Knows nothing of whose panic it is.
 
 use std::cell::{Cell, RefCell};
-use std::panic::PanicHookInfo;
+use std::panic::{Location, PanicHookInfo};
 use std::sync::Once;
+
+use super::sites;
 
 /// A panic of the code under test.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +66,12 @@ fn note(info: &PanicHookInfo<'_>) {
     let mut message = lines.join("; ");
     if ["IO is disabled", "no reactor running"].iter().any(|sign| message.contains(sign)) {
         message.push_str(REAL_IO);
+    }
+    // Where in the package's own code a library was called that panics is looked up in the run that is told.
+    let is_told = super::shared::current().is_some_and(|shared| shared.with_sites);
+    let file = info.location().map(Location::file);
+    if let Some(own) = file.filter(|file| is_told && !sites::is_own(file)).and_then(|_| sites::here()) {
+        message = format!("called at {}: {message}", own.place_and_function());
     }
     // Within a panic while this is borrowed nothing can be noted any more.
     _ = PANICS.try_with(|panics| panics.try_borrow_mut().map(|mut panics| panics.push(Panic { place, message })));

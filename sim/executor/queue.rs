@@ -19,12 +19,17 @@ pub(super) struct Queue(Mutex<State>);
 struct State {
     /// Woken and not yet polled, the first to be woken first; the root is not among them.
     ready: VecDeque<TaskId>,
+    /// Who is polled first in each round, if anybody is.
+    root: Option<TaskId>,
+    /// By task; those of other hosts are gone here.
     tasks: Vec<Entry>,
     running: Option<TaskId>,
     /// Whether the round is going on, so that nobody has to be told of more work.
     is_in_round: bool,
     /// Wakes whoever polls the executor.
     runtime: Option<Waker>,
+    /// Whether another thread has woken anybody.
+    is_woken_from_outside: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,12 +40,12 @@ struct Entry {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Stage {
-    #[default]
     Idle,
     Queued,
     Running,
     RunningAndWoken,
     /// Its place may be another task's by now, and what wakes it is meant for nobody.
+    #[default]
     Gone,
 }
 
@@ -54,19 +59,24 @@ pub(super) struct Woken {
 }
 
 impl Queue {
+    /// A queue of which this task, which is the first one to come, is the root.
+    pub(super) fn with_root(root: TaskId) -> Queue {
+        Queue(Mutex::new(State { root: Some(root), ..State::default() }))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// The next task exists; `is_ready` if it is to be polled at once.
-    pub(super) fn add(&self, is_ready: bool) {
+    /// This task exists, with a higher number than those before it; `is_ready` if it is to be polled at once.
+    pub(super) fn add(&self, task: TaskId, is_ready: bool) {
         let mut state = self.state();
-        let task = TaskId(state.tasks.len() as u32);
         let stage = if is_ready { Stage::Queued } else { Stage::Idle };
         let woken = Woken { by: state.running, is_aborted: false };
+        state.tasks.resize(task.index(), Entry::default());
         state.tasks.push(Entry { state: stage, woken });
-        if is_ready && task != TaskId::MAIN {
-            state.ready.push_back(task);
+        if is_ready {
+            state.queue(task);
         }
     }
 
@@ -93,12 +103,17 @@ impl Queue {
         options.clear();
         let is_root_woken = state.is_root_woken();
         if is_root_woken && is_beginning {
-            options.push(TaskId::MAIN);
+            options.extend(state.root);
         }
         options.extend(state.ready.iter().take(most));
         if is_root_woken && !is_beginning && !options.is_empty() {
-            options.push(TaskId::MAIN);
+            options.extend(state.root);
         }
+    }
+
+    /// Whether a task is woken and not yet polled.
+    pub(super) fn is_woken(&self, task: TaskId) -> bool {
+        self.state().tasks[task.index()].state == Stage::Queued
     }
 
     /// Whether nobody is woken.
@@ -110,7 +125,7 @@ impl Queue {
     /// A task is about to be polled, wherever it is in the queue.
     pub(super) fn begin(&self, task: TaskId) -> Woken {
         let mut state = self.state();
-        if state.tasks[task.index()].state == Stage::Queued && task != TaskId::MAIN {
+        if state.tasks[task.index()].state == Stage::Queued && Some(task) != state.root {
             let at = state.ready.iter().position(|&other| other == task);
             at.and_then(|at| state.ready.remove(at));
         }
@@ -129,9 +144,7 @@ impl Queue {
             entry.state = Stage::Gone;
         } else if entry.state == Stage::RunningAndWoken {
             entry.state = Stage::Queued;
-            if task != TaskId::MAIN {
-                state.ready.push_back(task);
-            }
+            state.queue(task);
         } else {
             entry.state = Stage::Idle;
         }
@@ -142,9 +155,16 @@ impl Queue {
         self.state().running
     }
 
+    /// Whether another thread has woken anybody.
+    pub(super) fn is_woken_from_outside(&self) -> bool {
+        self.state().is_woken_from_outside
+    }
+
     fn wake(&self, task: TaskId, is_abort: bool) {
+        let is_outside = !super::is_in_run();
         let mut state = self.state();
-        let by = state.running;
+        state.is_woken_from_outside |= is_outside;
+        let by = if is_outside { None } else { state.running };
         let entry = &mut state.tasks[task.index()];
         match entry.state {
             // tokio itself schedules a task that is polled: that is no abort, and no news.
@@ -161,9 +181,7 @@ impl Queue {
             Stage::Idle => {
                 entry.state = Stage::Queued;
                 entry.woken = Woken { by, is_aborted: is_abort };
-                if task != TaskId::MAIN {
-                    state.ready.push_back(task);
-                }
+                state.queue(task);
             }
         }
         let runtime = if state.is_in_round { None } else { state.runtime.clone() };
@@ -176,7 +194,14 @@ impl Queue {
 
 impl State {
     fn is_root_woken(&self) -> bool {
-        self.tasks.first().is_some_and(|root| root.state == Stage::Queued)
+        self.root.and_then(|root| self.tasks.get(root.index())).is_some_and(|root| root.state == Stage::Queued)
+    }
+
+    /// A task is woken.
+    fn queue(&mut self, task: TaskId) {
+        if Some(task) != self.root {
+            self.ready.push_back(task);
+        }
     }
 }
 

@@ -6,13 +6,15 @@
 //!
 //! Knows nothing of what a task does when it is polled.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::time::{Duration, Instant, Sleep};
 
 use super::draws::{self, Draws};
+use super::queue::Queue;
 use super::shared::Shared;
 use super::task::WOKEN_BY;
 use super::{Setting, cut, outcome};
@@ -30,16 +32,25 @@ const CHOSEN_FROM: usize = 64;
 /// If nothing happens for so long, everybody waits for ever. It is less than tokio's idea of never, 30 years.
 const FOR_EVER: Duration = Duration::from_secs(5 * 365 * 24 * 60 * 60);
 
+/// The same where it is known that nobody waits for a time.
+const GUESTS_WAIT: Duration = Duration::from_millis(1);
+
 /// If nothing happens for so long, everything has settled.
 const SETTLED: Duration = Duration::from_secs(60 * 60);
+
+/// The same on a network, where each millisecond has to be made.
+const SETTLED_ON_NETWORK: Duration = Duration::from_secs(5);
 
 /// While everybody sleeps, so often a millisecond passes between two moments for a cut; then longer, a quarter more each
 /// time.
 const MILLISECONDS: u32 = 32;
 
-/// The loop of one run.
+/// The loop of one run; on a network, of what is on one host.
 pub(super) struct Rounds {
     shared: Rc<Shared>,
+    /// Which host.
+    home: usize,
+    queue: Arc<Queue>,
     any_order: bool,
     steps_max: u64,
     steps_at_one_instant_max: u64,
@@ -58,7 +69,7 @@ pub(super) struct Rounds {
 
 /// While nobody is woken.
 struct Idle {
-    /// How many steps there had been when it began, and when that was.
+    /// How many polls there had been, of whomever, when it began, and when that was.
     steps: u64,
     since: Option<Instant>,
     /// How many moments have passed in it.
@@ -69,9 +80,12 @@ struct Idle {
 }
 
 impl Rounds {
-    pub(super) fn new(shared: Rc<Shared>, setting: &Setting) -> Rounds {
+    pub(super) fn new(shared: Rc<Shared>, setting: &Setting, home: usize) -> Rounds {
+        shared.enter(home);
         Rounds {
+            queue: shared.queue(),
             shared,
+            home,
             any_order: setting.any_order,
             steps_max: setting.limits.steps,
             steps_at_one_instant_max: u64::from(setting.limits.turns_at_one_instant),
@@ -88,12 +102,10 @@ impl Rounds {
 
     /// What tokio polls.
     pub(super) fn round(&mut self, context: &mut Context<'_>) -> Poll<Outcome> {
-        if self.draws.is_none() {
-            self.draws = Some(Draws::learn());
-            self.is_steered = self.shared.names.draws();
-        }
-        self.shared.queue.begin_round(context.waker());
+        self.shared.enter(self.home);
         let time = self.shared.look_at_clock();
+        self.learn_draws(time != self.time);
+        self.queue.begin_round(context.waker());
         if time != self.time {
             self.time = time;
             self.steps_before = self.steps;
@@ -105,12 +117,15 @@ impl Rounds {
                 self.look_at_draws();
                 return Poll::Ready(outcome);
             }
-            self.shared.queue.options(is_beginning, CHOSEN_FROM, &mut self.options);
+            if left > 0 && !self.queue.is_empty() {
+                self.shared.moment(&self.queue);
+            }
+            self.queue.options(is_beginning, CHOSEN_FROM, &mut self.options);
             if self.options.is_empty() || left == 0 {
                 break;
             }
             if let Some(owner) = cut::moment(&self.shared) {
-                self.poll_task(owner);
+                self.poll_victim(owner);
                 left -= 1;
             } else {
                 let task = self.choose();
@@ -119,16 +134,27 @@ impl Rounds {
             }
             is_beginning = false;
         }
-        if self.shared.queue.end_round() {
+        let has_more = self.queue.end_round();
+        self.poll_strays(context);
+        if has_more {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
         self.idle(context)
     }
 
+    /// Lets what was spawned past the twin on a network's host go on, in tokio's order.
+    fn poll_strays(&self, context: &mut Context<'_>) {
+        if let Some(strays) = self.shared.strays() {
+            let never = pin!(strays.run_until(std::future::pending::<()>()));
+            _ = never.poll(context);
+        }
+    }
+
     /// How the run ends, if it does here.
     fn end(&self) -> Option<Outcome> {
-        if let Some(end) = self.shared.end() {
+        // The other hosts go on, and so does what the root has left behind.
+        if let Some(end) = self.shared.end().filter(|_| !self.shared.is_on_network()) {
             return Some(outcome(end));
         }
         // A program may have as many tasks as it likes, and each is polled a few times.
@@ -144,26 +170,42 @@ impl Rounds {
 
     /// Who is next.
     fn choose(&mut self) -> TaskId {
-        if self.options.len() == 1 || !self.any_order {
+        if self.options.len() == 1 || !self.any_order || self.shared.has_ended() {
             return self.options[0];
         }
-        self.futures.clear();
-        self.futures.extend(self.options.iter().map(|task| FutureId(task.0)));
+        // What is nobody's comes when it is its turn.
+        let first = self.options[0];
+        if self.shared.who(first).is_none() {
+            return first;
+        }
+        self.shared.futures(&mut self.options, &mut self.futures);
+        if self.options.len() == 1 {
+            return first;
+        }
         let options = Options::Futures(&self.futures);
-        let question = Question { kind: Kind::PollOrder, subject: TaskId::MAIN, site: 0, options };
+        let question = Question { kind: Kind::PollOrder, subject: TaskId::MAIN, site: self.home as u16, options };
         self.options[self.shared.ask(&question) as usize]
+    }
+
+    /// Polls who was cut, if that is here; on another host it is woken, and polled there.
+    fn poll_victim(&mut self, owner: TaskId) {
+        if self.shared.is_at_home(owner) {
+            self.poll_task(owner);
+        }
     }
 
     /// Polls a task; whether it is gone by that.
     fn poll_task(&mut self, task: TaskId) -> bool {
         self.steps += 1;
+        self.shared.polls.update(|polls| polls + 1);
         let shared = &self.shared;
-        let woken = shared.queue.begin(task);
+        let woken = self.queue.begin(task);
         if woken.is_aborted {
             shared.aborted(task, woken.by);
         }
         WOKEN_BY.set(woken.by);
         let mut is_gone = true;
+        let strays = StraysBefore::count(shared, task);
         if let Some((mut set, poke, aborts)) = shared.begin_poll(task) {
             self.steer(task);
             let shared = &self.shared;
@@ -180,14 +222,30 @@ impl Rounds {
             }
         }
         let shared = &self.shared;
-        shared.queue.end(task, is_gone);
-        if shared.victims.borrow().openings.is_some() {
-            shared.names.stray(tokio::runtime::Handle::current().metrics().num_alive_tasks());
+        self.queue.end(task, is_gone);
+        if let Some(before) = strays {
+            before.compare(shared, task);
         }
         if self.is_steered {
             self.count_draws(task);
         }
         is_gone
+    }
+
+    /// Finds out what tokio will draw: at the beginning, and on a network in each tick, because turmoil begins anew to block
+    /// then.
+    fn learn_draws(&mut self, is_new_tick: bool) {
+        let is_on_network = self.shared.is_on_network();
+        if self.draws.is_none() || is_on_network && is_new_tick {
+            self.is_steered = self.shared.names.draws() || is_on_network && self.shared.is_measured();
+            if self.is_steered || !is_on_network {
+                let draws = Draws::learn();
+                if !draws.is_known() {
+                    self.shared.names.set_draws_unknown();
+                }
+                self.draws = Some(draws);
+            }
+        }
     }
 
     /// Decides what tokio draws in the next poll: the first branch of a `select!`, or the last one.
@@ -196,7 +254,8 @@ impl Rounds {
             return;
         }
         let options = Options::Range { min: 0, max: 1 };
-        let question = Question { kind: Kind::Branch, subject: task, site: 0, options };
+        let subject = self.shared.who(task).map_or(task, |who| who.task);
+        let question = Question { kind: Kind::Branch, subject, site: 0, options };
         let last = self.any_order && self.shared.draws(task) && self.shared.ask(&question) == 1;
         if let Some(draws) = &mut self.draws {
             draws.steer(last);
@@ -207,9 +266,10 @@ impl Rounds {
         let Some(count) = self.draws.as_mut().and_then(Draws::count) else { return };
         if count > 0 {
             self.shared.has_drawn(task);
+            self.shared.names.set_draws();
         }
         let unsteered = u64::from(count.saturating_sub(draws::STEERED));
-        self.shared.unsteered.set(self.shared.unsteered.get() + unsteered);
+        self.shared.names.not_chosen(unsteered);
     }
 
     /// At the end of a run that was not steered: whether it should have been.
@@ -217,7 +277,6 @@ impl Rounds {
         let Some(draws) = self.draws.as_mut().filter(|_| !self.is_steered) else { return };
         if draws.count() != Some(0) {
             self.shared.names.set_draws();
-            self.shared.unsteered.set(u64::from(!draws.is_known()).max(1));
         }
     }
 
@@ -227,7 +286,7 @@ impl Rounds {
         shared.close();
         for task in shared.alive() {
             let is_gone = self.poll_task(task);
-            if is_gone || !shared.queue.is_empty() {
+            if is_gone || !self.queue.is_empty() {
                 shared.lost_wake(task);
                 return;
             }
@@ -239,15 +298,34 @@ impl Rounds {
         let shared = self.shared.clone();
         let begun = shared.now();
         let idle = &mut self.idle;
-        if idle.steps != self.steps {
-            (idle.steps, idle.since, idle.moments) = (self.steps, Some(begun), 0);
+        let polls = shared.polls.get();
+        if idle.steps != polls {
+            (idle.steps, idle.since, idle.moments) = (polls, Some(begun), 0);
+            shared.moment(&self.queue);
+            if !self.queue.is_empty() {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
         }
         let since = idle.since.unwrap_or(begun);
+        if let Some(guest) = &shared.guest {
+            // Who has yielded is woken by tokio within this instant, and a timer moves the clock.
+            if shared.waits_for_time() || self.idle.poll(since + GUESTS_WAIT, context).is_pending() {
+                return Poll::Pending;
+            }
+            guest.end(Outcome::Deadlocked);
+            return Poll::Ready(Outcome::Deadlocked);
+        }
+        let is_on_network = shared.is_on_network();
+        let settled_after = if is_on_network { SETTLED_ON_NETWORK } else { SETTLED };
         loop {
-            let moment = shared.victims.borrow().are_awaited().then(|| since + offset(self.idle.moments));
-            let settled = (!shared.settlers.borrow().waiting.is_empty()).then(|| since + SETTLED);
-            let for_ever = since + FOR_EVER;
-            let until = [moment, settled].into_iter().flatten().min().unwrap_or(for_ever).min(for_ever);
+            // Of several hosts, the moments pass on the test's own.
+            let has_moments = self.home == 0 && shared.victims.borrow().are_awaited();
+            let moment = has_moments.then(|| since + offset(self.idle.moments));
+            let settled = (!shared.settlers.borrow().waiting.is_empty()).then(|| since + settled_after);
+            // Whoever drives a network knows best when nothing is left to happen there.
+            let for_ever = (!is_on_network).then(|| since + FOR_EVER);
+            let Some(until) = [moment, settled, for_ever].into_iter().flatten().min() else { return Poll::Pending };
             if self.idle.poll(until, context).is_pending() {
                 return Poll::Pending;
             }
@@ -256,7 +334,7 @@ impl Rounds {
             if moment.is_some_and(|moment| moment <= now) {
                 self.idle.moments += 1;
                 if let Some(owner) = cut::moment(&shared) {
-                    self.poll_task(owner);
+                    self.poll_victim(owner);
                     context.waker().wake_by_ref();
                     return Poll::Pending;
                 }
@@ -266,13 +344,39 @@ impl Rounds {
                 settled.into_iter().for_each(|(_, waker)| waker.wake());
                 return Poll::Pending;
             }
-            if for_ever <= now {
+            if for_ever.is_some_and(|for_ever| for_ever <= now) {
                 self.look_at_draws();
                 self.probe();
                 return Poll::Ready(Outcome::Deadlocked);
             }
         }
     }
+}
+
+/// How many tasks are tokio's alone before a poll, in the runs in which that is looked at.
+struct StraysBefore {
+    count: usize,
+    polls: u32,
+}
+
+impl StraysBefore {
+    fn count(shared: &Shared, task: TaskId) -> Option<StraysBefore> {
+        let is_looked_at = shared.with_sites || shared.victims.borrow().openings.is_some();
+        is_looked_at.then(|| StraysBefore { count: alive_in_tokio(), polls: shared.suspensions(task) })
+    }
+
+    /// After the poll of this task.
+    fn compare(self, shared: &Shared, task: TaskId) {
+        let now = alive_in_tokio();
+        shared.names.stray(now);
+        if self.count < now {
+            shared.has_strayed(task, self.polls);
+        }
+    }
+}
+
+fn alive_in_tokio() -> usize {
+    tokio::runtime::Handle::current().metrics().num_alive_tasks()
 }
 
 impl Idle {

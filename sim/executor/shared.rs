@@ -4,6 +4,7 @@
 //!
 //! Knows nothing of who is polled next.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,12 +18,13 @@ use super::names::Registry;
 use super::panics::Panic;
 use super::queue::{Queue, TaskWaker};
 use super::sim::Probe;
-use super::sites::Kept;
-use crate::choice::{Choice, Choices as _, Lent, Question};
-use crate::id::{InstanceId, TaskId};
+use super::sites::{Kept, Places};
+use crate::body::{Guest, Recording, Who};
+use crate::choice::{Choice, Lent, Question};
+use crate::id::{FutureId, InstanceId, TaskId};
 use crate::program::{Error, Texts, Value};
 use crate::time::Time;
-use crate::trace::{Recorder, Requester, Wake, What};
+use crate::trace::{Outcome, Recorder, Requester, Wake, What};
 
 thread_local! {
     static CURRENT: RefCell<Option<Rc<Shared>>> = const { RefCell::new(None) };
@@ -35,6 +37,11 @@ const PLACES_MAX: usize = 256;
 /// The run that goes on on this thread.
 pub(super) fn current() -> Option<Rc<Shared>> {
     CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
+}
+
+/// Whether a run goes on on this thread.
+pub(super) fn is_there() -> bool {
+    CURRENT.try_with(|current| current.borrow().is_some()).unwrap_or(false)
 }
 
 /// Makes a run the one of this thread as long as it is there.
@@ -55,7 +62,10 @@ impl Drop for Entered {
 
 /// A run.
 pub(super) struct Shared {
-    pub(super) queue: Arc<Queue>,
+    /// Where tasks are polled: one place, or each host of a network.
+    homes: RefCell<Vec<Home>>,
+    /// The one of them where they are polled now.
+    home: Cell<usize>,
     pub(super) names: Arc<Registry>,
     pub(super) victims: RefCell<Victims>,
     /// Whether it is recorded where tasks wait.
@@ -68,16 +78,24 @@ pub(super) struct Shared {
     pub(super) probes: RefCell<Vec<Watched>>,
     /// The future within the polled task that is polled and may be cut.
     pub(super) inside: Cell<Option<TaskId>>,
-    /// How often tokio drew a number that nobody chose.
-    pub(super) unsteered: Cell<u64>,
-    start: Instant,
+    /// When the run began; nothing on a network, whose time is that of its recording.
+    start: Option<Instant>,
+    /// How many polls there have been.
+    pub(super) polls: Cell<u64>,
     tasks: RefCell<Vec<Task>>,
     /// Empty ones, used again.
     spare: RefCell<Vec<LocalSet>>,
+    recording: Recording,
+    /// The body, if it wants to be told of moments.
+    pub(super) guest: Option<Rc<dyn Guest>>,
+    /// Whether tasks are told of: not where they tell of themselves.
+    is_told: bool,
     told: RefCell<Told>,
     /// What the root came to.
     end: Cell<Option<Result<(), Error>>>,
     is_closed: Cell<bool>,
+    /// A panic of ours on a host, where tokio would keep it to itself.
+    broken: Cell<Option<Box<dyn Any + Send>>>,
 }
 
 /// What is watched: its name, how much there was, and who says how much there is.
@@ -90,16 +108,28 @@ pub(super) struct Settlers {
     pub(super) next: u64,
 }
 
+/// Where tasks are polled.
+struct Home {
+    queue: Arc<Queue>,
+    /// On a network: what is spawned there past the [`twin`](super::twin), in tokio's order.
+    strays: Option<Rc<LocalSet>>,
+}
+
 struct Told {
-    recorder: Recorder,
     texts: Texts,
     time: Time,
     /// The wakers that were left somewhere.
     places: Vec<Arc<Kept>>,
+    /// Who has made a task that is tokio's alone, and how often it had been polled before.
+    strays: Vec<(TaskId, u32)>,
 }
 
 struct Task {
     instance: InstanceId,
+    /// What a question about it calls it; nothing if there is none.
+    who: Option<Who>,
+    /// Where it is polled.
+    home: usize,
     /// Where tokio keeps it. Away while it is polled.
     set: Option<LocalSet>,
     /// Has tokio poll it.
@@ -117,11 +147,25 @@ struct Task {
 }
 
 impl Shared {
-    pub(super) fn new(names: Arc<Registry>, victims: Victims, with_sites: bool) -> Shared {
-        let recorder = Recorder::default();
-        let start = now();
+    /// A run of a runtime of its own, in which the first task is the root.
+    pub(super) fn new(
+        names: Arc<Registry>,
+        victims: Victims,
+        with_sites: bool,
+        guest: Option<Rc<dyn Guest>>,
+    ) -> Shared {
+        let home = Home { queue: Arc::new(Queue::with_root(TaskId::MAIN)), strays: None };
+        let own = || Recording::new(Box::new(Lent));
+        let recording = guest.as_ref().map_or_else(own, |guest| guest.recording());
+        let shared = Shared::on_network(recording, names, victims, with_sites);
+        Shared { homes: RefCell::new(vec![home]), start: Some(now()), is_told: guest.is_none(), guest, ..shared }
+    }
+
+    /// A run on a network, which has this recording, and whose hosts are yet to come.
+    pub(super) fn on_network(recording: Recording, names: Arc<Registry>, victims: Victims, with_sites: bool) -> Shared {
         Shared {
-            queue: Arc::new(Queue::default()),
+            homes: RefCell::default(),
+            home: Cell::new(0),
             names,
             victims: RefCell::new(victims),
             with_sites,
@@ -129,25 +173,90 @@ impl Shared {
             settlers: RefCell::default(),
             probes: RefCell::default(),
             inside: Cell::new(None),
-            unsteered: Cell::new(0),
-            start,
+            start: None,
+            polls: Cell::new(0),
             tasks: RefCell::default(),
             spare: RefCell::default(),
-            told: RefCell::new(Told { recorder, texts: Texts::default(), time: Time::ZERO, places: Vec::new() }),
+            recording,
+            guest: None,
+            is_told: true,
+            told: RefCell::new(Told {
+                texts: Texts::default(),
+                time: Time::ZERO,
+                places: Vec::new(),
+                strays: Vec::new(),
+            }),
             end: Cell::new(None),
             is_closed: Cell::new(false),
+            broken: Cell::new(None),
         }
+    }
+
+    /// The same, with tasks that tell of themselves.
+    pub(super) fn untold(self) -> Shared {
+        Shared { is_told: false, ..self }
+    }
+
+    /// Whether it is one of several hosts.
+    pub(super) fn is_on_network(&self) -> bool {
+        self.start.is_none()
+    }
+
+    /// Whether it is listed where it could have been cut.
+    pub(super) fn is_measured(&self) -> bool {
+        self.victims.borrow().openings.is_some()
+    }
+
+    /// Tasks are polled there from here on.
+    pub(super) fn enter(&self, home: usize) {
+        self.home.set(home);
+    }
+
+    /// A host begins, or begins anew: nothing is left of what was there.
+    pub(super) fn move_in(&self, home: usize) {
+        self.drop_all_of(home);
+        let mut homes = self.homes.borrow_mut();
+        while homes.len() <= home {
+            homes.push(Home { queue: Arc::default(), strays: None });
+        }
+        homes[home] = Home { queue: Arc::default(), strays: Some(Rc::new(LocalSet::new())) };
+    }
+
+    /// Drops what is left of the tasks of a host, the last one first.
+    pub(super) fn drop_all_of(&self, home: usize) {
+        for at in (0..self.count()).rev() {
+            let set = {
+                let task = &mut self.tasks.borrow_mut()[at];
+                if task.home == home { task.set.take() } else { None }
+            };
+            drop(set);
+        }
+        let strays = self.homes.borrow_mut().get_mut(home).and_then(|home| home.strays.take());
+        drop(strays);
+    }
+
+    /// Who is woken there.
+    pub(super) fn queue(&self) -> Arc<Queue> {
+        self.homes.borrow()[self.home.get()].queue.clone()
+    }
+
+    /// What is spawned there past the twin, if that is kept.
+    pub(super) fn strays(&self) -> Option<Rc<LocalSet>> {
+        self.homes.borrow()[self.home.get()].strays.clone()
     }
 
     /// A task or future that may be told apart begins to exist. If it is `ready` it is polled on its own.
     pub(super) fn create(&self, name: &str, by: Option<TaskId>, ready: bool) -> TaskId {
         let instance = self.names.task(name);
+        let queue = self.queue();
         let task = {
             let mut tasks = self.tasks.borrow_mut();
             let task = TaskId(tasks.len() as u32);
-            let waker = |is_abort| Waker::from(Arc::new(TaskWaker { queue: self.queue.clone(), task, is_abort }));
+            let waker = |is_abort| Waker::from(Arc::new(TaskWaker { queue: queue.clone(), task, is_abort }));
             tasks.push(Task {
                 instance,
+                who: Some(Who { task, future: FutureId(task.0) }),
+                home: self.home.get(),
                 set: None,
                 poke: None,
                 waker: waker(false),
@@ -160,8 +269,45 @@ impl Shared {
             task
         };
         self.record(What::Created { task, by: by.unwrap_or(task), instance });
-        self.queue.add(ready);
+        queue.add(task, ready);
         task
+    }
+
+    /// A question about a task calls it this.
+    pub(super) fn call(&self, task: TaskId, who: Option<Who>) {
+        self.tasks.borrow_mut()[task.index()].who = who;
+    }
+
+    /// What a question calls a task.
+    pub(super) fn who(&self, task: TaskId) -> Option<Who> {
+        self.tasks.borrow()[task.index()].who
+    }
+
+    /// What questions call these tasks; those that there are none about are left out.
+    pub(super) fn futures(&self, tasks: &mut Vec<TaskId>, futures: &mut Vec<FutureId>) {
+        let known = self.tasks.borrow();
+        futures.clear();
+        tasks.retain(|task| {
+            let who = known[task.index()].who;
+            futures.extend(who.map(|who| who.future));
+            who.is_some()
+        });
+    }
+
+    /// Tells a body that somebody is about to be polled, or that everybody has been.
+    pub(super) fn moment(&self, queue: &Queue) {
+        let Some(guest) = &self.guest else { return };
+        guest.moment(&|future| {
+            let tasks = self.tasks.borrow();
+            let mut all = (0..).map(TaskId).zip(tasks.iter());
+            let task = all.find(|(_, task)| task.who.is_some_and(|who| who.future == future));
+            task.is_some_and(|(task, _)| queue.is_woken(task))
+        });
+    }
+
+    /// Where a task is polled.
+    pub(super) fn is_at_home(&self, task: TaskId) -> bool {
+        self.tasks.borrow()[task.index()].home == self.home.get()
     }
 
     /// A place for one task.
@@ -235,6 +381,28 @@ impl Shared {
     /// What the root came to.
     pub(super) fn finish(&self, end: Result<(), Error>) {
         self.end.set(Some(end));
+        self.recording.end();
+    }
+
+    /// Whether it came to something, or whoever tells of the run says so.
+    pub(super) fn has_ended(&self) -> bool {
+        self.recording.has_ended()
+    }
+
+    /// The run will not end by itself.
+    pub(super) fn give_up(&self, outcome: Outcome) {
+        self.recording.give_up(outcome);
+    }
+
+    /// The run cannot go on.
+    pub(super) fn breaks(&self, panic: Box<dyn Any + Send>) {
+        self.broken.set(Some(panic));
+        self.give_up(Outcome::OutOfSteps);
+    }
+
+    /// Why it could not.
+    pub(super) fn broken(&self) -> Option<Box<dyn Any + Send>> {
+        self.broken.take()
     }
 
     pub(super) fn end(&self) -> Option<Result<(), Error>> {
@@ -254,8 +422,8 @@ impl Shared {
     }
 
     pub(super) fn record(&self, what: What) {
-        if !self.is_closed.get() {
-            self.told.borrow_mut().recorder.record(what);
+        if !self.is_closed.get() && (self.is_told || matches!(what, What::Chose(_))) {
+            self.recording.record(self.time(), what);
         }
     }
 
@@ -273,14 +441,27 @@ impl Shared {
         places.push(kept);
     }
 
+    /// A task that had been polled so often has made one that is tokio's alone.
+    pub(super) fn has_strayed(&self, task: TaskId, polls: u32) {
+        self.told.borrow_mut().strays.push((task, polls));
+    }
+
     /// Looks at the clock.
     pub(super) fn look_at_clock(&self) -> Time {
-        let passed = now().saturating_duration_since(self.start);
+        let Some(start) = self.start else {
+            let now = self.recording.now();
+            self.told.borrow_mut().time = now;
+            return now;
+        };
+        let passed = now().saturating_duration_since(start);
         let time = Time(u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX));
         let mut told = self.told.borrow_mut();
         if time != told.time && !self.is_closed.get() {
             told.time = time;
-            told.recorder.turn(0, time);
+            if !self.is_told {
+                return time;
+            }
+            self.recording.turn(time);
         }
         time
     }
@@ -295,14 +476,19 @@ impl Shared {
         self.told.borrow().time
     }
 
+    /// Whether anybody waits for a time, as far as the body says.
+    pub(super) fn waits_for_time(&self) -> bool {
+        self.recording.timers().next.is_some()
+    }
+
     /// Who makes what is made now: the future that is polled and may be cut, or else the task.
     pub(super) fn maker(&self) -> Option<TaskId> {
-        self.inside.get().or_else(|| self.queue.running())
+        self.inside.get().or_else(|| self.queue().running())
     }
 
     /// Who is polled, or main if nobody is.
     pub(super) fn running(&self) -> TaskId {
-        self.queue.running().unwrap_or(TaskId::MAIN)
+        self.queue().running().unwrap_or(TaskId::MAIN)
     }
 
     pub(super) fn instance(&self, task: TaskId) -> InstanceId {
@@ -316,7 +502,7 @@ impl Shared {
 
     /// Asks, and notes question and answer.
     pub(super) fn ask(&self, question: &Question<'_>) -> u64 {
-        let answer = Lent.answer(question);
+        let answer = self.recording.answer(question);
         self.record(What::Chose(Choice::new(question, answer)));
         answer
     }
@@ -351,9 +537,10 @@ impl Shared {
     }
 
     /// What happened.
-    pub(super) fn take_told(&self) -> (Recorder, Texts, Vec<Arc<Kept>>) {
-        let mut told = self.told.borrow_mut();
-        (std::mem::take(&mut told.recorder), std::mem::take(&mut told.texts), std::mem::take(&mut told.places))
+    pub(super) fn take_told(&self) -> (Recorder, Texts, Places) {
+        let Told { texts, places, strays, .. } = &mut *self.told.borrow_mut();
+        let places = Places { kept: std::mem::take(places), strays: std::mem::take(strays) };
+        (self.recording.take(), std::mem::take(texts), places)
     }
 }
 

@@ -55,8 +55,10 @@ impl Sim {
         Sim(())
     }
 
+    #[track_caller]
     fn shared(self) -> Rc<Shared> {
-        current().unwrap_or_else(|| panic!("{OUTSIDE}"))
+        let Some(shared) = current() else { panic!("{OUTSIDE}") };
+        shared
     }
 
     /// A future that may be dropped: before its first poll, at any await and at any later time while it waits there, when
@@ -76,6 +78,7 @@ impl Sim {
     /// # Panics
     ///
     /// If `count` is 0.
+    #[track_caller]
     pub fn choose(self, count: u64) -> u64 {
         assert!(count > 0, "there is no number below 0 to choose");
         if count == 1 {
@@ -85,10 +88,12 @@ impl Sim {
     }
 
     /// Yes or no, which the search chooses. The ordinary answer is no; of a million seeds, `per_million` say yes.
+    #[track_caller]
     pub fn chance(self, per_million: u32) -> bool {
         self.ask(Options::Fire { per_million: per_million.min(1_000_000) }) == 1
     }
 
+    #[track_caller]
     fn ask(self, options: Options<'_>) -> u64 {
         let shared = self.shared();
         shared.ask(&Question { kind: Kind::Chosen, subject: shared.running(), site: 0, options })
@@ -96,11 +101,13 @@ impl Sim {
 
     /// Something that has to happen in some run, though not in each: if it never does, the check fails, because it does not
     /// test what it is meant to.
+    #[track_caller]
     pub fn sometimes(self, what: &str, happens: bool) {
         self.shared().names.sometimes(what, happens);
     }
 
     /// Ends a run that is none of those that are meant. If most runs are ended so, the check says it.
+    #[track_caller]
     pub fn assume(self, holds: bool) {
         if !holds {
             self.shared().names.reject();
@@ -121,6 +128,7 @@ impl Sim {
     ///     sim.cut(async { drop(pool.acquire().await) }).await;
     /// });
     /// ```
+    #[track_caller]
     pub fn watch(self, what: &str, probe: impl Probe + 'static) {
         let before = probe.level();
         self.shared().probes.borrow_mut().push((what.to_owned(), before, Box::new(probe)));
@@ -142,9 +150,10 @@ impl Sim {
     }
 
     /// A mark in the trace of the run.
+    #[track_caller]
     pub fn note(self, text: impl fmt::Display) {
         let shared = self.shared();
-        shared.print(shared.running(), &text.to_string());
+        shared.print(shared.maker().unwrap_or(TaskId::MAIN), &text.to_string());
     }
 
     /// Waits until everything that can still run has run, the timers of the others included. It is over when nothing has
@@ -154,11 +163,13 @@ impl Sim {
     }
 
     /// The virtual time since the run began.
+    #[track_caller]
     pub fn now(self) -> Duration {
         Duration::from_nanos(self.shared().look_at_clock().0)
     }
 
     /// A task with a name, for reports and tokens; otherwise it is [`twin::spawn`](super::twin::spawn).
+    #[track_caller]
     pub fn spawn<F>(self, name: &str, future: F) -> JoinHandle<F::Output>
     where
         F: Future + 'static,

@@ -10,6 +10,7 @@
 //! Knows nothing of what the places are for.
 
 use std::backtrace::Backtrace;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
@@ -33,6 +34,17 @@ pub(super) struct Kept {
     stack: Backtrace,
     /// Who has woken it first, and how often the task had been polled until then.
     woken: Mutex<Option<(Option<TaskId>, u32)>>,
+    /// Whether another thread has.
+    is_woken_from_outside: AtomicBool,
+}
+
+/// What a run leaves of where its tasks were.
+#[derive(Debug)]
+pub(super) struct Places {
+    /// The wakers that were left somewhere.
+    pub(super) kept: Vec<Arc<Kept>>,
+    /// Who has made a task that is tokio's alone, and how often it had been polled before.
+    pub(super) strays: Vec<(TaskId, u32)>,
 }
 
 struct Recording {
@@ -47,7 +59,9 @@ impl Clone for Recording {
         let kept = self.kept.clone().or_else(|| {
             let (shared, task) = (current()?, self.task);
             let polls = shared.suspensions(task) + 1;
-            let kept = Arc::new(Kept { task, polls, stack: Backtrace::force_capture(), woken: Mutex::default() });
+            let (woken, is_woken_from_outside) = (Mutex::default(), AtomicBool::new(false));
+            let stack = Backtrace::force_capture();
+            let kept = Arc::new(Kept { task, polls, stack, woken, is_woken_from_outside });
             shared.keep(kept.clone());
             Some(kept)
         });
@@ -57,9 +71,13 @@ impl Clone for Recording {
 
 impl WakeRef for Recording {
     fn wake_by_ref(&self) {
-        if let (Some(kept), Some(shared)) = (&self.kept, current()) {
-            let mut woken = kept.woken.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            woken.get_or_insert_with(|| (shared.queue.running(), shared.suspensions(kept.task)));
+        match (&self.kept, current()) {
+            (Some(kept), Some(shared)) => {
+                let mut woken = kept.woken.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                woken.get_or_insert_with(|| (shared.queue().running(), shared.suspensions(kept.task)));
+            }
+            (Some(kept), None) => kept.is_woken_from_outside.store(true, Ordering::Relaxed),
+            (None, _) => {}
         }
         self.waker.wake_by_ref();
     }
@@ -67,12 +85,17 @@ impl WakeRef for Recording {
 
 impl Wake for Recording {}
 
-/// Where tasks were suspended, and which locks were handed to whom without any use.
-pub(super) fn resolve(all: &[Arc<Kept>]) -> Sites {
+/// Where tasks were suspended, where other threads have woken them, and which locks were handed to whom without any use.
+pub(super) fn resolve(places: &Places) -> Sites {
+    let all = &places.kept;
     let mut sites = Sites::default();
+    places.strays.iter().for_each(|&(task, polls)| sites.add_stray(task, polls));
     let chains: Vec<Vec<Frame>> = all.iter().map(|kept| chain(&kept.stack.to_string())).collect();
     for (kept, chain) in all.iter().zip(&chains).filter(|(_, chain)| !chain.is_empty()) {
         sites.add(kept.task, kept.polls, chain.clone());
+        if kept.is_woken_from_outside.load(Ordering::Relaxed) {
+            sites.add_outside(chain.clone());
+        }
     }
     for (kept, chain) in all.iter().zip(&chains).filter(|(_, chain)| is_lock(chain)) {
         let woken = *kept.woken.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -91,17 +114,24 @@ pub(super) fn resolve(all: &[Arc<Kept>]) -> Sites {
     sites
 }
 
+/// The innermost line of the package's own code in which this is called, within a poll of a task.
+pub(super) fn here() -> Option<Frame> {
+    chain(&Backtrace::force_capture().to_string()).into_iter().rev().find(|frame| frame.is_own)
+}
+
 /// Whether the chain ends in tokio's way to wait for a lock or a permit.
 fn is_lock(chain: &[Frame]) -> bool {
     let Some(own) = chain.iter().rposition(|frame| frame.is_own) else { return false };
     let waits = |frame: &Frame| {
-        ["Mutex::lock", "Semaphore::acquire", "RwLock::"].iter().any(|lock| frame.function.contains(lock))
+        let of_tokio = frame.file.split_once("/tokio-").map_or("", |(_, file)| file);
+        ["/sync/mutex.rs", "/sync/semaphore.rs", "/sync/rwlock.rs"].iter().any(|lock| of_tokio.ends_with(lock))
     };
     chain[own..].iter().any(waits)
 }
 
 /// What a printed stack says about the code between the task's gate and the future that keeps the waker, the outermost
-/// await first.
+/// await first. Frames are told apart by their files: a package that is built with line tables alone has no paths of
+/// functions.
 fn chain(stack: &str) -> Vec<Frame> {
     let mut frames: Vec<(String, Option<Location>)> = Vec::new();
     for line in stack.lines().map(str::trim) {
@@ -113,13 +143,21 @@ fn chain(stack: &str) -> Vec<Frame> {
             frames.push((function.to_owned(), None));
         }
     }
+    // This very file is in the stack, and shows how those of this package are written.
+    let files = || frames.iter().filter_map(|(_, place)| place.as_ref().map(|(file, ..)| file.as_str()));
+    let house = files().find_map(|file| file.strip_suffix("sim/executor/sites.rs")).unwrap_or("./").to_owned();
+    let is_in = |frame: &(String, Option<Location>), end: &str| {
+        frame.1.as_ref().and_then(|(file, ..)| file.strip_suffix(end)).is_some_and(|rest| rest == house)
+    };
     // From the one that clones to the gate, which nobody but this room has.
-    let gate = frames.iter().position(|(function, _)| function.contains("atropos::executor::task::poll"));
-    let clone = frames.iter().take(gate.unwrap_or(frames.len())).rposition(|(function, _)| is_of_waker(function));
-    let between = &frames[clone.map_or(0, |at| at + 1)..gate.unwrap_or(frames.len())];
+    let gate = frames.iter().position(|frame| is_in(frame, "sim/executor/task.rs")).unwrap_or(frames.len());
+    let clone = frames[..gate]
+        .iter()
+        .rposition(|(_, place)| place.as_ref().is_some_and(|(file, ..)| file.ends_with("/core/src/task/wake.rs")));
+    let between = &frames[clone.map_or(0, |at| at + 1)..gate];
     let told = between.iter().rev().filter_map(|(function, place)| {
         let (file, line, column) = place.clone()?;
-        is_told(function, &file).then(|| Frame {
+        is_told(&file, &house).then(|| Frame {
             function: function_name(function),
             is_own: is_own(&file),
             file: relative(&file),
@@ -145,20 +183,16 @@ fn place_of(text: &str) -> Option<Location> {
     }
 }
 
-fn is_of_waker(function: &str) -> bool {
-    ["cooked_waker::", "Recording", "core::task::wake", "Waker as core::clone::Clone"]
+/// Whether a file has code that a reader looks for: not what `async`, `select!` and closures are made of, and not this
+/// package's own way of polling.
+fn is_told(file: &str, house: &str) -> bool {
+    let is_of_house = ["sim/executor/", "sim/check/"]
         .iter()
-        .any(|part| function.contains(part))
+        .any(|room| file.strip_prefix(house).is_some_and(|file| file.starts_with(room)));
+    !is_of_house && !["/core/src/", "/alloc/src/", "/std/src/"].iter().any(|part| file.contains(part))
 }
 
-/// Whether a function is one that a reader looks for: not what `async`, `select!` and closures are made of.
-fn is_told(function: &str, file: &str) -> bool {
-    !["/core/src/", "/alloc/src/", "/std/src/", "atropos::executor", "atropos::check"]
-        .iter()
-        .any(|part| file.contains(part) || function.contains(part))
-}
-
-fn is_own(file: &str) -> bool {
+pub(super) fn is_own(file: &str) -> bool {
     !file.contains("/.cargo/")
         && !file.contains("/registry/src/")
         && !file.contains("/rustc/")
@@ -170,7 +204,8 @@ fn relative(file: &str) -> String {
     file.strip_prefix("./").unwrap_or(file).to_owned()
 }
 
-/// `upload` or `Semaphore::acquire`, without modules, types in angle brackets and the marks of closures.
+/// `upload` or `Semaphore::acquire`, without modules, types in angle brackets and the marks of closures; empty if only such
+/// a mark is known.
 fn function_name(path: &str) -> String {
     let inner = path.strip_prefix('<').map_or(path, |rest| rest.split(" as ").next().unwrap_or(rest));
     let mut plain = String::new();
@@ -186,14 +221,14 @@ fn function_name(path: &str) -> String {
             _ => {}
         }
     }
-    let mut parts: Vec<&str> = plain.split("::").filter(|part| !part.is_empty() && !part.starts_with("{{")).collect();
+    let mut parts: Vec<&str> = plain.split("::").filter(|part| !part.is_empty() && !part.starts_with('{')).collect();
     parts.extend(method);
     let from = parts.len().saturating_sub(2);
     let is_type = |part: &str| part.starts_with(char::is_uppercase);
     match parts[from..] {
         [first, second] if is_type(first) => format!("{first}::{second}"),
         [.., last] => last.to_owned(),
-        [] => "?".to_owned(),
+        [] => String::new(),
     }
 }
 
@@ -207,6 +242,7 @@ mod tests {
         assert_eq!(function_name("store::pool::Pool::acquire::{{closure}}"), "Pool::acquire");
         let poll = "<tokio::sync::batch_semaphore::Acquire as core::future::future::Future>::poll";
         assert_eq!(function_name(poll), "Acquire::poll");
+        assert_eq!(function_name("{async_fn#0}<store::Pool>"), "");
         assert_eq!(place_of("./src/upload.rs:57:20"), Some(("./src/upload.rs".to_owned(), 57, 20)));
         assert_eq!(place_of("/x/y.rs:57"), Some(("/x/y.rs".to_owned(), 57, 0)));
     }

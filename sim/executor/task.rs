@@ -12,12 +12,14 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use tokio::task::{JoinHandle, LocalSet};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet, LocalSet};
 
 use super::panics::{self, Panic};
 use super::shared::{Shared, VALUE, current, reason};
 use super::sites;
+use crate::body::{Spawner, Who, Work};
 use crate::id::TaskId;
+use crate::program::{Error, Value};
 use crate::trace::What;
 
 thread_local! {
@@ -31,11 +33,51 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    let place = Place::new(shared, name);
-    let handle = place.set.spawn_local(gate(place.task, future));
+    Place::new(shared, name).spawn(shared, future)
+}
+
+/// Makes a task of a body that tells of its tasks itself.
+pub(super) fn spawn_for(shared: &Shared, who: Option<Who>, work: Work) -> JoinHandle<Result<Value, Error>> {
+    let place = Place::called(shared, who);
+    let handle = place.set.spawn_local(gate(place.task, work));
     place.keep(shared);
     handle
 }
+
+/// The same for one that belongs to a set.
+pub(super) fn spawn_in(shared: &Shared, set: &mut JoinSet<Result<Value, Error>>, who: Who, work: Work) -> AbortHandle {
+    let place = Place::called(shared, Some(who));
+    let handle = set.spawn_local_on(gate(place.task, work), &place.set);
+    place.keep(shared);
+    handle
+}
+
+/// Makes the tasks of such a body in the run that goes on on this thread.
+#[derive(Clone, Copy, Debug)]
+pub struct InAnyOrder;
+
+impl Spawner for InAnyOrder {
+    fn spawn(&self, who: Option<Who>, work: Work) -> JoinHandle<Result<Value, Error>> {
+        match current() {
+            Some(shared) => spawn_for(&shared, who, work),
+            None => tokio::task::spawn_local(work),
+        }
+    }
+
+    fn spawn_in(&self, set: &mut JoinSet<Result<Value, Error>>, who: Who, work: Work) -> AbortHandle {
+        match current() {
+            Some(shared) => spawn_in(&shared, set, who, work),
+            None => set.spawn_local(work),
+        }
+    }
+
+    fn tells_moments(&self) -> bool {
+        true
+    }
+}
+
+/// Its tasks have names of their own.
+const TASK: &str = "task";
 
 /// A task that is not with tokio yet.
 pub(super) struct Place {
@@ -44,9 +86,27 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// For a task that questions call so, or that there are none about.
+    fn called(shared: &Shared, who: Option<Who>) -> Place {
+        let place = Place::new(shared, TASK);
+        shared.call(place.task, who);
+        place
+    }
+
     pub(super) fn new(shared: &Shared, name: &str) -> Place {
         let task = shared.create(name, shared.maker(), true);
         Place { task, set: shared.take_set() }
+    }
+
+    /// Makes it a task of this future.
+    pub(super) fn spawn<F>(self, shared: &Shared, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let handle = self.set.spawn_local(gate(self.task, future));
+        self.keep(shared);
+        handle
     }
 
     /// tokio has it.
@@ -88,7 +148,11 @@ fn poll<F: Future>(task: TaskId, future: Pin<&mut F>, context: &mut Context<'_>)
     let waker = if shared.with_sites { sites::recording(task, waker) } else { waker };
     let mut context = Context::from_waker(&waker);
     panics::take();
-    let polled = catch_unwind(AssertUnwindSafe(|| future.poll(&mut context)));
+    let strays = shared.strays();
+    let polled = {
+        let _bare_spawns = strays.as_ref().map(|strays| strays.enter());
+        catch_unwind(AssertUnwindSafe(|| future.poll(&mut context)))
+    };
     shared.names.end_poll();
     match polled {
         Ok(Poll::Pending) => {

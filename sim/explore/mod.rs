@@ -31,7 +31,7 @@ pub use pos::Pos;
 pub use starve::Starve;
 pub use surw::Surw;
 
-use crate::choice::{Given, Log};
+use crate::choice::{Choice, Given, Kind, Log};
 use crate::experiment::{Experiment, Ran, Run};
 use crate::id::InstanceId;
 use crate::machine::Openings;
@@ -121,6 +121,8 @@ pub struct Explored {
     pub endings: BTreeMap<(Ending, Tally), u64>,
     /// Which cuts were made: at which operation of whose code, in which phase, how often.
     pub cuts: BTreeMap<(InstanceId, u32, Phase), u64>,
+    /// How many cuts were planned for a moment at which nobody was there to be cut.
+    pub cuts_missed: u64,
     /// How many runs hit a limit.
     pub unfinished: u64,
     /// Every kind of failure, in the order in which they showed.
@@ -322,11 +324,16 @@ impl Worker<'_> {
             Case::StarveSeed(seed) => widen(&mut found.race_seeds[2], Some(seed..seed + 1)),
         }
         if self.shared.cases.has_cuts() {
-            self.run.each(&mut |moment| {
-                if let What::Cut { phase, instance, site, .. } = moment.what {
+            let (mut planned, mut made) = (0, 0);
+            self.run.each(&mut |moment| match moment.what {
+                What::Cut { phase, instance, site, .. } => {
                     *found.cuts.entry((instance, site, phase)).or_insert(0) += 1;
+                    made += 1;
                 }
+                What::Chose(Choice { kind: Kind::Cut, answer: 1.., .. }) => planned += 1,
+                _ => {}
             });
+            found.cuts_missed += u64::saturating_sub(planned, made);
         }
         if (!ran.is_good || number.is_multiple_of(SAMPLE)) && !self.is_stable(number, case, ran) {
             return;
@@ -377,6 +384,7 @@ impl Explored {
         self.orders.merge(other.orders);
         self.runs += other.runs;
         self.faults.1 += other.faults.1;
+        self.cuts_missed += other.cuts_missed;
         self.unfinished += other.unfinished;
         self.failing += other.failing;
         for (ending, count) in other.endings {

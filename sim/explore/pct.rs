@@ -112,7 +112,7 @@ mod tests {
     }
 
     /// The odds of the paper for d = 2: of n tasks that take k turns together, one is to stop just before its last while
-    /// all others come to their end. One seed in n · k is promised.
+    /// all others come to their end. One seed in n · k is promised. The bound is the paper's, the program is ours.
     #[test]
     fn a_bug_of_depth_two_is_found_as_often_as_promised() {
         const TASKS: u32 = 4;

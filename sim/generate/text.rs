@@ -25,6 +25,9 @@ pub(super) fn write(sketch: &Sketch) -> String {
     }
     let body = writer.out;
     let mut text = "about = \"A random scenario.\"\n".to_owned();
+    if sketch.has_timeouts && sketch.is_eager {
+        text.push_str("eager_tasks = true\n");
+    }
     if body.contains("\"Oops") {
         text.push_str("exceptions = [\"Oops\"]\n");
     }
@@ -49,12 +52,12 @@ pub(super) fn write(sketch: &Sketch) -> String {
     text + &body
 }
 
-/// The name of a group as its `[[task]]` has it.
 /// Whether a version without timeouts has it.
 fn is_there(family: &Family, has_timeouts: bool) -> bool {
     has_timeouts || family.name != "gate"
 }
 
+/// The name of a group as its `[[task]]` has it.
 fn group_name(at: usize, group: &Group) -> String {
     let letter = char::from(b'a' + at as u8);
     if group.copies == Copies::One { letter.to_string() } else { format!("{letter} {{i}}") }
@@ -97,6 +100,8 @@ struct Scope {
     timeouts: Vec<String>,
     /// The handles of callbacks.
     callbacks: Vec<String>,
+    /// What `add_done_callback` was given, and of which future.
+    done_callbacks: Vec<(String, String)>,
     loops: u32,
     handlers: u32,
     /// How many loops there are around the `except*` clause that is being written: no jump leaves it.
@@ -369,7 +374,17 @@ impl<'a> Writer<'a> {
             }
             Step::Callback(when, what, whom) => self.callback(*when, *what, *whom),
             Step::CallOff(which) => {
-                let Some(callback) = picked(&self.here.callbacks, *which) else { return };
+                let later = self.here.callbacks.iter().map(|callback| (callback.clone(), None));
+                let when_done =
+                    self.here.done_callbacks.iter().map(|(callback, future)| (callback.clone(), Some(future.clone())));
+                let Some((callback, future)) = picked(&later.chain(when_done).collect::<Vec<_>>(), *which) else {
+                    return;
+                };
+                if let Some(future) = future {
+                    let count = self.kept_value("removed");
+                    self.line(&format!("{{ remove_done_callback = \"{callback}\", from = \"{future}\"{count} }},"));
+                    return;
+                }
                 self.line(&format!("{{ cancel = \"{callback}\" }},"));
                 self.line(&format!("{{ print = \"{callback} off: {{{callback}.cancelled}}\" }},"));
             }
@@ -415,7 +430,13 @@ impl<'a> Writer<'a> {
             Called::Done(future) => {
                 let futures = self.handles();
                 let Some(future) = picked(&futures, future) else { return };
-                self.line(&format!("{{ add_done_callback = {doing}, to = \"{future}\" }},"));
+                let mut kept = String::new();
+                if whom % 2 == 1 {
+                    let name = self.new_name("when_done");
+                    kept = format!(", as = \"{name}\"");
+                    self.here.done_callbacks.push((name, future.clone()));
+                }
+                self.line(&format!("{{ add_done_callback = {doing}, to = \"{future}\"{kept} }},"));
             }
         }
     }

@@ -42,14 +42,6 @@ impl Asyncio {
 /// Writes into the program how many handles its ordinary run has, and how many victims, so that cuts can be drawn. Other
 /// orders may take a little longer, so there is a quarter more room.
 pub(super) fn measure(program: &mut Program) {
-    if program.cuts.is_empty() {
-        return;
-    }
-    if program.network.is_some() {
-        #[cfg(feature = "network")]
-        super::network::measure(program);
-        return;
-    }
     let openings = EventLoop::new(program).openings(&mut Ordinary, 0);
     leave_room(program, &openings);
 }
@@ -69,45 +61,82 @@ impl Experiment for Asyncio {
 
     fn begin(&self) -> Box<dyn Run + '_> {
         let judge = Judge::with_oracles(&self.expectation, &self.program);
-        Box::new(Runs { event_loop: EventLoop::new(&self.program), judge, verdict: Verdict::default() })
+        let new = (EventLoop::new(&self.program), judge);
+        Box::new(Runs { program: &self.program, last: new, beginning: None, verdict: None })
     }
 }
 
+/// A run, and what has been made of its events.
+type Judged<'a> = (EventLoop<'a>, Judge<'a>);
+
 struct Runs<'a> {
-    event_loop: EventLoop<'a>,
-    judge: Judge<'a>,
-    verdict: Verdict,
+    program: &'a Program,
+    last: Judged<'a>,
+    /// What is the same in every run, once there is more than one.
+    beginning: Option<Judged<'a>>,
+    /// On the last run, if there was one.
+    verdict: Option<Verdict>,
+}
+
+impl<'a> Runs<'a> {
+    /// Begins another run: as far as they all go the same way, that is made and judged once.
+    fn begin(&mut self) {
+        let (event_loop, judge) = &mut self.last;
+        if self.verdict.is_none() {
+            event_loop.reset();
+            return judge.reset();
+        }
+        let (begun, begun_judge) = self.beginning.get_or_insert_with(|| {
+            let begun = EventLoop::at_first_question(self.program);
+            judge.reset();
+            begun.moments().for_each(|moment| judge.see(moment, begun.texts()));
+            (begun, judge.clone())
+        });
+        event_loop.clone_from(begun);
+        judge.clone_from(begun_judge);
+    }
+
+    /// Judges what has happened since the run began.
+    fn judge(&mut self) {
+        let (event_loop, judge) = &mut self.last;
+        let texts = event_loop.texts();
+        match &self.beginning {
+            Some((begun, _)) => event_loop.moments_since(begun).for_each(|moment| judge.see(moment, texts)),
+            None => event_loop.moments().for_each(|moment| judge.see(moment, texts)),
+        }
+    }
 }
 
 impl Run for Runs<'_> {
     fn run(&mut self, choices: &mut dyn Choices) -> Ran {
-        self.event_loop.reset();
-        let outcome = self.event_loop.run(choices);
-        self.judge.reset();
-        self.event_loop.moments().for_each(|moment| self.judge.see(moment, self.event_loop.texts()));
-        self.verdict = self.judge.end(outcome);
-        let (fingerprint, order) = self.event_loop.fingerprint_and_order();
-        Ran { fingerprint, order, outcome, tally: self.judge.tally(), is_good: self.verdict.is_good() }
+        self.begin();
+        let outcome = self.last.0.run(choices);
+        self.judge();
+        let (event_loop, judge) = &self.last;
+        let verdict = self.verdict.insert(judge.end(outcome));
+        let (fingerprint, order) = event_loop.fingerprint_and_order();
+        Ran { fingerprint, order, outcome, tally: judge.tally(), is_good: verdict.is_good() }
     }
 
     fn trace(&self) -> Trace {
-        self.event_loop.trace()
+        self.last.0.trace()
     }
 
     fn verdict(&self) -> Verdict {
-        self.verdict.clone()
+        self.verdict.clone().expect("there was a run")
     }
 
     fn each(&self, see: &mut dyn FnMut(Moment)) {
-        self.event_loop.moments().for_each(see);
+        self.last.0.moments().for_each(see);
     }
 
     fn footsteps(&mut self, choices: &mut dyn Choices) -> Footsteps {
-        self.event_loop.reset();
-        self.event_loop.begin_search();
+        let event_loop = &mut self.last.0;
+        event_loop.reset();
+        event_loop.begin_search();
         let mut footsteps = Footsteps::default();
-        while self.event_loop.step(choices).is_some() {
-            let watched = self.event_loop.watched();
+        while event_loop.step(choices).is_some() {
+            let watched = event_loop.watched();
             if let Some(whose) = watched.whose {
                 footsteps.add(whose, watched.parts.into_iter().flat_map(|part| part.touches));
             }
@@ -116,7 +145,7 @@ impl Run for Runs<'_> {
     }
 
     fn openings(&mut self, choices: &mut dyn Choices, most: usize) -> Openings {
-        self.event_loop.reset();
-        self.event_loop.openings(choices, most)
+        self.last.0.reset();
+        self.last.0.openings(choices, most)
     }
 }

@@ -38,6 +38,7 @@ impl<E: Experiment> Search<E> {
             faults_tried: explored.faults.1,
             faults_possible: explored.faults.0,
             cuts_made: explored.cuts.values().sum(),
+            cuts_missed: explored.cuts_missed,
             never_cut,
             never_reached,
             seeds: explored.seeds.clone(),

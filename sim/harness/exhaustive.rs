@@ -8,9 +8,7 @@ use std::sync::Arc;
 
 use crate::choice::{Given, Kind};
 use crate::event_loop::EventLoop;
-#[cfg(feature = "network")]
-use crate::experiment::Bounded;
-use crate::experiment::Experiment;
+use crate::experiment::{Bounded, Experiment, Runtime};
 use crate::explore::exhaustive::{Bounds, Found, Method, Searched, Searching, Summary};
 use crate::explore::shows;
 use crate::machine::Machine;
@@ -61,14 +59,9 @@ impl File {
         bounds: Bounds,
         watch: &mut dyn FnMut(Searching) -> bool,
     ) -> Result<Exhaustion, Rejected> {
-        #[cfg_attr(
-            not(feature = "network"),
-            expect(clippy::infallible_destructuring_match, reason = "with a network there are two")
-        )]
         let experiment = match self.experiment(setting)? {
             RunsOn::Asyncio(experiment) => experiment,
-            #[cfg(feature = "network")]
-            experiment @ RunsOn::Network(_) => {
+            experiment => {
                 let searched = Searched { bounded_by: vec![Bounded::NoFork], ..Searched::default() };
                 return Ok(Exhaustion {
                     experiment,
@@ -84,7 +77,8 @@ impl File {
         let experiment = with_room(experiment, &searched);
         let failures = searched.failures.iter().take(search::TOLD_MAX);
         let told = failures.map(|(identity, found)| tell(&experiment, identity, found)).collect();
-        let Expectation { outcomes: expected, must_find, .. } = self.expectation(setting.strategy.as_deref(), false);
+        let Expectation { outcomes: expected, must_find, .. } =
+            self.expectation(setting.strategy.as_deref(), Runtime::Asyncio);
         Ok(Exhaustion { experiment: RunsOn::Asyncio(experiment), bounds, searched, told, expected, must_find })
     }
 }

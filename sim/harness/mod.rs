@@ -16,12 +16,13 @@ mod search;
 #[cfg(feature = "shrink")]
 mod small;
 mod telling;
+mod tokio;
 mod verify;
 
 pub use asyncio::Asyncio;
 pub use exhaustive::{Exhaustion, Unlisted};
 #[cfg(feature = "network")]
-pub use network::OnNetwork;
+pub use network::{OnNetwork, run_on_network};
 pub use python::{Interpreter, Patience, Problem, Session, installed};
 pub use runs_on::RunsOn;
 pub use saved::{Kept, without_scenario};
@@ -29,6 +30,7 @@ pub use search::{Replayed, Search, Setting, Told, replayed, tell};
 #[cfg(feature = "shrink")]
 pub use small::{Effort, Small};
 pub use telling::{Findings, runtime_name};
+pub use tokio::OnTokio;
 pub use verify::{Compared, Verified, Verifier};
 
 use std::path::{Path, PathBuf};
@@ -95,7 +97,7 @@ pub struct Judged {
 pub enum Refused {
     /// The file does not fit the strategy that was asked for.
     Rejected(Rejected),
-    /// The program does something that only asyncio has.
+    /// The program does something that this runtime does not have.
     NoTwin(Runtime),
     /// This build does not have the runtime.
     NotBuilt(Runtime),
@@ -153,13 +155,19 @@ impl File {
     /// If the file does not fit the strategy.
     pub fn program(&self, strategy: Option<&str>, profile: Option<Profile>) -> Result<Arc<Program>, Rejected> {
         let mut program = self.scenario.program(strategy, profile).map_err(|errors| self.rejected(errors))?;
-        asyncio::measure(&mut program);
+        prepare(&mut program, self.runtime());
         Ok(Arc::new(program))
     }
 
-    /// What it runs on if nobody says: turmoil if it has hosts, or else asyncio.
+    /// What it runs on if nobody says: turmoil if it has hosts, asyncio if that is among its `runtimes`, or else the first of
+    /// those.
     pub fn runtime(&self) -> Runtime {
-        if self.scenario.has_hosts() { Runtime::Turmoil } else { Runtime::Asyncio }
+        let runtimes = self.scenario.runtimes();
+        match runtimes.first() {
+            _ if self.scenario.has_hosts() => Runtime::Turmoil,
+            Some(&first) if !runtimes.contains(&Runtime::Asyncio) => first,
+            _ => Runtime::Asyncio,
+        }
     }
 
     /// One run of it.
@@ -169,9 +177,12 @@ impl File {
     /// If the file does not fit the strategy, or this build does not have the runtime.
     pub fn run(&self, run: &Run) -> Result<Judged, Refused> {
         let strategy = run.strategy.as_deref();
-        let program = self.program(strategy, run.profile)?;
+        let mut program = self.scenario.program(strategy, run.profile).map_err(|errors| self.rejected(errors))?;
+        check_runtime(&program, run.runtime)?;
+        prepare(&mut program, run.runtime);
+        let program = Arc::new(program);
         let trace = trace(&program, run.runtime, run.seed)?;
-        let expectation = self.expectation(strategy, run.runtime != self.runtime());
+        let expectation = self.expectation(strategy, run.runtime);
         let mut verdict = judge(&expectation, &program, &trace);
         if let Some(must_find) = &expectation.must_find {
             // What a search has to find may well be there without one.
@@ -191,7 +202,8 @@ impl File {
     }
 
     /// What is expected of a run: nothing, if the file does not speak of this strategy.
-    fn expectation(&self, strategy: Option<&str>, tokio: bool) -> Expectation {
+    fn expectation(&self, strategy: Option<&str>, runtime: Runtime) -> Expectation {
+        let tokio = runtime != Runtime::Asyncio && !self.scenario.has_hosts();
         if self.speaks_of(strategy) { self.scenario.expectation(strategy, tokio) } else { Expectation::default() }
     }
 
@@ -211,30 +223,58 @@ impl File {
 ///
 /// If this build does not have the runtime, or the runtime does not have what the program does.
 pub fn trace(program: &Arc<Program>, runtime: Runtime, seed: Option<u64>) -> Result<Trace, Refused> {
-    if program.network.is_some() && runtime != Runtime::Turmoil {
-        return Err(Refused::NoNetwork(runtime));
-    }
+    check_runtime(program, runtime)?;
     let mut choices: Box<dyn Choices> = match seed {
         Some(seed) => Box::new(Seeded::new(seed)),
         None => Box::new(Ordinary),
     };
-    if program.is_asyncio_only && runtime != Runtime::Asyncio {
-        return Err(Refused::NoTwin(runtime));
-    }
     match runtime {
         Runtime::Asyncio => {
             let mut event_loop = EventLoop::new(program);
             event_loop.run(&mut *choices);
             Ok(event_loop.trace())
         }
-        Runtime::Tokio => Ok(tokio_program::run(program.clone(), choices)),
+        Runtime::Tokio => Ok(OnTokio::new(program.clone(), Expectation::default()).trace(&mut *choices)),
         Runtime::Turmoil => on_turmoil(program, choices),
+    }
+}
+
+/// Whether a runtime has what a program does.
+fn check_runtime(program: &Program, runtime: Runtime) -> Result<(), Refused> {
+    if program.network.is_some() && runtime != Runtime::Turmoil {
+        return Err(Refused::NoNetwork(runtime));
+    }
+    if program.is_asyncio_only && runtime != Runtime::Asyncio {
+        return Err(Refused::NoTwin(runtime));
+    }
+    if program.is_tokio_only && runtime == Runtime::Asyncio {
+        return Err(Refused::NoTwin(runtime));
+    }
+    Ok(())
+}
+
+/// Makes a program ready for a runtime, and finds out how long the ordinary run is, if there may be cuts in it. On turmoil
+/// only what waits for hosts is cut.
+fn prepare(program: &mut Program, runtime: Runtime) {
+    if runtime == Runtime::Tokio {
+        program.schedule.polls_any_order = true;
+        tokio_program::leave_to_rust(program);
+    }
+    if program.cuts.is_empty() {
+        return;
+    }
+    match runtime {
+        Runtime::Asyncio => asyncio::measure(program),
+        Runtime::Tokio => tokio::measure(program),
+        #[cfg(feature = "network")]
+        Runtime::Turmoil if program.network.is_some() => network::measure(program),
+        Runtime::Turmoil => {}
     }
 }
 
 #[cfg(feature = "network")]
 fn on_turmoil(program: &Arc<Program>, choices: Box<dyn Choices>) -> Result<Trace, Refused> {
-    Ok(network::trace(program, choices))
+    Ok(network::run_on_network(program, choices).0)
 }
 
 #[cfg(not(feature = "network"))]
@@ -314,6 +354,9 @@ impl std::fmt::Display for Refused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Refused::Rejected(rejected) => rejected.fmt(f),
+            Refused::NoTwin(Runtime::Asyncio) => {
+                f.write_str("this strategy is tokio's alone, so asyncio cannot run it; run it with `--runtime tokio`")
+            }
             Refused::NoTwin(runtime) => {
                 write!(f, "this scenario has steps that only asyncio has, so {} cannot run it", runtime.name())
             }

@@ -1,12 +1,12 @@
-//! What a file is explored on: the simulated event loop, or a simulated network if it has hosts.
+//! What a file is explored on: the simulated event loop, tokio tasks, or a simulated network if it has hosts.
 //!
 //! Knows nothing of how either makes its runs.
 
 use std::sync::Arc;
 
-use super::Asyncio;
 #[cfg(feature = "network")]
 use super::OnNetwork;
+use super::{Asyncio, OnTokio};
 use crate::experiment::{Experiment, Run};
 use crate::program::Program;
 
@@ -15,6 +15,8 @@ use crate::program::Program;
 pub enum RunsOn {
     /// On the event loop.
     Asyncio(Asyncio),
+    /// As tokio tasks.
+    Tokio(OnTokio),
     /// On a network.
     #[cfg(feature = "network")]
     Network(OnNetwork),
@@ -24,6 +26,7 @@ impl RunsOn {
     fn inner(&self) -> &dyn Experiment {
         match self {
             RunsOn::Asyncio(experiment) => experiment,
+            RunsOn::Tokio(experiment) => experiment,
             #[cfg(feature = "network")]
             RunsOn::Network(experiment) => experiment,
         }

@@ -57,8 +57,8 @@ impl Kept {
 
     /// Which failure of a main the run still shows, so that nobody has to hear of it again: the one that was saved.
     pub fn shows(&self, setting: &Setting) -> Option<&Identity> {
-        let profile = setting.profile.map(|profile| profile.name);
-        let is_its = (&self.saved.token.strategy, self.saved.token.profile.as_deref()) == (&setting.strategy, profile);
+        let own = &self.replayed.setting;
+        let is_its = (&own.strategy, own.profile, own.runtime) == (&setting.strategy, setting.profile, setting.runtime);
         self.told().map(|told| &told.identity).filter(|identity| is_its && **identity == self.saved.identity)
     }
 
@@ -133,7 +133,8 @@ impl File {
             let help = format!("delete its [[failure]], which ends in `token = \"{}\"`", saved.token);
             Rejected::whole(&self.failures_path(), message, &help)
         })?;
-        let must_find = self.expectation(saved.token.strategy.as_deref(), false).must_find;
+        let runtime = replayed.setting.runtime.unwrap_or(self.runtime());
+        let must_find = self.expectation(saved.token.strategy.as_deref(), runtime).must_find;
         if let Some(must_find) = must_find {
             replayed.told.retain(|told| !must_find.is_found(&replayed.program, &told.identity));
         }

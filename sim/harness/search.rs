@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::choice::{Choice, Cut, Deviation, Given, Kind, Log, Token};
-use crate::experiment::{Experiment, Run};
+use crate::experiment::{Experiment, Run, Runtime};
 use crate::explore::{Explored, Failure, Plan, Progress, explore, shows};
 use crate::machine::Opening;
 use crate::program::{Cuts, Profile, Program};
@@ -14,10 +14,9 @@ use crate::report::agreement;
 use crate::shrink;
 use crate::time::Time;
 use crate::trace::Trace;
-use crate::verdict::{Identity, MustFind, Verdict};
+use crate::verdict::{Expectation, Identity, MustFind, Verdict};
 
-use super::asyncio::{Asyncio, measure};
-use super::{File, Rejected, RunsOn};
+use super::{Asyncio, File, OnTokio, Refused, Rejected, RunsOn, check_runtime, prepare};
 
 /// Which experiment to make of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +25,8 @@ pub struct Setting {
     pub strategy: Option<String>,
     /// The Python to behave like, instead of the scenario's.
     pub profile: Option<Profile>,
+    /// What it runs on, instead of the file's own.
+    pub runtime: Option<Runtime>,
     /// How many cancellations in a run, instead of what the file says. If the file lets nobody be cancelled, anybody
     /// may be.
     pub cancels: Option<u32>,
@@ -88,21 +89,28 @@ impl File {
         let mut program = self.scenario.program(strategy, setting.profile).map_err(|errors| self.rejected(errors))?;
         program.limits.steps = program.limits.steps.min(steps);
         allow_cuts(&mut program, setting.cancels);
-        measure(&mut program);
-        if program.network.is_some() {
-            return self.on_network(program, strategy);
+        let runtime = setting.runtime.unwrap_or(self.runtime());
+        check_runtime(&program, runtime).map_err(|refused| match refused {
+            Refused::Rejected(rejected) => rejected,
+            other => Rejected::whole(&self.path, other.to_string(), "leave `--runtime` out for the file's own"),
+        })?;
+        prepare(&mut program, runtime);
+        let expectation = self.expectation(strategy, runtime);
+        match runtime {
+            Runtime::Asyncio => Ok(RunsOn::Asyncio(Asyncio::new(program.into(), expectation))),
+            Runtime::Tokio => Ok(RunsOn::Tokio(OnTokio::new(program.into(), expectation))),
+            Runtime::Turmoil => self.on_network(program, expectation),
         }
-        Ok(RunsOn::Asyncio(Asyncio::new(program.into(), self.expectation(strategy, false))))
     }
 
     #[cfg(feature = "network")]
-    fn on_network(&self, program: Program, strategy: Option<&str>) -> Result<RunsOn, Rejected> {
-        Ok(RunsOn::Network(super::OnNetwork::new(program.into(), self.expectation(strategy, false))))
+    fn on_network(&self, program: Program, expectation: Expectation) -> Result<RunsOn, Rejected> {
+        Ok(RunsOn::Network(super::OnNetwork::new(program.into(), expectation)))
     }
 
     #[cfg(not(feature = "network"))]
-    fn on_network(&self, _: Program, _: Option<&str>) -> Result<RunsOn, Rejected> {
-        let message = super::Refused::NotBuilt(crate::experiment::Runtime::Turmoil).to_string();
+    fn on_network(&self, _: Program, _: Expectation) -> Result<RunsOn, Rejected> {
+        let message = Refused::NotBuilt(Runtime::Turmoil).to_string();
         Err(Rejected::whole(&self.path, message, "it has a [[host]], and only turmoil has a network"))
     }
 
@@ -119,7 +127,8 @@ impl File {
         watch: &mut dyn FnMut(Progress) -> bool,
     ) -> Result<Search, Rejected> {
         let experiment = self.experiment(setting)?;
-        let must_find = self.expectation(setting.strategy.as_deref(), false).must_find;
+        let runtime = setting.runtime.unwrap_or(self.runtime());
+        let must_find = self.expectation(setting.strategy.as_deref(), runtime).must_find;
         Ok(Search::new(experiment, must_find, plan, watch))
     }
 }
@@ -156,9 +165,15 @@ impl File {
         Token {
             scenario_hash: Token::hash(&self.text),
             strategy: setting.strategy.clone(),
-            profile: setting.profile.map(|profile| profile.name.to_owned()),
+            profile: self.behaves_like(setting).map(str::to_owned),
             deviations: replay::deviations(&mut *experiment.begin(), &experiment.program(), &mut choices),
         }
+    }
+
+    /// The Python, or the runtime, that a token of this setting names.
+    pub(super) fn behaves_like(&self, setting: &Setting) -> Option<&'static str> {
+        let runtime = setting.runtime.filter(|&runtime| runtime != self.runtime());
+        runtime.map(Runtime::name).or(setting.profile.map(|profile| profile.name))
     }
 
     fn known_profile(&self, name: &str) -> Result<Profile, Rejected> {
@@ -175,8 +190,10 @@ impl File {
     /// If the file does not fit the token's strategy.
     pub fn replay(&self, token: &Token) -> Result<Replayed, Rejected> {
         let cuts = token.deviations.iter().filter(|deviation| deviation.kind == Kind::Cut).count() as u32;
-        let profile = token.profile.as_deref().map(|name| self.known_profile(name)).transpose()?;
-        let mut setting = Setting { strategy: token.strategy.clone(), profile, cancels: None };
+        let runtime = token.profile.as_deref().and_then(Runtime::find);
+        let profile = token.profile.as_deref().filter(|_| runtime.is_none());
+        let profile = profile.map(|name| self.known_profile(name)).transpose()?;
+        let mut setting = Setting { strategy: token.strategy.clone(), profile, runtime, cancels: None };
         let mut experiment = self.experiment(&setting)?;
         let allowed: u32 = experiment.program().cuts.iter().map(|cuts| cuts.up_to).sum();
         if allowed < cuts {

@@ -69,7 +69,7 @@ impl File {
     /// Which exploration it is: `first.toml under cancel-each-task on asyncio 3.13`.
     pub fn title(&self, setting: &Setting) -> String {
         let profile = setting.profile.unwrap_or(self.scenario.profile());
-        self.under_on(setting.strategy.as_deref(), self.runtime(), profile)
+        self.under_on(setting.strategy.as_deref(), setting.runtime.unwrap_or(self.runtime()), profile)
     }
 
     fn under_on(&self, strategy: Option<&str>, runtime: Runtime, profile: Profile) -> String {
@@ -87,6 +87,9 @@ impl File {
         }
         if let Some(profile) = setting.profile {
             option("python", profile.name);
+        }
+        if let Some(runtime) = setting.runtime {
+            option("runtime", runtime.name());
         }
         if let Some(cancels) = setting.cancels {
             option("cancels", &cancels.to_string());

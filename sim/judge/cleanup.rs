@@ -13,11 +13,12 @@
 use super::oracles::Found;
 use crate::id::{InstanceId, TaskId};
 use crate::program::Stage;
+use crate::reuse::clone_in_place;
 use crate::trace::{Waits, What};
 use crate::verdict::Oracle;
 
 /// Which `try` with a `finally` each task is in.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Cleanup {
     /// By task, as far as any has entered one.
     tasks: Vec<Task>,
@@ -26,6 +27,8 @@ pub(super) struct Cleanup {
     /// Blocks to be used again.
     free: Option<u32>,
 }
+
+clone_in_place!(Cleanup { tasks, blocks, free });
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Task {

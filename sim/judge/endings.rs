@@ -14,17 +14,20 @@
 use super::oracles::Found;
 use crate::id::TaskId;
 use crate::program::{ErrorType, Program, Strike};
+use crate::reuse::clone_in_place;
 use crate::trace::{Outcome, Owner, Requester, Waits, What};
 use crate::verdict::{Ending, Expectation, Oracle};
 
 /// What of a run bears on how it may end.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Endings {
     /// The classes that the file's faults raise; the same in every run.
     declared: Vec<ErrorType>,
     was_cancelled: bool,
     assertion_failed: bool,
 }
+
+clone_in_place!(Endings { declared, was_cancelled, assertion_failed });
 
 impl Endings {
     pub(super) fn new(program: &Program) -> Endings {

@@ -4,12 +4,13 @@
 
 use crate::id::{InstanceId, TaskId};
 use crate::program::{Error, ErrorType, Program, Texts, quote};
+use crate::reuse::clone_in_place;
 use crate::time::Time;
 use crate::trace::{Moment, What};
 use crate::verdict::{Before, Does, EventPattern, Expectation, Paired, Unmet};
 
 /// How far the run has come with them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Events {
     /// What each task runs.
     tasks: Vec<InstanceId>,
@@ -20,6 +21,8 @@ pub(super) struct Events {
     paired: Vec<Pairs>,
 }
 
+clone_in_place!(Events { tasks, never, always, before, paired });
+
 /// Who, and when.
 type Place = (TaskId, Time);
 
@@ -29,12 +32,14 @@ struct Order {
     broken: Option<Place>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
 struct Pairs {
     /// By task.
     open: Vec<Open>,
     broken: Option<(Place, Fault)>,
 }
+
+clone_in_place!(Pairs { open, broken });
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Open {

@@ -3,12 +3,14 @@
 //! - `panicked`: a task panicked, or the test returned an error. Only the first one in a run: that a panic of one task goes
 //!   through a `JoinHandle` and has another one panic is the same failure.
 //! - `outlives-owner`, if that is asked for: a task is still there at the end although what had made it was cut.
+//! - `late-effect`, if that is asked for: a task whose maker was cut notes what another one has noted since, which is the
+//!   retry.
 //! - `lost-wakeup`: everybody waits for ever, and somebody gets on when polled once more.
 //! - `deadlock`, `livelock`, `unsettled`: the run ended so.
 //!
 //! Knows nothing of how a run came about, or of how a verdict is told.
 
-use crate::id::{InstanceId, TaskId};
+use crate::id::{InstanceId, TaskId, TextId};
 use crate::trace::{Counting, Moment, Outcome, Tally, What};
 use crate::verdict::{Finding, Oracle, Verdict};
 
@@ -18,30 +20,47 @@ pub struct Futures {
     counting: Counting,
     /// By task: what it was made of, who has made it, whether it was cut, and whether it has ended.
     tasks: Vec<Known>,
-    /// Whether a task has to end with what has made it.
-    no_orphans: bool,
+    forbidden: Forbidden,
+    /// What was noted, by whom, and when.
+    notes: Vec<(TextId, TaskId, usize)>,
+    /// How many cuts and notes there have been.
+    seen: usize,
+    late: Option<TaskId>,
     panicked: Option<Finding>,
     unwoken: Option<TaskId>,
+}
+
+/// What is found fault with if somebody asks for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Forbidden {
+    /// That a task is still there at the end although what had made it was cut.
+    pub orphans: bool,
+    /// That a task whose maker was cut notes something after another one has noted the same.
+    pub late_effects: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Known {
     instance: InstanceId,
     by: TaskId,
-    was_cut: bool,
+    /// When, if it was.
+    cut: Option<usize>,
     has_ended: bool,
 }
 
 impl Futures {
-    /// A judge who finds fault with tasks that are still there at the end although what had made them was cut.
-    pub fn without_orphans() -> Futures {
-        Futures { no_orphans: true, ..Futures::default() }
+    /// A judge who finds fault with these as well.
+    pub fn forbidding(forbidden: Forbidden) -> Futures {
+        Futures { forbidden, ..Futures::default() }
     }
 
     /// Back to before the run, in the same memory.
     pub fn reset(&mut self) {
         self.counting = Counting::default();
         self.tasks.clear();
+        self.notes.clear();
+        self.seen = 0;
+        self.late = None;
         self.panicked = None;
         self.unwoken = None;
     }
@@ -51,9 +70,13 @@ impl Futures {
         self.counting.see(moment);
         match moment.what {
             What::Created { instance, by, .. } => {
-                self.tasks.push(Known { instance, by, was_cut: false, has_ended: false });
+                self.tasks.push(Known { instance, by, cut: None, has_ended: false });
             }
-            What::Cut { task, .. } => self.tasks[task.index()].was_cut = true,
+            What::Cut { task, .. } => {
+                self.seen += 1;
+                self.tasks[task.index()].cut = Some(self.seen);
+            }
+            What::Printed { task, text } if self.forbidden.late_effects => self.note(task, text),
             What::Finished { task, .. } | What::Cancelled { task, .. } => self.tasks[task.index()].has_ended = true,
             What::Failed { task, error } => {
                 self.tasks[task.index()].has_ended = true;
@@ -63,6 +86,32 @@ impl Futures {
             What::WakeLost { task } => self.unwoken = Some(task),
             _ => {}
         }
+    }
+
+    /// When what has made the task was cut, or what has made that, if it was.
+    fn orphaned(&self, mut task: TaskId) -> Option<usize> {
+        while task != TaskId::MAIN {
+            let by = self.tasks.get(task.index())?.by;
+            let cut = self.tasks.get(by.index())?.cut;
+            if cut.is_some() || by == task {
+                return cut;
+            }
+            task = by;
+        }
+        None
+    }
+
+    fn note(&mut self, task: TaskId, text: TextId) {
+        self.seen += 1;
+        if let Some(cut) = self.orphaned(task) {
+            let is_retry = |&(other_text, other, at): &(TextId, TaskId, usize)| {
+                other_text == text && cut < at && self.orphaned(other).is_none()
+            };
+            if self.late.is_none() && self.notes.iter().any(is_retry) {
+                self.late = Some(task);
+            }
+        }
+        self.notes.push((text, task, self.seen));
     }
 
     /// Where the tasks have ended up so far.
@@ -87,9 +136,10 @@ impl Futures {
             Outcome::Livelocked => Some(self.finding(Oracle::Livelock, TaskId::MAIN)),
         };
         findings.extend(end);
-        if self.no_orphans {
+        findings.extend(self.late.map(|task| self.finding(Oracle::LateEffect, task)));
+        if self.forbidden.orphans {
             let orphan =
-                |task: &Known| !task.has_ended && task.by != TaskId::MAIN && self.tasks[task.by.index()].was_cut;
+                |task: &Known| !task.has_ended && task.by != TaskId::MAIN && self.tasks[task.by.index()].cut.is_some();
             let orphans = (0..).map(TaskId).zip(&self.tasks).filter(|(_, task)| orphan(task));
             findings.extend(orphans.map(|(task, _)| self.finding(Oracle::OutlivesOwner, task)));
         }

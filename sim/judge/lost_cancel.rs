@@ -22,11 +22,12 @@
 use super::oracles::Found;
 use crate::id::{FutureId, TaskId};
 use crate::program::ErrorType;
+use crate::reuse::clone_in_place;
 use crate::trace::{Owner, Requester, Waits, What};
 use crate::verdict::Oracle;
 
 /// The requests of a run, and whom they have reached.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct LostCancel {
     /// By task, as far as anybody was asked.
     tasks: Vec<Task>,
@@ -37,6 +38,8 @@ pub(super) struct LostCancel {
     /// The task that began to await with the last event.
     just_awaits: Option<TaskId>,
 }
+
+clone_in_place!(LostCancel { tasks, requests, nodes, passing, just_awaits });
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Task {
@@ -53,7 +56,7 @@ struct Request {
 }
 
 /// A request on its way along those who await each other; its events follow each other directly.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
 struct Passing {
     by: Option<Requester>,
     /// To which request the last event belongs.
@@ -65,6 +68,8 @@ struct Passing {
     gathers: Vec<(u32, Option<u32>)>,
 }
 
+clone_in_place!(Passing { by, request, next, gathers });
+
 impl LostCancel {
     pub(super) fn reset(&mut self) {
         self.tasks.clear();
@@ -74,6 +79,7 @@ impl LostCancel {
         self.just_awaits = None;
     }
 
+    #[inline]
     pub(super) fn see(&mut self, what: What, waits: &Waits, found: &mut Found) {
         let just_awaits = self.just_awaits.take();
         match what {

@@ -12,17 +12,20 @@
 use super::oracles::Found;
 use crate::id::{FutureId, TaskId};
 use crate::program::{ErrorType, Value};
+use crate::reuse::clone_in_place;
 use crate::trace::{Owner, Waits, Wake, What};
 use crate::verdict::Oracle;
 
 /// What the futures of a run hold, and who lost it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct LostResult {
     /// By number.
     futures: Vec<Future>,
     lost: Vec<(TaskId, FutureId)>,
     main_has_ended: bool,
 }
+
+clone_in_place!(LostResult { futures, lost, main_has_ended });
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Future {

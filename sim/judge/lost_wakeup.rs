@@ -15,12 +15,13 @@
 use super::oracles::Found;
 use crate::id::{ObjectId, TaskId};
 use crate::program::{Make, Operation, Program};
+use crate::reuse::clone_in_place;
 use crate::time::Time;
 use crate::trace::{Outcome, Waits, Wake, What};
 use crate::verdict::Oracle;
 
 /// Who sleeps for what, and what is there.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct LostWakeup {
     /// What the objects are; the same in every run.
     makes: Vec<Make>,
@@ -33,6 +34,8 @@ pub(super) struct LostWakeup {
     now: Time,
     main_has_ended: bool,
 }
+
+clone_in_place!(LostWakeup { makes, has, sleepers, lost, now, main_has_ended });
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Sleeper {
@@ -74,7 +77,14 @@ impl LostWakeup {
         self.main_has_ended = false;
     }
 
+    #[inline]
     pub(super) fn see(&mut self, now: Time, what: What, waits: &Waits, found: &mut Found) {
+        if !self.makes.is_empty() {
+            self.see_use(now, what, waits, found);
+        }
+    }
+
+    fn see_use(&mut self, now: Time, what: What, waits: &Waits, found: &mut Found) {
         if self.now != now {
             self.now = now;
             self.instant_is_over(waits, found);

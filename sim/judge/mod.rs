@@ -20,7 +20,7 @@ mod requests;
 #[cfg(test)]
 mod tests;
 
-pub use futures::Futures;
+pub use futures::{Forbidden, Futures};
 pub use oracles::Oracles;
 
 use std::hash::{Hash, Hasher};
@@ -31,6 +31,7 @@ use crate::experiment::Judging;
 use crate::id::TaskId;
 use crate::machine::{Access, Object, Touch};
 use crate::program::{ErrorType, Program, Texts, quote};
+use crate::reuse::clone_in_place;
 use crate::time::Time;
 use crate::trace::{Counting, Moment, Outcome, Tally, Trace, What};
 use crate::verdict::{Ending, Expectation, Under, Unmet, Verdict};
@@ -54,7 +55,7 @@ fn after(mut judge: Judge<'_>, trace: &Trace) -> Verdict {
 
 /// A judgement in the making. Judges are compared by what they have seen; only those that go by the same expectation
 /// and program may be.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Judge<'a> {
     expectation: &'a Expectation,
     program: &'a Program,
@@ -63,13 +64,17 @@ pub struct Judge<'a> {
     oracles: Option<Oracles>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+clone_in_place!(Judge<'a> { expectation, program, seen, looks_at_events, oracles });
+
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
 struct Seen {
     counting: Counting,
     under: Under,
     printed: Printed,
     events: Events,
 }
+
+clone_in_place!(Seen { counting, under, printed, events });
 
 /// How far the program has printed what it should.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -155,6 +160,10 @@ impl<'a> Judge<'a> {
             unmet.push(Unmet { key: "deadline", task: None, expected: format!("that main ends by {deadline}"), found });
         }
         let findings = oracles.as_ref().map(|oracles| oracles.findings(expectation, outcome)).unwrap_or_default();
+        // That a run does not finish is told once: by the oracle that says how it ended instead.
+        if expectation.outcome == Some(Ending::Finished) && findings.iter().any(|it| it.is_how_it_ended(outcome)) {
+            unmet.retain(|unmet| unmet.key != "outcome");
+        }
         Verdict { unmet, findings }
     }
 

@@ -14,12 +14,13 @@ use super::overtaken::Overtaken;
 use super::requests::Requests;
 use crate::id::TaskId;
 use crate::program::{ErrorType, Program};
+use crate::reuse::clone_in_place;
 use crate::time::Time;
 use crate::trace::{Outcome, Waits, What};
 use crate::verdict::{Expectation, Finding, Oracle};
 
 /// All oracles over one run; see every event, in order, and ask at the end. Takes no memory once it has seen a run.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Oracles {
     /// Before the event that is seen.
     waits: Waits,
@@ -33,19 +34,25 @@ pub struct Oracles {
     found: Found,
 }
 
+clone_in_place!(Oracles { waits, lost_cancel, lost_result, lost_wakeup, overtaken, cleanup, requests, endings, found });
+
 /// What has come to light.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Found(Vec<Finding>);
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Found {
+    list: Vec<Finding>,
+}
+
+clone_in_place!(Found { list });
 
 impl Found {
     #[cfg(test)]
     pub(super) fn iter(&self) -> impl Iterator<Item = &Finding> {
-        self.0.iter()
+        self.list.iter()
     }
 
     /// Something is wrong with a task.
     pub(super) fn add(&mut self, oracle: Oracle, task: TaskId, waits: &Waits, error: Option<ErrorType>) {
-        self.0.push(Finding { oracle, task: Some((task, waits.instance_of(task))), error });
+        self.list.push(Finding { oracle, task: Some((task, waits.instance_of(task))), error });
     }
 }
 
@@ -75,7 +82,7 @@ impl Oracles {
         self.cleanup.reset();
         self.requests.reset();
         self.endings.reset();
-        self.found.0.clear();
+        self.found.list.clear();
     }
 
     /// Takes one more event in.
@@ -88,19 +95,40 @@ impl Oracles {
         }
     }
 
+    /// Each oracle is told what it goes by, and those that go by what comes directly after what, of everything.
     #[inline(never)]
     fn tell_all(&mut self, now: Time, what: What) {
         let Oracles { waits, lost_cancel, lost_result, lost_wakeup, overtaken, cleanup, requests, endings, found } =
             self;
         lost_cancel.see(what, waits, found);
-        lost_result.see(what, waits);
         lost_wakeup.see(now, what, waits, found);
-        overtaken.see(what, waits, found);
-        cleanup.see(what, waits, found);
-        requests.see(now, what, waits, found);
-        endings.see(what, waits, found);
-        if let What::ShutdownBegan { .. } = what {
-            outlives_main(waits, found);
+        match what {
+            What::Finished { .. } | What::Failed { .. } | What::Cancelled { .. } => {
+                lost_result.see(what, waits);
+                cleanup.see(what, waits, found);
+                endings.see(what, waits, found);
+            }
+            What::CancelRequested { .. } => endings.see(what, waits, found),
+            What::CancelDelivered { .. } => {
+                lost_result.see(what, waits);
+                overtaken.see(what, waits, found);
+            }
+            What::Resumed { .. }
+            | What::Taken { .. }
+            | What::GatherFinished { .. }
+            | What::GatherFailed { .. }
+            | What::UnhandledInShutdown { .. } => lost_result.see(what, waits),
+            What::ShutdownBegan { .. } => {
+                lost_result.see(what, waits);
+                outlives_main(waits, found);
+            }
+            What::Blocked { .. } | What::Used { .. } => overtaken.see(what, waits, found),
+            What::Cleanup { .. } | What::Dropped { .. } => cleanup.see(what, waits, found),
+            What::Requested { .. } | What::Responded { .. } | What::Carried { .. } => {
+                requests.see(now, what, waits, found);
+            }
+            // What is left tells who is there, and who waits for whom.
+            _ => {}
         }
         waits.see(what);
     }
@@ -112,8 +140,8 @@ impl Oracles {
         self.lost_wakeup.end(outcome, &self.waits, &mut found);
         self.requests.end(outcome, &self.waits, &mut found);
         self.endings.end(outcome, expectation, &self.waits, &mut found);
-        found.0.retain(|finding| !expectation.allows(finding.oracle));
-        found.0
+        found.list.retain(|finding| !expectation.allows(finding.oracle));
+        found.list
     }
 }
 

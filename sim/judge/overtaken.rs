@@ -10,6 +10,7 @@
 use super::oracles::Found;
 use crate::id::{ObjectId, TaskId};
 use crate::program::Operation;
+use crate::reuse::clone_in_place;
 use crate::trace::{Waits, What};
 use crate::verdict::Oracle;
 
@@ -17,10 +18,12 @@ use crate::verdict::Oracle;
 const TIMES: u8 = 3;
 
 /// Who waits, in the order in which they have asked.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Overtaken {
     waiters: Vec<Waiter>,
 }
+
+clone_in_place!(Overtaken { waiters });
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Waiter {

@@ -11,18 +11,21 @@
 
 use super::oracles::Found;
 use crate::id::{HostId, TaskId};
+use crate::reuse::clone_in_place;
 use crate::time::{Nanos, Time};
 use crate::trace::{Carries, Fate, Outcome, Waits, What};
 use crate::verdict::Oracle;
 
 /// The requests of a run.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Requests {
     /// By number from 1.
     all: Vec<Request>,
     /// The hosts that want to be left alone: since when, and until when.
     quiet: Vec<(HostId, Time, Time)>,
 }
+
+clone_in_place!(Requests { all, quiet });
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Request {

@@ -1,4 +1,4 @@
-//! The time of the simulation, and how the clocks of its hosts are moved over ticks in which nothing happens.
+//! How the clocks of all hosts are moved over ticks in which nothing happens.
 //!
 //! Knows nothing of why nothing happens in them.
 
@@ -8,26 +8,15 @@ use std::task::{Poll, Waker};
 
 use tokio::time::Duration;
 
-use crate::time::Time;
-
-/// The time, and the jumps that the hosts' own clocks follow.
+/// The jumps that the hosts' own clocks follow.
 #[derive(Default)]
 pub(super) struct Clock {
-    now: Cell<Time>,
     /// How many jumps there were, and how long the last one is.
     jumps: Cell<(u64, Duration)>,
     followers: RefCell<Vec<Waker>>,
 }
 
 impl Clock {
-    pub(super) fn now(&self) -> Time {
-        self.now.get()
-    }
-
-    pub(super) fn set(&self, now: Time) {
-        self.now.set(now);
-    }
-
     /// In the next step every host's clock jumps so far.
     pub(super) fn jump(&self, length: Duration) {
         self.jumps.update(|(count, _)| (count + 1, length));

@@ -16,7 +16,8 @@
 //! When nothing is left to happen at all, the run is told that it is deadlocked.
 //!
 //! What turmoil decides, and nobody is asked: a connection is there as soon as the wish for it has arrived, without a way
-//! back; hosts run in the order in which they were named, the tasks' own last; within one host, tokio's own order.
+//! back; hosts run in the order in which they were named, the tasks' own last. Within one host the order is that of whoever
+//! polls there: of handlers here it is tokio's own.
 //!
 //! turmoil reports through `tracing`, and nobody here subscribes, so it prints nothing.
 //!
@@ -86,13 +87,12 @@ pub struct Cost {
 impl Simulation {
     /// The hosts of a program, which answer HTTP; nobody else, if it has none.
     pub fn new(network: Option<&Network>, recording: Recording) -> Simulation {
-        let clock = Rc::new(Clock::default());
-        let client = Rc::new(Client::default());
+        let (clock, client) = (Rc::new(Clock::default()), Rc::new(Client::default()));
         let hosts = network.map(|network| network.hosts.as_slice()).unwrap_or_default();
         let hosts = (1..)
             .map(HostId)
             .zip(hosts)
-            .map(|(id, host)| server::software(id, host, server::Around::new(&recording, &clock, &client)));
+            .map(|(id, host)| server::software(id, host, server::Around::new(&recording, &client)));
         let wires = network.map(|network| network.wires.clone()).unwrap_or_default();
         Simulation { hosts: hosts.collect(), recording, wires, clock, client, knows_timers: true, ticks_max: TICKS_MAX }
     }
@@ -227,7 +227,7 @@ impl Driver {
     fn make_tick(&mut self) -> Result<bool, Box<dyn std::error::Error>> {
         let tick = self.tick;
         let now = time_of(tick);
-        self.clock.set(now);
+        self.recording.set_now(now);
         let before = self.recording.timers();
         let fails = self.outages.apply(tick, &mut self.sim, &mut self.messages, &self.recording);
         let delivered = self.messages.deliver(tick, &self.sim);
@@ -247,7 +247,7 @@ impl Driver {
     /// Moves every clock on to a tick. Nothing happens on the way.
     fn jump(&mut self, to: u64) -> Result<(), Box<dyn std::error::Error>> {
         let Some(ticks) = to.checked_sub(self.tick).filter(|&ticks| ticks > 0) else { return Ok(()) };
-        self.clock.set(time_of(to));
+        self.recording.set_now(time_of(to));
         self.clock.jump(Duration::from_nanos(ticks * TICK.0));
         self.step()?;
         self.cost.skipped += ticks - 1;

@@ -16,7 +16,6 @@ use tokio::time::Duration;
 use turmoil::net::{TcpListener, TcpStream};
 
 use super::client::{Client, FIRST_PORT};
-use super::clock::Clock;
 use super::{Running, Software};
 use crate::body::Recording;
 use crate::choice::{Kind, Options, Question};
@@ -29,13 +28,12 @@ use crate::trace::{Leg, Serves, What};
 #[derive(Clone)]
 pub(super) struct Around {
     recording: Recording,
-    clock: Rc<Clock>,
     client: Rc<Client>,
 }
 
 impl Around {
-    pub(super) fn new(recording: &Recording, clock: &Rc<Clock>, client: &Rc<Client>) -> Around {
-        Around { recording: recording.clone(), clock: clock.clone(), client: client.clone() }
+    pub(super) fn new(recording: &Recording, client: &Rc<Client>) -> Around {
+        Around { recording: recording.clone(), client: client.clone() }
     }
 }
 
@@ -135,7 +133,7 @@ impl Server {
     /// Counts a request; for how long its client is to wait, if it is one too many.
     fn has_enough(&self) -> Option<u32> {
         let TooMany { after, retry_after } = self.plan.too_many?;
-        let now = self.around.clock.now();
+        let now = self.around.recording.now();
         if now < self.quiet.get() {
             return Some(retry_after);
         }
@@ -150,7 +148,7 @@ impl Server {
 
     async fn sleep(&self, request: u32, (least, most): (Nanos, Nanos)) {
         let (min, max) = (least.0.div_ceil(TICK.0), most.0.div_ceil(TICK.0));
-        let now = self.around.clock.now();
+        let now = self.around.recording.now();
         let mut ticks = min;
         if min < max {
             let subject = self.around.client.owner(request);
@@ -166,7 +164,7 @@ impl Server {
     }
 
     fn record(&self, request: u32, does: Serves) {
-        self.around.recording.record(self.around.clock.now(), What::Served { host: self.id, request, does });
+        self.around.recording.record(self.around.recording.now(), What::Served { host: self.id, request, does });
     }
 }
 

@@ -324,6 +324,15 @@ pub enum Op {
         /// Where the handle goes.
         into: Option<Local>,
     },
+    /// `future.remove_done_callback(…)`
+    RemoveCallback {
+        /// What was added.
+        what: ExprId,
+        /// The future.
+        from: ExprId,
+        /// Where it goes how many there were.
+        into: Option<Local>,
+    },
     /// Begins a loop over `asyncio.as_completed(…)`.
     AsCompleted {
         /// A list of coroutines and handles.

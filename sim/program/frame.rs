@@ -89,8 +89,12 @@ pub trait Effects {
     fn record(&mut self, what: What);
     /// Puts a question, and records it with its answer.
     fn ask(&mut self, question: &Question<'_>) -> u64;
-    /// Makes a task of an instance's coroutine.
+    /// Makes a task of an instance's coroutine; where tasks start at once, it has run until it waited.
     fn spawn(&mut self, instance: InstanceId) -> FutureId;
+    /// Whether a task that starts at once would be one too many that have been started within each other.
+    fn is_deepest_start(&self) -> bool {
+        false
+    }
     /// Asks for cancellation; whether it was accepted.
     ///
     /// # Errors
@@ -103,8 +107,18 @@ pub trait Effects {
     ///
     /// As [`Effects::cancel`].
     fn cancel_all(&mut self, message: Option<TextId>) -> Result<(), Error>;
-    /// Gathers a list of handles; the `new` newest tasks were made of coroutines for it.
-    fn gather(&mut self, children: ListId, new: u32, return_exceptions: bool) -> FutureId;
+    /// Where tasks start at once, a gather has to do with a child before the next one is made: its number, for
+    /// [`Effects::give_child`].
+    fn open_gather(&mut self) -> Option<u32> {
+        None
+    }
+    /// An open gather has its next child.
+    fn give_child(&mut self, gather: u32, child: FutureId) {
+        unreachable!("gather {gather} was opened for {child:?}")
+    }
+    /// Gathers a list of handles: an open gather has been given them, otherwise the `new` newest tasks were made of
+    /// coroutines for it.
+    fn gather(&mut self, open: Option<u32>, children: ListId, new: u32, return_exceptions: bool) -> FutureId;
     /// How a future stands.
     fn state(&self, future: FutureId) -> FutureState;
     /// `future.result()`, which may take the error out of a cancelled task.
@@ -283,6 +297,7 @@ fn constant_text(consts: &[Value], slot: Slot) -> TextId {
     }
 }
 
+#[inline(always)]
 fn nanos(consts: &[Value], slot: Slot) -> Nanos {
     match consts[slot.0 as usize] {
         Value::Int(nanos) => Nanos(nanos as u64),
@@ -330,6 +345,7 @@ impl<R: Effects> Run<'_, R> {
             | Op::Shield { into: Some(local), .. }
             | Op::Uncancel { into: Some(local), .. }
             | Op::Schedule { into: Some(local), .. }
+            | Op::RemoveCallback { into: Some(local), .. }
             | Op::AsCompleted { into: local, .. }
             | Op::NextCompleted { item: local, .. }
             | Op::EnterTimeout { into: local, .. }
@@ -381,15 +397,7 @@ impl<R: Effects> Run<'_, R> {
                     return Err(self.error(ErrorType::ATTRIBUTE_ERROR, "this has no attribute 'create_task'"));
                 };
                 let started = match self.eval(what)? {
-                    Value::List(list) => {
-                        let started = self.rt.memory().new_list();
-                        for at in 0..self.rt.memory_ref().list(list).len() {
-                            let one = self.rt.memory_ref().list(list)[at];
-                            let task = self.start_in(group, one)?;
-                            self.rt.memory().list_mut(started).push(Value::Handle(task));
-                        }
-                        Value::List(started)
-                    }
+                    Value::List(list) => self.each_started(list, |run, one| run.start_in(group, one))?,
                     one => Value::Handle(self.start_in(group, one)?),
                 };
                 if let Some(local) = into {
@@ -398,8 +406,8 @@ impl<R: Effects> Run<'_, R> {
             }
             Op::Spawn { what, into, .. } => {
                 let started = match self.eval(what)? {
-                    Value::List(list) => Value::List(self.start_all(list)?.0),
-                    one => Value::Handle(self.start(one)?),
+                    Value::List(list) => self.each_started(list, Self::start_new)?,
+                    one => Value::Handle(self.start_new(one)?),
                 };
                 if let Some(local) = into {
                     self.bind(local, started);
@@ -407,16 +415,12 @@ impl<R: Effects> Run<'_, R> {
             }
             Op::Await { what, .. } => return self.await_value(op, what),
             Op::Cancel { what, message, accepted } => {
-                let result = match self.cancellable(what, message)? {
-                    Callable::Cancel(future, message) => Value::Bool(self.rt.cancel(future, message)?),
-                    Callable::CallOff { has_message: true, .. } => {
-                        return Err(self.error(ErrorType::TYPE_ERROR, Callable::NO_MESSAGE));
+                let result = match self.eval(what)? {
+                    Value::Handle(future) => {
+                        let message = message.map(|text| self.text(text)).transpose()?;
+                        Value::Bool(self.rt.cancel(future, message)?)
                     }
-                    Callable::CallOff { callback, .. } => {
-                        self.rt.call_off(callback);
-                        Value::None
-                    }
-                    other => unreachable!("{other:?} cancels nothing"),
+                    other => self.call_off(other, message)?,
                 };
                 if let Some(local) = accepted {
                     self.bind(local, result);
@@ -430,8 +434,9 @@ impl<R: Effects> Run<'_, R> {
                 let Value::List(list) = self.eval(what)? else {
                     return Err(self.error(ErrorType::TYPE_ERROR, "gather takes a list"));
                 };
-                let (children, new) = self.start_all(list)?;
-                let future = self.rt.gather(children, new, return_exceptions);
+                let open = self.rt.open_gather();
+                let (children, new) = self.start_all(list, open)?;
+                let future = self.rt.gather(open, children, new, return_exceptions);
                 if let Some(local) = into {
                     self.bind(local, Value::Handle(future));
                 }
@@ -592,11 +597,21 @@ impl<R: Effects> Run<'_, R> {
                     _ => Library::Call(what, None),
                 });
             }
+            Op::RemoveCallback { what, from, .. } => {
+                let Value::Handle(future) = self.eval(from)? else {
+                    return Err(self.error(ErrorType::ATTRIBUTE_ERROR, "this has no attribute 'remove_done_callback'"));
+                };
+                let callback = match self.eval(what)? {
+                    Value::Function(callback) => Some(callback),
+                    _ => None,
+                };
+                return self.library(Library::RemoveCallback(callback, future));
+            }
             Op::AsCompleted { what, timeout, .. } => {
                 let Value::List(list) = self.eval(what)? else {
                     return Err(self.error(ErrorType::TYPE_ERROR, "as_completed takes a list"));
                 };
-                let over = self.start_all(list)?.0;
+                let over = self.start_all(list, None)?.0;
                 let timeout = timeout.map(|timeout| nanos(self.consts, timeout));
                 return self.library(Library::AsCompleted(over, timeout));
             }
@@ -618,7 +633,20 @@ impl<R: Effects> Run<'_, R> {
         Ok(Flow::On)
     }
 
-    /// What `cancel()` is to be called on.
+    /// `cancel()` of what is no future.
+    fn call_off(&mut self, what: Value, message: Option<Text>) -> Result<Value, Error> {
+        let Value::Callback(callback) = what else {
+            return Err(self.error(ErrorType::ATTRIBUTE_ERROR, "this has no attribute 'cancel'"));
+        };
+        if let Some(message) = message {
+            self.text(message)?;
+            return Err(self.error(ErrorType::TYPE_ERROR, Callable::NO_MESSAGE));
+        }
+        self.rt.call_off(callback);
+        Ok(Value::None)
+    }
+
+    /// What `cancel()` is to be called on when a callback is made.
     fn cancellable(&mut self, what: ExprId, message: Option<Text>) -> Result<Callable, Error> {
         let what = self.eval(what)?;
         if !matches!(what, Value::Handle(_) | Value::Callback(_)) {
@@ -738,6 +766,9 @@ impl<R: Effects> Run<'_, R> {
         self.looks_at(value);
         match value {
             Value::Handle(future) => Ok(future),
+            Value::Call(_) | Value::Coroutine(_) if self.rt.is_deepest_start() => {
+                Err(self.error(ErrorType::RECURSION_ERROR, "maximum recursion depth exceeded"))
+            }
             Value::Call(instance) => Ok(self.rt.spawn(instance)),
             Value::Coroutine(instance) => {
                 if self.rt.memory().start_once(instance) {
@@ -749,22 +780,45 @@ impl<R: Effects> Run<'_, R> {
         }
     }
 
+    /// `create_task`, which takes no task.
+    fn start_new(&mut self, value: Value) -> Result<FutureId, Error> {
+        if let Value::Handle(_) = value {
+            return Err(self.error(ErrorType::TYPE_ERROR, "a coroutine was expected"));
+        }
+        self.start(value)
+    }
+
+    /// A list with a task for each item of one that may still grow.
+    fn each_started(
+        &mut self,
+        list: ListId,
+        start: impl Fn(&mut Self, Value) -> Result<FutureId, Error>,
+    ) -> Result<Value, Error> {
+        let started = self.rt.memory().new_list();
+        let count = self.rt.memory_ref().list(list).len();
+        self.rt.memory().charge_items(count);
+        let mut at = 0;
+        while let Some(&one) = self.rt.memory_ref().list(list).get(at) {
+            let task = start(self, one)?;
+            self.rt.memory().list_mut(started).push(Value::Handle(task));
+            at += 1;
+        }
+        Ok(Value::List(started))
+    }
+
     /// Makes a task of a coroutine, for a task group.
     fn start_in(&mut self, group: u32, value: Value) -> Result<FutureId, Error> {
         if let Some(why) = self.rt.group_refusal(group) {
             return Err(self.error(ErrorType::RUNTIME_ERROR, why));
         }
-        if let Value::Handle(_) = value {
-            return Err(self.error(ErrorType::TYPE_ERROR, "a coroutine was expected"));
-        }
-        let task = self.start(value)?;
+        let task = self.start_new(value)?;
         self.rt.add_to_group(group, task);
         Ok(task)
     }
 
     /// A new list with a task for each coroutine of `list`, and how many tasks that made; the same coroutine object
-    /// twice is the same task.
-    fn start_all(&mut self, list: ListId) -> Result<(ListId, u32), Error> {
+    /// twice is the same task. An open gather is given each as soon as it is there.
+    fn start_all(&mut self, list: ListId, open: Option<u32>) -> Result<(ListId, u32), Error> {
         let memory = self.rt.memory();
         let started = memory.new_list();
         let count = memory.list(list).len();
@@ -772,6 +826,8 @@ impl<R: Effects> Run<'_, R> {
         let mut handles = std::mem::take(memory.list_mut(started));
         handles.reserve(count);
         let mut new = 0;
+        // What starts at once may change the list.
+        let list = if self.program.eager_tasks { self.rt.memory().copy_of(list) } else { list };
         for at in 0..count {
             let items = self.rt.memory_ref().list(list);
             let item = items[at];
@@ -791,6 +847,9 @@ impl<R: Effects> Run<'_, R> {
                     Value::Handle(self.start(item)?)
                 }
             };
+            if let (Some(gather), Value::Handle(child)) = (open, handle) {
+                self.rt.give_child(gather, child);
+            }
             handles.push(handle);
         }
         *self.rt.memory().list_mut(started) = handles;
@@ -809,7 +868,7 @@ impl<R: Effects> Run<'_, R> {
             let message = "Passing coroutines is forbidden, use tasks explicitly.";
             return Err(self.error(ErrorType::TYPE_ERROR, message));
         }
-        Ok(self.start_all(list)?.0)
+        Ok(self.start_all(list, None)?.0)
     }
 
     /// A text as the list that it is to a loop.

@@ -74,6 +74,8 @@ pub enum Library {
     Call(Callable, Option<Nanos>),
     /// It makes a callback of a future.
     CallWhenDone(Callable, FutureId),
+    /// It takes a callback back from a future, or something that cannot be one of its callbacks.
+    RemoveCallback(Option<u32>, FutureId),
     /// It begins `asyncio.as_completed(…)` over a list of handles.
     AsCompleted(ListId, Option<Nanos>),
     /// It awaits the next of that.

@@ -8,6 +8,7 @@ use crate::id::{FutureId, InstanceId, ListId};
 
 use super::groups::Group;
 use super::{Instance, Program, Texts, Value};
+use crate::reuse::clone_in_place;
 
 /// A coroutine that is being run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,7 +33,7 @@ pub(super) struct Frame {
 }
 
 /// The memory of a run.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct Memory {
     pub(super) frames: Vec<Frame>,
     pub(super) locals: Vec<Value>,
@@ -55,13 +56,37 @@ pub struct Memory {
     pub(super) steps_left: i64,
 }
 
-/// Strings that are used again and again and mean nothing in between, so they are no part of what is compared or hashed.
-#[derive(Clone, Debug, Default)]
+clone_in_place!(Memory {
+    frames,
+    locals,
+    lists,
+    shared,
+    started,
+    newest,
+    error_groups,
+    texts,
+    scratch,
+    fires_left,
+    statuses,
+    steps_left,
+});
+
+/// Strings that are used again and again and mean nothing in between, so they are no part of what is compared, hashed or
+/// copied.
+#[derive(Debug, Default)]
 pub(super) struct Scratch {
     /// A text that is being put together.
     pub(super) text: String,
     /// A value that is being shown in it.
     pub(super) shown: String,
+}
+
+impl Clone for Scratch {
+    fn clone(&self) -> Scratch {
+        Scratch::default()
+    }
+
+    fn clone_from(&mut self, _: &Scratch) {}
 }
 
 impl PartialEq for Scratch {
@@ -77,7 +102,7 @@ impl std::hash::Hash for Scratch {
 }
 
 /// Lists, with those of earlier runs kept for their memory; they are no part of what is compared or hashed.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 struct Lists {
     all: Vec<List>,
     used: u32,
@@ -85,16 +110,34 @@ struct Lists {
     free: Vec<ListId>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
 struct List {
     items: Vec<Value>,
     /// Whether it stands for a Python set whose order nobody has looked at yet.
     is_unordered: bool,
 }
 
+clone_in_place!(List { items, is_unordered });
+
 impl Lists {
     fn live(&self) -> &[List] {
         &self.all[..self.used as usize]
+    }
+}
+
+impl Clone for Lists {
+    fn clone(&self) -> Lists {
+        Lists { all: self.live().to_vec(), used: self.used, free: self.free.clone() }
+    }
+
+    /// What is not used any more keeps its memory.
+    fn clone_from(&mut self, other: &Lists) {
+        let live = other.live();
+        let room = self.all.len().max(live.len());
+        self.all.resize_with(room, List::default);
+        self.all[..live.len()].clone_from_slice(live);
+        self.used = other.used;
+        self.free.clone_from(&other.free);
     }
 }
 
@@ -176,6 +219,15 @@ impl Memory {
     /// A new empty list.
     pub fn new_list(&mut self) -> ListId {
         self.lists.free.pop().unwrap_or_else(|| self.unused_list())
+    }
+
+    /// A new list with the items of another one.
+    pub fn copy_of(&mut self, id: ListId) -> ListId {
+        let copy = self.new_list();
+        let mut items = std::mem::take(self.list_mut(copy));
+        items.extend_from_slice(self.list(id));
+        *self.list_mut(copy) = items;
+        copy
     }
 
     /// Two new empty lists, the second of which has the next id: lists that were given back lie anywhere.

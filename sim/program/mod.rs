@@ -42,6 +42,9 @@ pub use value::{Error, ErrorType, ErrorTypes, Value};
 use crate::id::{FutureId, InstanceId, ObjectId, TextId};
 use crate::time::Nanos;
 
+/// Stands for the number of an operation where a main waits that is written in Rust.
+pub const IN_RUST: u32 = u32::MAX;
+
 /// A whole scenario under one strategy, ready to run on any machine.
 ///
 /// A program that exists is valid: ids are in range, jumps land, every body ends in a return. What it can still do
@@ -74,8 +77,13 @@ pub struct Program {
     pub shared: Vec<(String, i64)>,
     /// What tasks synchronise by: an [`ObjectId`] counts from its start.
     pub objects: Vec<Object>,
+    /// Whether tasks start within `create_task`, as `asyncio.eager_task_factory` has them. Main does not: there is no
+    /// factory yet.
+    pub eager_tasks: bool,
     /// Whether it does something that has no twin on tokio.
     pub is_asyncio_only: bool,
+    /// Whether its main is written in Rust alone.
+    pub is_tokio_only: bool,
     /// What happens at points, grouped by point; see [`Program::actions_at`].
     pub actions: Vec<Action>,
     /// For each point of each instance, its part of `actions`: [`Instance::points`] plus the point's number.
@@ -118,6 +126,8 @@ pub struct Schedule {
     pub sets_any_order: bool,
     /// Whether anything that is ready may run next, which asyncio never does; otherwise first in, first out.
     pub ready_any_order: bool,
+    /// Tasks of tokio that are woken may be polled in any order.
+    pub polls_any_order: bool,
 }
 
 /// Bounds that turn an endless program into an outcome.
@@ -131,7 +141,7 @@ pub struct Limits {
 
 impl Default for Schedule {
     fn default() -> Schedule {
-        Schedule { timers_any_order: true, sets_any_order: true, ready_any_order: false }
+        Schedule { timers_any_order: true, sets_any_order: true, ready_any_order: false, polls_any_order: false }
     }
 }
 
@@ -167,7 +177,9 @@ impl Program {
             keys: Vec::new(),
             shared: Vec::new(),
             objects: Vec::new(),
+            eager_tasks: false,
             is_asyncio_only: false,
+            is_tokio_only: false,
             actions: Vec::new(),
             action_ranges: Vec::new(),
             outside_cancels: Vec::new(),

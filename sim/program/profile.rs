@@ -37,6 +37,8 @@ pub struct Profile {
     /// Whether an error that leaves `Condition.wait` notifies another waiter in place of the one that it hits, and is
     /// itself and not a new `CancelledError` if it came while the lock was taken back.
     pub conditions_pass_notify_on: bool,
+    /// Whether there is `asyncio.eager_task_factory`.
+    pub has_eager_tasks: bool,
     /// How many times `run()` turns the loop after it has cancelled what was left: once for asynchronous
     /// generators, and from 3.9 on once more for the default executor.
     pub shutdown_rounds: u8,
@@ -149,6 +151,7 @@ impl Profile {
         task_groups: TaskGroups::UncancelLast,
         semaphores: Semaphores::HandedOverToAll,
         conditions_pass_notify_on: true,
+        has_eager_tasks: true,
         shutdown_rounds: 2,
     };
 
@@ -164,6 +167,7 @@ impl Profile {
         task_groups: TaskGroups::UncancelFirst,
         semaphores: Semaphores::HandedOver,
         conditions_pass_notify_on: false,
+        has_eager_tasks: false,
         shutdown_rounds: 2,
     };
 

@@ -4,40 +4,16 @@
 
 use crate::id::{InstanceId, TextId};
 
-use super::{Body, ErrorTypes, Instance, Limits, Op, Profile, Program, Schedule, Texts};
+use super::{Body, Limits, Op, Program};
 
 /// Main and one instance for each name, each with the point `commit`. [`text`] finds the texts that are added.
 pub(crate) fn program(names: &[&str]) -> Program {
-    let mut texts = Texts::default();
-    let instances = std::iter::once("main")
-        .chain(names.iter().copied())
-        .map(|name| Instance { name: texts.push(name), body: 0, consts: 0, points: 0 })
-        .collect();
-    Program {
-        strategy: Some("gather".to_owned()),
-        profile: Profile::NEWEST,
-        bodies: vec![Body { points: vec!["commit".to_owned()], ops: vec![Op::Point(0)], ..Body::default() }],
-        instances,
-        texts,
-        consts: Vec::new(),
-        exprs: Vec::new(),
-        templates: Vec::new(),
-        deferred: Vec::new(),
-        error_types: ErrorTypes::new(["PaymentError".to_owned()]),
-        keys: Vec::new(),
-        shared: Vec::new(),
-        objects: Vec::new(),
-        is_asyncio_only: false,
-        actions: Vec::new(),
-        action_ranges: Vec::new(),
-        outside_cancels: Vec::new(),
-        failures: Vec::new(),
-        cuts: Vec::new(),
-        network: None,
-        schedule: Schedule::default(),
-        limits: Limits::default(),
-        parameters: Vec::new(),
-    }
+    let tasks: Vec<_> = std::iter::once("main").chain(names.iter().copied()).map(str::to_owned).collect();
+    let mut program = Program::of_names(&tasks, &["PaymentError".to_owned()], Vec::new(), Limits::default());
+    program.strategy = Some("gather".to_owned());
+    program.bodies = vec![Body { points: vec!["commit".to_owned()], ops: vec![Op::Point(0)], ..Body::default() }];
+    program.instances.iter_mut().for_each(|instance| instance.body = 0);
+    program
 }
 
 /// Adds a text to a program.

@@ -84,6 +84,7 @@ fn repr_within<L: Lookup>(program: &Program, lookup: &L, value: Value, levels: u
         Value::Timeout(_) => out.push_str("timeout"),
         Value::TaskGroup(_) => out.push_str("task group"),
         Value::Callback(_) => out.push_str("callback"),
+        Value::Function(_) => out.push_str("function"),
         Value::Error(error) => {
             out.push_str(program.error_types.name(error.ty));
             out.push('(');

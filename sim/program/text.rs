@@ -6,11 +6,12 @@
 //! Knows nothing of who prints them.
 
 use crate::id::TextId;
+use crate::reuse::clone_in_place;
 
 use super::ExprId;
 
 /// Texts end to end in one string. As the program's own table, and as a run's overlay above it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct Texts {
     /// The first id of this table.
     base: u32,
@@ -20,6 +21,8 @@ pub struct Texts {
     /// The overlay's ids in the order of their texts, so that one text has one id and equal states stay equal.
     sorted: Vec<u32>,
 }
+
+clone_in_place!(Texts { base, bytes, ends, sorted });
 
 impl Texts {
     /// Adds a text without asking whether it is there already.

@@ -31,6 +31,8 @@ pub enum Value {
     TaskGroup(u32),
     /// The handle of a callback.
     Callback(u32),
+    /// What `add_done_callback` was given.
+    Function(u32),
     /// An error that was caught, or that is an entry of a gather's results.
     Error(Error),
 }

@@ -6,7 +6,7 @@ use super::names::Named;
 use crate::choice::{Cut, Deviation, Kind};
 use crate::id::{InstanceId, TaskId};
 use crate::machine::{Opening, Openings};
-use crate::program::Program;
+use crate::program::{IN_RUST, Program};
 use crate::trace::Phase;
 
 /// What the last part of a cut's name says.
@@ -66,9 +66,9 @@ fn at(openings: &Openings, entry: usize, cut: Cut) -> Option<&Opening> {
 }
 
 /// At which await of its code a victim is, `own` being the coroutine that it was made of; nothing before its start, and
-/// nothing for Rust code, where how often it was polled is what is known in every run.
+/// nothing for Rust code, where how often it has waited is what is known in every run.
 fn site(program: &Program, own: InstanceId, opening: &Opening) -> String {
-    if opening.visit == 0 || program.is_rust() {
+    if opening.visit == 0 || program.is_rust() || opening.site == IN_RUST {
         return String::new();
     }
     let body = program.body(opening.instance);

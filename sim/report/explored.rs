@@ -37,6 +37,8 @@ pub struct Covered {
     pub faults_possible: u64,
     /// How many cancellations there were in all runs together.
     pub cuts_made: u64,
+    /// How many more were planned for a moment at which nobody was there to be cancelled.
+    pub cuts_missed: u64,
     /// Where somebody could have been cancelled and nobody was: at which operation of whose code, in which phase.
     pub never_cut: Vec<(InstanceId, u32, Phase)>,
     /// Where nobody ever was to be cancelled.
@@ -104,7 +106,14 @@ pub fn explored(program: &Program, covered: &Covered, color: bool) -> String {
         speed.unwrap_or_default()
     );
     if program.network.is_some() {
-        out.push_str("not explored: in which order the tasks of one host run, which is tokio's\n");
+        let what =
+            if program.is_rust() { "tasks that are spawned past `atropos::tokio`" } else { "handlers within one host" };
+        out.push_str(&format!("not explored: the order of {what}, which is tokio's\n"));
+    }
+    if program.is_rust() && covered.cuts_missed > 0 {
+        let planned = grouped(covered.cuts_made + covered.cuts_missed);
+        let missed = grouped(covered.cuts_missed);
+        out.push_str(&format!("not tested: {missed} of {planned} planned cuts, when nobody was there to be dropped\n"));
     }
     tell_places("never cut", &covered.never_cut, program, &mut out);
     tell_places("never reached, so never cut", &covered.never_reached, program, &mut out);
@@ -124,7 +133,8 @@ pub fn explored(program: &Program, covered: &Covered, color: bool) -> String {
         out.push_str(&paint.text(&sought.told(), style));
         out.push('\n');
     }
-    if let Some(Differing { run, first, again }) = &covered.unstable {
+    // Of real code it is told with suspects, as the failure of a test.
+    if let Some(Differing { run, first, again }) = covered.unstable.as_ref().filter(|_| !program.is_rust()) {
         let differs = format!("Run {} is another one when it is made again.", grouped(*run));
         out.push_str(&paint.text(&differs, Style::Bad));
         out.push_str(" That says nothing about the scenario: it is a bug of Atropos.\n");
@@ -228,6 +238,9 @@ impl Covered {
         if self.faults_possible > 0 {
             let (one, more) = match (program.cuts.is_empty(), program.failures.is_empty()) {
                 _ if program.is_rust() => ("single cut or change of order", "single cuts and changes of order"),
+                _ if program.schedule.polls_any_order => {
+                    ("single fault or change of order", "single faults and changes of order")
+                }
                 (false, true) => ("single cancellation", "single cancellations"),
                 (true, false) => ("single failure", "single failures"),
                 _ => ("single fault", "single faults"),

@@ -51,7 +51,7 @@ pub use json::{Origin, json};
 pub use lanes::{Focus, lanes};
 pub use names::pasted;
 pub use network::ticks_made;
-pub use parting::{Parting, Told, agreement, mismatch, parting};
+pub use parting::{Parting, Told, agreement, mismatch, mismatch_in_fresh_process, parting};
 pub use profiles::profiles;
 pub use saved::{Rerun, Strayed, json_rerun, json_saved, rerun, reruns, saved, shrunk, strayed};
 pub use table::{Row, markdown, table};

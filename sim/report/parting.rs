@@ -122,6 +122,18 @@ pub fn mismatch(program: &Program, first: &Trace, again: &Trace) -> String {
     out
 }
 
+/// The same of two runs as lines of text, the second of which was made in a fresh process.
+pub fn mismatch_in_fresh_process(here: &[String], fresh: &[String]) -> String {
+    let agree = here.iter().zip(fresh).take_while(|(one, other)| one == other).count();
+    // The first line is the head of the table.
+    let events = counted(agree.saturating_sub(1) as u64, "event", "events");
+    let line = |lines: &[String]| clipped(lines.get(agree).map_or("", String::as_str), LONGEST_EVENT).into_owned();
+    let mut out = format!("A run here and the same one in a fresh process agree for {events} only. Then\n");
+    let rows = [["  here".to_owned(), line(here)], ["  fresh process".to_owned(), line(fresh)]];
+    align(&rows, [Side::Left; 2], &mut out);
+    out
+}
+
 impl Parting {
     /// A few lines for a person.
     pub(super) fn tell(&self, out: &mut String) {

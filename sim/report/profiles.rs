@@ -54,6 +54,7 @@ fn knobs(profile: &Profile) -> Vec<Knob> {
         task_groups,
         semaphores,
         conditions_pass_notify_on,
+        has_eager_tasks,
         shutdown_rounds,
     } = *profile;
     let knob = |name, about, does| Knob { name, about, does };
@@ -137,6 +138,14 @@ fn knobs(profile: &Profile) -> Vec<Knob> {
             match conditions_pass_notify_on {
                 true => "another waiter gets it",
                 false => "it is lost",
+            },
+        ),
+        knob(
+            "has_eager_tasks",
+            "tasks that start within create_task",
+            match has_eager_tasks {
+                true => "there is eager_task_factory",
+                false => "there are none",
             },
         ),
         knob(

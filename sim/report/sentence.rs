@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of how it was found.
 
-use crate::id::{ObjectId, TaskId};
+use crate::id::{ObjectId, TaskId, TextId};
 use crate::program::{Make, Operation, Program};
 use crate::time::Time;
 use crate::trace::{Dormant, Frame, Moment, Owner, Requester, Trace, What};
@@ -57,6 +57,7 @@ pub(super) fn finding(program: &Program, trace: &Trace, finding: &Finding) -> St
             format!("after {} the run never settles: it reaches its limit of {limit} steps.", run.last_fault())
         }
         Oracle::Panicked => run.panic(task),
+        Oracle::LateEffect => run.late_effect(task),
         Oracle::OutlivesOwner => {
             let now = run.names.doing(task).map(|doing| format!(": it {}", now(&run.names, doing))).unwrap_or_default();
             format!("{who} was still there at the end although what had made it was cut{now}.")
@@ -209,7 +210,7 @@ impl Run<'_> {
         let Some(Dormant { task, chain, woken_by }) = self.trace.sites.dormant().first() else { return String::new() };
         let mut own: Vec<&Frame> = chain.iter().filter(|frame| frame.is_own).collect();
         own.reverse();
-        let place = |frame: &&Frame| format!("{} in {}", printable(&frame.place()), printable(&frame.function));
+        let place = |frame: &&Frame| printable(&frame.place_and_function());
         let [at, from] = [0, 1].map(|at| own.get(at).map(place));
         let at = at.unwrap_or_else(|| "a place without source".to_owned());
         let from = from.map(|from| format!(", awaited from {from},")).unwrap_or_default();
@@ -218,13 +219,40 @@ impl Run<'_> {
         let waits: Vec<String> = self
             .names
             .unfinished()
-            .map(|(task, doing)| format!("{} {}", self.names.marked(task), now(&self.names, doing)))
+            .map(|(task, doing)| {
+                // The last wait of all, and from where it is awaited: the innermost line may be the one above.
+                let chain = self.trace.sites.at(task, u32::MAX).unwrap_or_default();
+                let outer = chain.iter().rev().filter(|frame| frame.is_own).nth(1).map(|frame| place(&frame));
+                let outer = outer.map(|outer| format!(", awaited from {outer}")).unwrap_or_default();
+                format!("{} {}{outer}", self.names.marked(task), now(&self.names, doing))
+            })
             .collect();
         format!(
             "a futurelock: the lock waited for at {at}{from} was handed over{by}, and {owner}, which does not poll that \
              future any more or keeps the lock, does not give it on; behind it, {}.",
             listed(&waits, MOST_WAITS)
         )
+    }
+
+    /// What a task did that had been left behind, and who had done it before.
+    fn late_effect(&self, whose: TaskId) -> String {
+        let notes: Vec<(Time, TaskId, TextId)> = (self.moments.iter())
+            .filter_map(|moment| match moment.what {
+                What::Printed { task, text } => Some((moment.time, task, text)),
+                _ => None,
+            })
+            .collect();
+        let who = self.names.marked(whose);
+        for (at, &(time, task, text)) in notes.iter().enumerate().filter(|(_, (_, task, _))| *task == whose) {
+            let before = notes[..at].iter().rev().find(|(_, other, same)| *same == text && *other != task);
+            if let Some((earlier, other, _)) = before {
+                let (text, other) = (self.names.quoted(text), self.names.marked(*other));
+                return format!(
+                    "what had made {who} was cut, and it went on: {text} at {time}, after {other} had done it at {earlier}."
+                );
+            }
+        }
+        format!("what had made {who} was cut, and it did something after a retry had done it.")
     }
 
     /// The last operation and object for which a task had to wait.

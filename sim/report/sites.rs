@@ -6,7 +6,7 @@
 
 use crate::id::InstanceId;
 use crate::id::TaskId;
-use crate::program::{Expr, ExprId, Op, Program, Slot, Value};
+use crate::program::{Expr, ExprId, IN_RUST, Op, Program, Slot, Value};
 use crate::time::Nanos;
 use crate::trace::{Frame, Phase, Trace};
 
@@ -55,6 +55,7 @@ impl<'a> Site<'a> {
         match awaits.iter().position(|&(_, step)| Some(step) == here) {
             Some(_) if awaits.len() == 1 => format!("{whose} only await{of}"),
             Some(at) => format!("{whose} {} await{of}", ordinal(at + 1)),
+            None if self.op == IN_RUST => "an await of its Rust".to_owned(),
             None => format!("{whose} first line{of}"),
         }
     }
@@ -62,7 +63,7 @@ impl<'a> Site<'a> {
     /// `src/upload.rs:57:20 in upload`; if that was not seen, `the place of its 3rd poll`.
     fn place_in_rust(self) -> String {
         match self.chain.and_then(own_frame) {
-            Some(frame) => format!("{} in {}", printable(&frame.place()), printable(&frame.function)),
+            Some(frame) => printable(&frame.place_and_function()),
             None => format!("the place of its {} poll", ordinal(self.op as usize)),
         }
     }
@@ -72,7 +73,8 @@ impl<'a> Site<'a> {
         if program.is_rust() {
             let chain = self.chain?;
             let own = chain.iter().rposition(|frame| frame.is_own)?;
-            return chain.get(own + 1).map(|frame| printable(frame.function.trim_end_matches("::poll")));
+            let inner = chain.get(own + 1).filter(|frame| !frame.function.is_empty())?;
+            return Some(printable(inner.function.trim_end_matches("::poll")));
         }
         let op = program.body(self.instance).ops.get(self.op as usize)?;
         Some(match *op {

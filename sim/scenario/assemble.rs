@@ -58,10 +58,19 @@ pub(super) fn assemble(
     check_size(&cast, &bodies, &mut errors);
     for (object, span) in scenario.objects.iter().zip(&scenario.object_spans) {
         if let Make::Barrier(_) = object.make {
-            errors.extend(lacking(profile, span, "asyncio.Barrier"));
+            errors.extend(lacking(profile, span, "asyncio.Barrier", |profile| profile.has_timeouts));
         }
     }
+    if let Some(span) = &scenario.eager_tasks {
+        errors.extend(lacking(profile, span, "asyncio.eager_task_factory", |profile| profile.has_eager_tasks));
+    }
     check_runtimes(scenario, &bodies, &mut errors);
+    let is_tokio_only = strategy.is_some_and(|strategy| strategy.python.is_none());
+    if let Some(span) = main.span.clone().filter(|_| is_tokio_only && scenario.runtimes.contains(&Runtime::Asyncio)) {
+        let error =
+            Diagnostic::at(span, "expected a strategy that asyncio has, but found one of tokio alone", "only on tokio");
+        errors.push(error.help("say that the file is for tokio: runtimes = [\"tokio\"]"));
+    }
     if !errors.is_empty() {
         return Err(errors);
     }
@@ -79,7 +88,11 @@ pub(super) fn assemble(
         keys: keys.clone(),
         shared: scenario.shared.clone(),
         objects: scenario.objects.clone(),
-        is_asyncio_only: !scenario.objects.is_empty() || bodies.iter().any(|body| body.asyncio_only.is_some()),
+        eager_tasks: scenario.eager_tasks.is_some(),
+        is_asyncio_only: scenario.eager_tasks.is_some()
+            || !scenario.objects.is_empty()
+            || bodies.iter().any(|body| body.asyncio_only.is_some()),
+        is_tokio_only,
         actions: Vec::new(),
         action_ranges: Vec::new(),
         outside_cancels: Vec::new(),
@@ -228,6 +241,11 @@ fn check_size(cast: &Cast, bodies: &[Resolved], errors: &mut Vec<Diagnostic>) {
 /// What only asyncio has cannot run on anything else.
 fn check_runtimes(scenario: &Scenario, bodies: &[Resolved], errors: &mut Vec<Diagnostic>) {
     let Some(runtime) = scenario.runtimes.iter().find(|runtime| **runtime != Runtime::Asyncio) else { return };
+    if let Some(span) = &scenario.eager_tasks {
+        let message = format!("expected a file that {} can run, but found tasks that start at once", runtime.name());
+        let error = Diagnostic::at(span.clone(), message, "only on asyncio");
+        errors.push(error.help("leave `eager_tasks` out"));
+    }
     if !scenario.objects.is_empty() && bodies.iter().all(|body| body.asyncio_only.is_none()) {
         let message =
             format!("expected a file that {} can run, but found objects that only asyncio has", runtime.name());

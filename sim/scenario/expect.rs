@@ -31,6 +31,8 @@ const DOES: &[(&str, Does)] = &[
 pub(super) struct Expectations {
     asyncio: Expectation,
     tokio: Expectation,
+    /// Whether the file has `[expect.tokio]`.
+    pub(super) speaks_of_tokio: bool,
     strategies: Vec<(String, Expectation)>,
     /// The names of tasks in all of them, as the file writes them.
     tasks: Vec<Name>,
@@ -132,7 +134,7 @@ pub(super) fn read(reader: &mut Reader, table: &Table, strategies: &[String], ty
         reader.only_keys(&inner, &Expectation::KEYS);
         let own = read_one(reader, &inner, types, &mut all.tasks, &mut all.sought);
         match name {
-            "tokio" => all.tokio = own,
+            "tokio" => (all.tokio, all.speaks_of_tokio) = (own, true),
             _ => all.strategies.push((name.to_owned(), own)),
         }
     }

@@ -34,6 +34,7 @@ const KEYS: &[&str] = &[
     "exceptions",
     "shared",
     "objects",
+    "eager_tasks",
     "schedule",
     "limits",
     "expect",
@@ -97,6 +98,7 @@ fn read_tables(reader: &mut Reader, table: &Table, known: Vec<StrategyText>) -> 
     let (strategies, listed) = read_strategy_names(reader, table, &known);
     let error_types = read_exceptions(reader, table);
     let shared = read_shared(reader, table);
+    let eager_tasks = read_eager_tasks(reader, table);
     let (objects, object_spans) = objects::read(reader, table).into_iter().unzip();
     let parameters = read_parameters(reader, table, &known, &listed);
     let schedule = read_schedule(reader, table);
@@ -142,6 +144,7 @@ fn read_tables(reader: &mut Reader, table: &Table, known: Vec<StrategyText>) -> 
         seeds,
         error_types,
         shared,
+        eager_tasks,
         objects,
         object_spans,
         schedule,
@@ -219,6 +222,12 @@ fn read_own_main(reader: &mut Reader, table: &Table) -> Option<(Vec<Step>, Span)
                 .help("leave one of the two out; `run --strategy NAME` runs the file under any strategy"),
         ),
     }
+}
+
+/// Where the file says that tasks start at once, if it does.
+fn read_eager_tasks(reader: &mut Reader, table: &Table) -> Option<Span> {
+    let value = table.get("eager_tasks")?;
+    reader.boolean(value)?.then(|| value.span())
 }
 
 fn read_exceptions(reader: &mut Reader, table: &Table) -> ErrorTypes {

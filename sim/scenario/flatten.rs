@@ -360,7 +360,8 @@ impl<'n> Flat<'n, '_> {
         if let Some((finally, handler)) = finally {
             self.exits.pop();
             let error = self.place_handler(handler);
-            self.finally(finally)?;
+            // Within it the error is one that is being handled.
+            self.finally(finally, Some(error))?;
             self.emit(Op::Reraise(error))?;
         }
         self.scope = outside;
@@ -426,9 +427,10 @@ impl<'n> Flat<'n, '_> {
         self.emit(Op::Jump(end))
     }
 
-    /// One copy of a `finally`, guarded only by what is outside of its `try`.
-    fn finally(&mut self, Finally { number: finally, nodes, outside }: Finally<'n>) -> Done {
-        self.scope = outside;
+    /// One copy of a `finally`, guarded only by what is outside of its `try`; with the error for which it runs, if
+    /// that is why.
+    fn finally(&mut self, Finally { number: finally, nodes, outside }: Finally<'n>, error: Option<Local>) -> Done {
+        self.scope = Scope { handling: error.or(outside.handling), ..outside };
         self.emit(Op::Cleanup { finally, stage: Stage::Begun })?;
         self.exits.push(Exit::Cleanup(finally));
         self.block(nodes)?;
@@ -498,7 +500,7 @@ impl<'n> Flat<'n, '_> {
                     self.scope = outside;
                     self.emit(Op::Leave { manager, error: None, group })?;
                 }
-                Some(Exit::Finally(finally)) => self.finally(finally)?,
+                Some(Exit::Finally(finally)) => self.finally(finally, None)?,
                 Some(Exit::Cleanup(finally)) => self.emit(Op::Cleanup { finally, stage: Stage::Ended })?,
                 Some(Exit::Unbind(name)) => self.set(name, Expr::Literal(Value::Unbound))?,
                 Some(Exit::Loop { .. }) | None => {}
@@ -620,6 +622,14 @@ mod tests {
         check("{ try = [{ return = 'a' }], finally = [{ return = 'b' }] }", &["returned b"]);
         check("{ try = [{ raise = 'a' }], finally = [{ return = 'b' }] }", &["returned b"]);
         check("{ try = [{ return = 'a' }], finally = [{ raise = 'b' }] }", &["raised b"]);
+        // What a bare `raise` raises is what is being handled: an error on its way out, or else the clause's.
+        let again = |inner: &str| {
+            format!(
+                "{{ try = [{{ raise = 'a' }}], except = {{ Exception = [{{ try = [{inner}], finally = ['raise'] }}] }} }}"
+            )
+        };
+        check(&again("{ raise = 'b' }"), &["raised b"]);
+        check(&again("{ print = 'x' }"), &["x", "raised a"]);
         check(
             "{ set = 'x', to = 1 }, { try = [{ return = '{x}' }], finally = [{ set = 'x', to = 2 }] }",
             &["returned 1"],

@@ -91,6 +91,8 @@ pub struct Scenario {
     seeds: Vec<u64>,
     error_types: ErrorTypes,
     shared: Vec<(String, i64)>,
+    /// Where it says that tasks start at once.
+    eager_tasks: Option<Span>,
     objects: Vec<Object>,
     object_spans: Vec<reader::Span>,
     schedule: Schedule,
@@ -159,12 +161,18 @@ impl Scenario {
             return Err(vec![Diagnostic::whole(message).help("`atropos run` runs it")]);
         }
         let strategy = strategy.and_then(|name| self.known.iter().find(|strategy| strategy.name == name));
+        if let Some(strategy) = strategy.filter(|strategy| strategy.python.is_none()) {
+            let message = format!("expected a strategy that Python has, but `{}` is tokio's alone", strategy.name);
+            return Err(vec![Diagnostic::whole(message).help("`atropos run --runtime tokio` runs it")]);
+        }
         Ok(python::script(self, strategy, &program))
     }
 
     /// What the file expects of a run, on tokio or on asyncio.
     pub fn expectation(&self, strategy: Option<&str>, tokio: bool) -> Expectation {
-        self.expectations.of(strategy, tokio)
+        // A file that asyncio cannot run speaks of nothing else.
+        let is_apart = self.expectations.speaks_of_tokio || self.runtimes.contains(&Runtime::Asyncio);
+        self.expectations.of(strategy, tokio && is_apart)
     }
 
     /// What a reader learns.
@@ -380,9 +388,11 @@ mod tests {
         assert!(known().len() >= 7);
         for (name, text) in known() {
             let text = StrategyText::parse(name, text).unwrap();
-            assert!(!text.about.contains('\n') && text.python.contains("async def main():"), "{}", text.name);
+            let python = text.python.as_deref();
+            assert!(!text.about.contains('\n') && python.is_none_or(|python| python.contains("async def main():")));
             let program = parsed(TWO).program(Some(name), None).unwrap();
-            assert!(matches!(program.bodies[0].ops[0], Op::Coroutines(_)), "{}", text.name);
+            let has_steps = matches!(program.bodies[0].ops[0], Op::Coroutines(_));
+            assert_eq!((has_steps, program.is_tokio_only), (python.is_some(), python.is_none()), "{}", text.name);
         }
     }
 

@@ -156,13 +156,21 @@ pub(super) fn class_as_message<'m>(message: &'m Template, types: &ErrorTypes) ->
     Some((text, error))
 }
 
-/// What is wrong with something that came with 3.11, before that.
-pub(super) fn lacking(profile: Profile, span: &Span, what: &str) -> Option<Diagnostic> {
+/// What is wrong with something that a profile does not have.
+pub(super) fn lacking(profile: Profile, span: &Span, what: &str, has: fn(&Profile) -> bool) -> Option<Diagnostic> {
     let message = format!("Python {} has no {what}", profile.name);
-    let first = Profile::ALL.iter().find(|profile| profile.has_timeouts)?.name;
+    let first = Profile::ALL.iter().find(|profile| has(profile))?.name;
     let help = format!("there is one from Python {first} on: `python = \"{first}\"`");
     let error = || Diagnostic::at(span.clone(), message, format!("not in {}", profile.name)).help(help);
-    (!profile.has_timeouts).then(error)
+    (!has(&profile)).then(error)
+}
+
+/// What a piece of a name is, whatever stands in its placeholders.
+fn written(piece: Option<&Piece>) -> &str {
+    match piece {
+        Some(Piece::Text(text)) => text,
+        _ => "",
+    }
 }
 
 /// What is wrong with raising an error of this class by a message, if it is a group.
@@ -465,17 +473,33 @@ impl<'a> Resolver<'a, '_> {
     /// Reports what the profile does not have.
     fn needs_timeouts(&mut self, span: &Span, what: &str) {
         self.asyncio_only(span);
-        self.errors.extend(lacking(self.around.profile, span, what));
+        self.errors.extend(lacking(self.around.profile, span, what, |profile| profile.has_timeouts));
     }
 
-    /// `async with`: acquired, and released on every way out.
+    /// `async with`: acquired, and released on every way out. A barrier is waited at, and that is all.
     fn with(&mut self, object: &'a Template, body: &'a [Step]) -> Option<Node> {
+        if self.is_barrier(object) {
+            let wait = self.use_object(object, Operation::Wait, None, None);
+            let mut nodes = self.steps(body);
+            nodes.insert(0, Node::Op(wait?));
+            return Some(Node::Block(nodes));
+        }
         let acquire = self.use_object(object, Operation::Acquire, None, None);
         let body = self.steps(body);
         let release = self.use_object(object, Operation::Release, None, None);
         let finally = Some(vec![Node::Op(release?)]);
         let held = TryNode { body, clauses: Vec::new(), is_star: false, otherwise: Vec::new(), finally };
         Some(Node::Block(vec![Node::Op(acquire?), Node::Try(Box::new(held))]))
+    }
+
+    /// Whether a text can name nothing but barriers.
+    fn is_barrier(&self, name: &Template) -> bool {
+        let fits = |object: &&Object| match name.pieces.as_slice() {
+            [Piece::Text(text)] => object.name == *text,
+            pieces => object.name.starts_with(written(pieces.first())) && object.name.ends_with(written(pieces.last())),
+        };
+        let mut named = self.around.objects.iter().filter(fits).peekable();
+        named.peek().is_some() && named.all(|object| matches!(object.make, Make::Barrier(_)))
     }
 
     /// Notes that tokio has no twin of what stands here.
@@ -653,6 +677,12 @@ impl<'a> Resolver<'a, '_> {
                 Op::Get { url, timeout, into: self.bind_optional(into) }
             }
             Verb::Callback(callback) => self.callback(&step.span, callback)?,
+            Verb::RemoveCallback { what, from, into } => {
+                self.asyncio_only(&step.span);
+                let (what, from) = (self.expression(what), self.operand(from, false));
+                let into = self.bind_optional(into);
+                Op::RemoveCallback { what: what?, from: from?, into }
+            }
             Verb::Set { name, value } => {
                 let value = self.expression(value);
                 Op::Set { place: self.place(name)?, value: value? }

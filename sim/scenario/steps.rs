@@ -57,6 +57,7 @@ pub(super) enum Verb {
     Shield { what: Operand, into: Option<Name> },
     Uncancel { what: Operand, into: Option<Name> },
     Callback(Box<Callback>),
+    RemoveCallback { what: Expression, from: Operand, into: Option<Name> },
     AsCompleted { what: Operand, timeout: Option<Template>, item: Name, body: Vec<Step> },
     SetException { object: Template, ty: Option<Name>, message: Template },
     Use { operation: Operation, object: Template, value: Option<Expression>, into: Option<Name> },
@@ -150,7 +151,8 @@ const VERBS: &[(&str, &[&str])] = &[
     ("as_completed", &["as", "timeout", "do"]),
     ("call_soon", &["as"]),
     ("call_later", &["in", "as"]),
-    ("add_done_callback", &["to"]),
+    ("add_done_callback", &["to", "as"]),
+    ("remove_done_callback", &["from", "as"]),
     ("try", &["except", "except*", "else", "finally"]),
     ("with", &["do"]),
     ("acquire", &["as"]),
@@ -238,6 +240,7 @@ impl Step {
             | Verb::WaitFor { into, .. }
             | Verb::Shield { into, .. }
             | Verb::Uncancel { into, .. }
+            | Verb::RemoveCallback { into, .. }
             | Verb::Timeout { into, .. }
             | Verb::Use { into, .. } => into.iter().collect(),
             Verb::Cancel { accepted, .. } => accepted.iter().collect(),
@@ -440,6 +443,11 @@ fn read_verb(reader: &mut Reader, verb: &'static str, table: &Table) -> Option<V
         "shield" => Verb::Shield { what: fields.operand()?, into: fields.name("as")? },
         "uncancel" => Verb::Uncancel { what: fields.operand()?, into: fields.name("as")? },
         "call_soon" | "call_later" | "add_done_callback" => read_callback(&mut fields, value)?,
+        "remove_done_callback" => {
+            let from = fields.required("from")?;
+            let from = Operand::One(read_subject(fields.reader, from)?);
+            Verb::RemoveCallback { what: fields.reader.expression(value)?, from, into: fields.name("as")? }
+        }
         "reschedule" => Verb::Reschedule {
             timeout: fields.reader.expression(value)?,
             length: fields.optional("in", |reader, value| reader.length(value))?,

@@ -19,8 +19,8 @@ pub struct StrategyText {
     pub about: String,
     /// What goes wrong, or right.
     pub verdict: String,
-    /// The same main in Python.
-    pub python: String,
+    /// The same main in Python; nothing if it is one in Rust alone.
+    pub python: Option<String>,
     /// What a scenario may set.
     pub parameters: Vec<Parameter>,
     /// The steps as they stand in its file.
@@ -62,12 +62,13 @@ fn read(reader: &mut Reader, name: &str, text: &str, table: &Table) -> Option<St
     reader.only_keys(table, &["about", "verdict", "python", "parameters", "main"]);
     let about = required_text(reader, table, "about");
     let verdict = required_text(reader, table, "verdict");
-    let python = required_text(reader, table, "python");
     let parameters = match table.get("parameters") {
         Some(value) => read_parameters(reader, value),
         None => Some(Vec::new()),
     };
-    let (steps, span) = read_main(reader, table)?;
+    let in_rust = table.get("python").is_none() && table.get("main").is_none();
+    let python = if in_rust { Some(None) } else { required_text(reader, table, "python").map(Some) };
+    let (steps, span) = if in_rust { (Vec::new(), 0..0) } else { read_main(reader, table)? };
     let steps_text = text[span].to_owned();
     Some(StrategyText {
         name: name.to_owned(),

@@ -1,17 +1,18 @@
-//! Cuts on a network: the cancellations that the harness puts into a run, each at the beginning of a millisecond.
+//! Cuts: the cancellations that the harness puts into a run.
 //!
-//! What is a handle to the event loop is a tick here: time moves in no smaller steps, and within one tick the order is
-//! tokio's own. So a task can be cut wherever it waits for time to pass, or for a message.
+//! What is a handle to the event loop is a moment between two polls here, if whoever polls tells of those: before each poll
+//! of any task, and once more before time moves. On a network it is a tick: time moves in no smaller steps, and within one
+//! tick the order is tokio's own. So there a task can be cut wherever it waits for time to pass, or for a message.
 //!
 //! Knows nothing of who draws the ticks, or of which are worth trying.
 
 use std::rc::Rc;
 
-use super::shared::Shared;
+use super::shared::{Shared, Whereabouts};
 use crate::choice::{Cut, Kind, Options, Question};
-use crate::id::{InstanceId, TaskId};
+use crate::id::{FutureId, InstanceId, TaskId};
 use crate::machine::{Opening, Openings};
-use crate::program::Cuts;
+use crate::program::{Cuts, Error, Value};
 use crate::time::{TICK, Time};
 use crate::trace::Phase;
 
@@ -33,8 +34,77 @@ pub(super) struct Spell {
 /// So many ticks of one wait are listed: in a longer one nothing new is found later.
 const TICKS_MAX: u64 = 10_000;
 
+/// Cuts between two polls.
+#[derive(Debug)]
+pub(super) struct Cutter {
+    /// What is planned, in the order of the moments.
+    plan: Vec<(Cut, usize)>,
+    /// How many moments there have been.
+    moments: u64,
+    /// By task, at which moment it was first seen to wait where it waits, and for the how manieth time that is.
+    seen: Vec<(u64, u32, bool)>,
+    /// Where cuts were possible, if that is to be listed, and at most how many.
+    pub(super) openings: Option<(Openings, usize)>,
+}
+
+impl Cutter {
+    /// Asks for every cut of the run.
+    pub(super) fn new(shared: &Shared) -> Cutter {
+        let openings = shared.listed.get().map(|most| (Openings::default(), most));
+        Cutter { plan: plan(shared), moments: 0, seen: Vec::new(), openings }
+    }
+
+    /// One more moment: makes the cuts that are planned for it.
+    pub(super) fn moment(&mut self, shared: &Shared, is_woken: &dyn Fn(FutureId) -> bool) {
+        let moment = self.moments;
+        self.moments += 1;
+        let is_planned = self.plan.iter().any(|(cut, _)| cut.handle == moment);
+        if !is_planned && self.openings.is_none() {
+            return;
+        }
+        let tasks = shared.tasks();
+        for (entry, cuts) in shared.program.cuts.iter().enumerate() {
+            for (victim, (task, _)) in (0..).zip(candidates(cuts, &tasks)) {
+                let Some(at) = shared.whereabouts(task) else { continue };
+                let phase = match at.visit {
+                    0 => Phase::NotStarted,
+                    _ if is_woken(at.future()) => Phase::Woken,
+                    _ => Phase::Waiting,
+                };
+                let cut = Cut { handle: moment, victim };
+                self.list(entry, cut, task, phase, at, shared.now());
+                if self.plan.contains(&(cut, entry)) {
+                    shared.cut_there(task, phase, at);
+                }
+            }
+        }
+    }
+
+    /// Lists an opening.
+    fn list(&mut self, entry: usize, cut: Cut, task: TaskId, phase: Phase, at: Whereabouts, time: Time) {
+        let Some((openings, most)) = &mut self.openings else { return };
+        let Whereabouts { instance, site, visit, .. } = at;
+        let is_woken = phase == Phase::Woken;
+        self.seen.resize(self.seen.len().max(task.index() + 1), (cut.handle, u32::MAX, false));
+        let seen = &mut self.seen[task.index()];
+        if (seen.1, seen.2) != (visit, is_woken) {
+            *seen = (cut.handle, visit, is_woken);
+        }
+        let age = cut.handle - seen.0;
+        openings.add(&[Opening { entry, cut, task, phase, instance, site, visit, age, time }], *most);
+    }
+
+    /// What was listed, and how long the run was for cuts.
+    pub(super) fn openings(&mut self, shared: &Shared) -> Openings {
+        let openings = self.openings.take().map(|(openings, _)| openings).unwrap_or_default();
+        let tasks = shared.tasks();
+        let counts = shared.program.cuts.iter().map(|cuts| candidates(cuts, &tasks).len() as u32);
+        Openings { handles: self.moments, tasks: counts.collect(), ..openings }
+    }
+}
+
 /// Asks for every cut of the run, and makes them.
-pub(super) async fn make(shared: Rc<Shared>) {
+pub(super) async fn make(shared: Rc<Shared>) -> Result<Value, Error> {
     for (cut, entry) in plan(&shared) {
         shared.sleep_until(Time(cut.handle * TICK.0)).await;
         let may_be = &shared.program.cuts[entry];
@@ -42,6 +112,7 @@ pub(super) async fn make(shared: Rc<Shared>) {
             shared.cut(task);
         }
     }
+    Ok(Value::None)
 }
 
 /// Whom an entry may cut, in creation order.

@@ -4,8 +4,8 @@
 //! task is dropped where it awaits, and no line of it runs any more. A program whose strategy has a twin in Rust runs
 //! that twin as its main. `differences.md` tells what a scenario sees of all this.
 //!
-//! There are no turns here, so every event has turn 0, and only time moves. The order is tokio's own and always the
-//! same; the one freedom that is asked is how long a sleep with a range lasts.
+//! There are no turns here, so every event has turn 0, and only time moves. The order is that of whoever makes the tasks:
+//! tokio's own, always the same, or one that is asked for.
 //!
 //! Knows nothing of files, of asyncio's event loop, or of simulated networks.
 
@@ -22,10 +22,10 @@ use std::sync::Arc;
 use tokio::task::LocalSet;
 use tokio::time::Duration;
 
-use crate::body::{Body, Http, Recording};
+use crate::body::{Body, Http, InOrder, Recording, Spawner};
 use crate::choice::Choices;
 use crate::machine::Openings;
-use crate::program::Program;
+use crate::program::{Error, Program, Value};
 use crate::time::Time;
 use crate::trace::{Outcome, Requester, Trace};
 
@@ -46,7 +46,15 @@ pub fn source(strategy: &str) -> Option<&'static str> {
     strategies::find(strategy).map(|strategy| strategy.source)
 }
 
-/// Runs a program to its end.
+/// Takes the steps out of a main that runs as Rust here, so that nobody looks for a task in one of them.
+pub fn leave_to_rust(program: &mut Program) {
+    let is_rust = program.strategy.as_deref().and_then(strategies::find).is_some();
+    if let Some(main) = program.bodies.first_mut().filter(|_| is_rust) {
+        main.ops.drain(..main.ops.len().saturating_sub(1));
+    }
+}
+
+/// Runs a program to its end, by tokio alone.
 ///
 /// # Panics
 ///
@@ -63,18 +71,28 @@ pub fn run(program: Arc<Program>, choices: Box<dyn Choices>) -> Trace {
 ///
 /// A root that is dropped before its end has run out of steps.
 pub fn body(program: Arc<Program>, choices: Box<dyn Choices>) -> (Body, Run) {
-    of(Shared::new(program, Recording::new(choices), None))
+    of(Shared::new(program, Recording::new(choices), None, Rc::new(InOrder)))
+}
+
+/// The same for tasks that come from `spawner`.
+pub fn spawned_by(program: Arc<Program>, choices: Box<dyn Choices>, spawner: Rc<dyn Spawner>) -> (Body, Run) {
+    of(Shared::new(program, Recording::new(choices), None, spawner))
 }
 
 /// The same for a program on a network: others take part in its run, and whoever drives it says through the recording
-/// when nothing is left to happen.
-pub fn on_network(program: Arc<Program>, recording: Recording, http: Rc<dyn Http>) -> (Body, Run) {
-    of(Shared::new(program, recording, Some(http)))
+/// when nothing is left to happen. Its tasks come from `spawner`.
+pub fn on_network(
+    program: Arc<Program>,
+    recording: Recording,
+    http: Rc<dyn Http>,
+    spawner: Rc<dyn Spawner>,
+) -> (Body, Run) {
+    of(Shared::new(program, recording, Some(http), spawner))
 }
 
 fn of(shared: Rc<Shared>) -> (Body, Run) {
     let root = Root(shared.clone());
-    (Body::new(move || root.run()), Run { shared })
+    (Body::of_guest(shared.clone(), move || root.run()), Run { shared })
 }
 
 /// A program that was made into a body.
@@ -92,12 +110,22 @@ impl Run {
         self.shared.trace()
     }
 
-    /// Where the run could have been cut, each place a millisecond of a wait; of more than `most`, the first.
+    /// Before it runs: whoever polls it tells of every moment between two polls, and where it could be cut there is to be
+    /// listed; of more than `most` places, the first.
+    pub fn list_openings(&self, most: usize) {
+        self.shared.listed.set(Some(most));
+    }
+
+    /// Where the run could have been cut: where that was listed, or else, on a network, each place a millisecond of a wait;
+    /// of more than `most`, the first.
     ///
     /// # Panics
     ///
     /// As above.
     pub fn openings(&self, most: usize) -> Openings {
+        if let Some(cutter) = &mut *self.shared.cutter.borrow_mut() {
+            return cutter.openings(&self.shared);
+        }
         let end = self.trace().tally().ended;
         cut::openings(&self.shared.program.cuts, &self.shared.tasks(), &self.shared.spells(), end, most)
     }
@@ -122,16 +150,18 @@ impl Root {
     async fn run(self) {
         let shared = &self.0;
         shared.begin();
+        shared.plan_cuts();
         // Its timers come before those of the program, as those of a `call_later` before `run()`.
-        let cancels = tokio::task::spawn_local(cancel_from_outside(shared.clone()));
-        // Cuts are for those who wait for hosts; the harness measures and draws the others on the event loop.
-        let cuts = shared.program.network.as_ref().map(|_| tokio::task::spawn_local(cut::make(shared.clone())));
+        let cancels = shared.spawner.spawn(None, Box::pin(cancel_from_outside(shared.clone())));
+        // On a network a cut comes at a tick; elsewhere it is made between two polls.
+        let cuts =
+            shared.program.network.as_ref().map(|_| shared.spawner.spawn(None, Box::pin(cut::make(shared.clone()))));
         shared.start_main();
         tokio::select! {
             biased;
             () = shared.ended() => {}
             outcome = shared.recording.given_up() => shared.end(outcome),
-            () = watch_for_deadlock(shared), if shared.http.is_none() => shared.end(Outcome::Deadlocked),
+            () = watch_for_deadlock(shared), if shared.http.is_none() && !shared.is_told_moments() => shared.end(Outcome::Deadlocked),
         }
         cancels.abort();
         cuts.inspect(|cuts| cuts.abort());
@@ -139,13 +169,14 @@ impl Root {
 }
 
 /// The scenario's cancellations at a virtual time, in the order of their times, then of the file.
-async fn cancel_from_outside(shared: Rc<Shared>) {
+async fn cancel_from_outside(shared: Rc<Shared>) -> Result<Value, Error> {
     let mut cancels = shared.program.outside_cancels.clone();
     cancels.sort_by_key(|cancel| cancel.at);
     for cancel in cancels {
         shared.sleep_until(Time::ZERO + cancel.at).await;
         shared.abort_newest(cancel.victim, Requester::Outside);
     }
+    Ok(Value::None)
 }
 
 /// Returns once every task waits for another one.

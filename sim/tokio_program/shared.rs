@@ -4,17 +4,16 @@
 //!
 //! Knows nothing of what the tasks do.
 
-use std::cell::{RefCell, RefMut};
+use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::cut::Spell;
+use super::cut::{Cutter, Spell};
 use super::task::{Gather, Task};
-use crate::body::{Http, Recording, Timer};
+use crate::body::{Guest, Http, Recording, Spawner, Timer, Who};
 use crate::choice::{Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
 use crate::program::{Effects, Error, ErrorType, FrameId, FutureState, Inquiry, Memory, Next, Program, Value, resume};
@@ -26,8 +25,17 @@ pub(super) struct Shared {
     pub(super) recording: Recording,
     /// The network, if it runs on one; then whoever drives that knows when nothing is left to happen.
     pub(super) http: Option<Rc<dyn Http>>,
+    /// Makes its tasks.
+    pub(super) spawner: Rc<dyn Spawner>,
+    /// How many places for a cut between two polls are to be listed, if they are.
+    pub(super) listed: Cell<Option<usize>>,
+    /// The cuts between two polls, if there may be any.
+    pub(super) cutter: RefCell<Option<Cutter>>,
     state: RefCell<State>,
 }
+
+/// Aborts a task, or a future that is polled in place.
+pub(super) type Abort = Box<dyn Fn()>;
 
 struct State {
     memory: Memory,
@@ -45,6 +53,25 @@ struct State {
     root: Option<Waker>,
 }
 
+/// Where a task is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Whereabouts {
+    future: FutureId,
+    /// Whose code it runs, and the operation at which it waits.
+    pub(super) instance: InstanceId,
+    /// As above.
+    pub(super) site: u32,
+    /// The how manieth wait it is; 0 before the start.
+    pub(super) visit: u32,
+}
+
+impl Whereabouts {
+    /// Its future.
+    pub(super) fn future(self) -> FutureId {
+        self.future
+    }
+}
+
 /// Something that can be awaited: a task, or a gather.
 struct Entry {
     /// The task with its coroutine; nothing for a gather.
@@ -52,12 +79,17 @@ struct Entry {
     state: FutureState,
     /// What it ended with, once it has.
     result: Result<Value, Error>,
-    abort: Option<AbortHandle>,
+    abort: Option<Abort>,
     wakers: Vec<Waker>,
 }
 
 impl Shared {
-    pub(super) fn new(program: Arc<Program>, recording: Recording, http: Option<Rc<dyn Http>>) -> Rc<Shared> {
+    pub(super) fn new(
+        program: Arc<Program>,
+        recording: Recording,
+        http: Option<Rc<dyn Http>>,
+        spawner: Rc<dyn Spawner>,
+    ) -> Rc<Shared> {
         let mut memory = Memory::default();
         memory.reset(&program);
         let state = State {
@@ -71,7 +103,20 @@ impl Shared {
             outcome: None,
             root: None,
         };
-        Rc::new(Shared { program, recording, http, state: RefCell::new(state) })
+        let (listed, cutter, state) = (Cell::default(), RefCell::default(), RefCell::new(state));
+        Rc::new(Shared { program, recording, http, spawner, listed, cutter, state })
+    }
+
+    /// Whether whoever polls tells of moments, and when everybody waits for ever.
+    pub(super) fn is_told_moments(&self) -> bool {
+        self.http.is_none() && self.spawner.tells_moments()
+    }
+
+    /// Before anything has run: asks for the cuts that come between two polls, if somebody tells of those.
+    pub(super) fn plan_cuts(&self) {
+        if self.is_told_moments() {
+            *self.cutter.borrow_mut() = Some(Cutter::new(self));
+        }
     }
 
     /// From here on the clock of the run is running.
@@ -81,19 +126,19 @@ impl Shared {
 
     /// Makes the task of main.
     pub(super) fn start_main(self: &Rc<Shared>) {
-        let (future, main) = self.create(InstanceId::MAIN, TaskId::MAIN);
-        let handle = tokio::task::spawn_local(main.run());
-        self.can_be_aborted(future, handle.abort_handle());
+        let (who, main) = self.create(InstanceId::MAIN, TaskId::MAIN);
+        let handle = self.spawner.spawn(Some(who), Box::pin(main.run())).abort_handle();
+        self.can_be_aborted(who.future, Box::new(move || handle.abort()));
     }
 
     /// A new task, which somebody has to spawn.
-    pub(super) fn create(self: &Rc<Shared>, instance: InstanceId, by: TaskId) -> (FutureId, Task) {
-        let (future, task) = self.state.borrow_mut().add_task(instance, by);
-        (future, Task::new(self.clone(), task, future, instance))
+    pub(super) fn create(self: &Rc<Shared>, instance: InstanceId, by: TaskId) -> (Who, Task) {
+        let who = self.state.borrow_mut().add_task(instance, by);
+        (who, Task::new(self.clone(), who.task, who.future, instance))
     }
 
-    /// From here on, aborting `future` is aborting this task of tokio.
-    pub(super) fn can_be_aborted(&self, future: FutureId, abort: AbortHandle) {
+    /// From here on, this is what aborting `future` is.
+    pub(super) fn can_be_aborted(&self, future: FutureId, abort: Abort) {
         self.state.borrow_mut().futures[future.index()].abort = Some(abort);
     }
 
@@ -145,8 +190,13 @@ impl Shared {
 
     /// A task begins to wait in a frame.
     pub(super) fn waits(&self, task: TaskId, frame: FrameId) {
+        let (instance, site) = self.state.borrow().memory.site(frame);
+        self.waits_at(task, instance, site);
+    }
+
+    /// A task begins to wait there.
+    pub(super) fn waits_at(&self, task: TaskId, instance: InstanceId, site: u32) {
         let mut state = self.state.borrow_mut();
-        let (instance, site) = state.memory.site(frame);
         let before = state.last_spells[task.index()];
         let visit = before.map_or(0, |at| state.spells[at].visit) + 1;
         let from = state.now();
@@ -161,6 +211,30 @@ impl Shared {
         if let Some(at) = state.last_spells[task.index()] {
             state.spells[at].to.get_or_insert(now);
         }
+    }
+
+    /// Where a task is, as far as cuts are concerned: nothing if it has ended.
+    pub(super) fn whereabouts(&self, task: TaskId) -> Option<Whereabouts> {
+        let state = self.state.borrow();
+        let future = state.tasks[task.index()];
+        let entry = &state.futures[future.index()];
+        let (_, own) = entry.task?;
+        if entry.state != FutureState::Pending {
+            return None;
+        }
+        let spell = state.last_spells[task.index()].map(|at| state.spells[at]);
+        let (instance, site, visit) = match spell {
+            Some(Spell { instance, site, visit, .. }) => (instance, site, visit),
+            None => (own, 0, 0),
+        };
+        Some(Whereabouts { future, instance, site, visit })
+    }
+
+    /// The harness cancels a task between two polls.
+    pub(super) fn cut_there(&self, task: TaskId, phase: Phase, at: Whereabouts) {
+        let mut state = self.state.borrow_mut();
+        state.record(What::Cut { task, phase, instance: at.instance, site: at.site });
+        state.abort(at.future, Requester::Harness);
     }
 
     /// The harness cancels a task, if that has not ended.
@@ -266,8 +340,9 @@ impl Shared {
             left.into_iter().for_each(|task| state.record(What::Dropped { task }));
         }
         state.outcome = Some(outcome);
+        state.recording.end();
         // An abort only marks the task: nothing is dropped in here.
-        state.futures.iter().filter_map(|entry| entry.abort.as_ref()).for_each(AbortHandle::abort);
+        state.futures.iter().filter_map(|entry| entry.abort.as_ref()).for_each(|abort| abort());
         if let Some(root) = state.root.take() {
             root.wake();
         }
@@ -290,6 +365,22 @@ impl Shared {
     pub(super) fn trace(&self) -> Trace {
         let state = self.state.borrow();
         self.recording.trace(state.outcome.expect("the run has ended"), state.memory.texts_ref())
+    }
+}
+
+impl Guest for Shared {
+    fn recording(&self) -> Recording {
+        self.recording.clone()
+    }
+
+    fn moment(&self, is_woken: &dyn Fn(FutureId) -> bool) {
+        if let Some(cutter) = &mut *self.cutter.borrow_mut() {
+            cutter.moment(self, is_woken);
+        }
+    }
+
+    fn end(&self, outcome: Outcome) {
+        Shared::end(self, outcome);
     }
 }
 
@@ -317,14 +408,14 @@ impl State {
         FutureId(self.futures.len() as u32 - 1)
     }
 
-    fn add_task(&mut self, instance: InstanceId, by: TaskId) -> (FutureId, TaskId) {
+    fn add_task(&mut self, instance: InstanceId, by: TaskId) -> Who {
         let task = TaskId(self.tasks.len() as u32);
         let future = self.add(Some((task, instance)));
         self.tasks.push(future);
         self.last_spells.push(None);
         self.memory.set_newest(instance, future);
         self.record(What::Created { task, by, instance });
-        (future, task)
+        Who { task, future }
     }
 
     fn abort(&mut self, future: FutureId, by: Requester) -> bool {
@@ -337,7 +428,7 @@ impl State {
             (None, false) => What::GatherCancelRefused { future, by, since: 0 },
         };
         if let Some(abort) = &entry.abort {
-            abort.abort();
+            abort();
         }
         self.record(what);
         is_pending
@@ -394,11 +485,11 @@ impl Effects for Running<'_> {
     }
 
     fn spawn(&mut self, instance: InstanceId) -> FutureId {
-        let (future, task) = self.state.add_task(instance, self.task);
-        let task = Task::new(self.shared.clone(), task, future, instance);
-        let handle = tokio::task::spawn_local(task.run());
-        self.state.futures[future.index()].abort = Some(handle.abort_handle());
-        future
+        let who = self.state.add_task(instance, self.task);
+        let task = Task::new(self.shared.clone(), who.task, who.future, instance);
+        let handle = self.shared.spawner.spawn(Some(who), Box::pin(task.run())).abort_handle();
+        self.state.futures[who.future.index()].abort = Some(Box::new(move || handle.abort()));
+        who.future
     }
 
     /// An abort takes no message, whatever the profile.
@@ -416,7 +507,7 @@ impl Effects for Running<'_> {
         Ok(())
     }
 
-    fn gather(&mut self, children: ListId, _: u32, return_exceptions: bool) -> FutureId {
+    fn gather(&mut self, _: Option<u32>, children: ListId, _: u32, return_exceptions: bool) -> FutureId {
         let count = self.memory_ref().list(children).len();
         let children: Vec<FutureId> = (0..count).map(|at| self.memory_ref().handle(children, at)).collect();
         let mut distinct = children.clone();
@@ -425,8 +516,9 @@ impl Effects for Running<'_> {
         let future = self.state.add(None);
         self.record(What::Gathered { future, by: self.task, children: distinct.len() as u32 });
         let gather = Gather::new(self.shared.clone(), future, children, return_exceptions);
-        let handle = tokio::task::spawn_local(gather.run());
-        self.state.futures[future.index()].abort = Some(handle.abort_handle());
+        let who = Who { task: self.task, future };
+        let handle = self.shared.spawner.spawn(Some(who), Box::pin(gather.run())).abort_handle();
+        self.state.futures[future.index()].abort = Some(Box::new(move || handle.abort()));
         future
     }
 

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use futures_util::future::abortable;
 use tokio::task::JoinError;
 use tokio::time::Duration;
 use tokio::time::error::Elapsed;
@@ -53,6 +54,9 @@ pub struct JoinSet {
     set: tokio::task::JoinSet<Result<Value, Error>>,
 }
 
+/// A coroutine's future, to be polled or dropped.
+pub type Work = Pin<Box<dyn Future<Output = Result<Value, Exception>>>>;
+
 impl Stage {
     pub(super) fn new(shared: Rc<Shared>) -> Stage {
         Stage { shared }
@@ -65,11 +69,22 @@ impl Stage {
 
     /// Makes a task of a coroutine.
     pub fn spawn(&self, coroutine: Coroutine) -> JoinHandle {
-        let (future, task) = self.shared.create(coroutine.0, TaskId::MAIN);
-        let handle = tokio::task::spawn_local(task.run());
-        self.shared.can_be_aborted(future, handle.abort_handle());
+        let (who, task) = self.shared.create(coroutine.0, TaskId::MAIN);
+        let handle = self.shared.spawner.spawn(Some(who), Box::pin(task.run()));
+        let abort = handle.abort_handle();
+        self.shared.can_be_aborted(who.future, Box::new(move || abort.abort()));
         let name = self.shared.program.name(coroutine.0).to_owned();
-        JoinHandle { stage: self.clone(), name, future, handle }
+        JoinHandle { stage: self.clone(), name, future: who.future, handle }
+    }
+
+    /// A coroutine as a future that is polled by whoever awaits it, and dropped with it. It can be aborted all the same: then
+    /// it alone is dropped.
+    pub fn run(&self, coroutine: Coroutine) -> impl Future<Output = Result<Value, Exception>> + use<> {
+        let (who, task) = self.shared.create(coroutine.0, TaskId::MAIN);
+        let (work, abort) = abortable(task.run());
+        self.shared.can_be_aborted(who.future, Box::new(move || abort.abort()));
+        let stage = self.clone();
+        async move { stage.outcome(work.await.unwrap_or(Err(Error::cancelled(None)))) }
     }
 
     /// A set without tasks.
@@ -156,10 +171,21 @@ impl Future for JoinHandle {
 impl JoinSet {
     /// Makes a task of a coroutine and keeps it in the set.
     pub fn spawn(&mut self, coroutine: Coroutine) {
-        let (future, task) = self.stage.shared.create(coroutine.0, TaskId::MAIN);
-        let abort = self.set.spawn_local(task.run());
-        self.stage.shared.can_be_aborted(future, abort);
-        self.futures.push(future);
+        self.spawn_with(coroutine, |work| work);
+    }
+
+    /// The same for a task that does something with the coroutine's future, and may drop it.
+    pub fn spawn_with<F>(&mut self, coroutine: Coroutine, make: impl FnOnce(Work) -> F)
+    where
+        F: Future<Output = Result<Value, Exception>> + 'static,
+    {
+        let (who, task) = self.stage.shared.create(coroutine.0, TaskId::MAIN);
+        let stage = self.stage.clone();
+        let whole = make(Box::pin(async move { stage.outcome(task.run().await) }));
+        let whole = Box::pin(async move { whole.await.map_err(|exception| exception.error) });
+        let abort = self.stage.shared.spawner.spawn_in(&mut self.set, who, whole);
+        self.stage.shared.can_be_aborted(who.future, Box::new(move || abort.abort()));
+        self.futures.push(who.future);
     }
 
     /// The next task that has ended, or nothing once the set is empty. Dropping it half way loses no task.

@@ -5,6 +5,7 @@
 //! Knows nothing of who spawned it.
 
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
@@ -15,7 +16,7 @@ use super::shared::Shared;
 use super::stage::Stage;
 use super::strategies;
 use crate::id::{FutureId, InstanceId, ListId, TaskId};
-use crate::program::{Effects as _, Error, FutureState, Next, ReturnWhen, Value};
+use crate::program::{Effects as _, Error, FutureState, IN_RUST, Next, ReturnWhen, Value};
 use crate::time::Nanos;
 use crate::trace::{Outcome, Wake, What};
 
@@ -52,7 +53,7 @@ impl Task {
         let result = match strategy {
             Some(strategy) if task == TaskId::MAIN => {
                 let main = (strategy.main)(Stage::new(self.shared.clone()));
-                main.await.map(|()| Value::None).map_err(|exception| exception.error)
+                in_rust(&self.shared, task, main).await.map(|()| Value::None).map_err(|exception| exception.error)
             }
             _ => run_in_place(&self.shared, task, self.instance).await,
         };
@@ -66,6 +67,19 @@ impl Task {
         self.shared.settle(self.future, state, result, what);
         result
     }
+}
+
+/// Runs a main in Rust, and sees when it waits.
+async fn in_rust<T>(shared: &Shared, task: TaskId, mut main: Pin<Box<dyn Future<Output = T>>>) -> T {
+    poll_fn(|context| {
+        shared.goes_on(task);
+        let polled = main.as_mut().poll(context);
+        if polled.is_pending() {
+            shared.waits_at(task, InstanceId::MAIN, IN_RUST);
+        }
+        polled
+    })
+    .await
 }
 
 /// Runs a coroutine, and those that it calls, on behalf of `task`.
@@ -216,7 +230,7 @@ impl Gather {
         Gather { shared, future, children, return_exceptions }
     }
 
-    pub(super) async fn run(self) {
+    pub(super) async fn run(self) -> Result<Value, Error> {
         let handles = self.children.iter().map(|&child| self.shared.clone().done(child));
         let results = if self.return_exceptions {
             Ok(join_all(handles).await.into_iter().map(|result| result.unwrap_or_else(Value::Error)).collect())
@@ -229,10 +243,12 @@ impl Gather {
                 let list = self.keep(values);
                 let what = What::GatherFinished { future };
                 self.shared.settle(future, FutureState::Finished, Ok(Value::List(list)), what);
+                Ok(Value::List(list))
             }
             Err(error) => {
                 let what = What::GatherFailed { future, error };
                 self.shared.settle(future, FutureState::Failed, Err(error), what);
+                Err(error)
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::id::TaskId;
 /// A line of code that awaits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Frame {
-    /// The function, without its module: `upload`, or `Semaphore::acquire`.
+    /// The function, without its module: `upload`, or `Semaphore::acquire`. Empty if the build does not tell.
     pub function: String,
     /// The file, relative to the package where it can be.
     pub file: String,
@@ -28,6 +28,10 @@ pub struct Sites {
     places: BTreeMap<(TaskId, u32), Vec<Frame>>,
     /// Who was handed a lock and keeps it.
     dormant: Vec<Dormant>,
+    /// Where another thread has woken somebody.
+    outside: Vec<Vec<Frame>>,
+    /// Who has made a task that is the runtime's alone, and how often it had been polled before.
+    strays: Vec<(TaskId, u32)>,
 }
 
 /// A future that was handed a lock and has not given it on: its task does not poll it any more, or holds the lock itself,
@@ -64,6 +68,30 @@ impl Sites {
         &self.dormant
     }
 
+    /// Another thread has woken a task that waited here.
+    pub fn add_outside(&mut self, chain: Vec<Frame>) {
+        if !self.outside.contains(&chain) {
+            self.outside.push(chain);
+        }
+    }
+
+    /// Where tasks waited that another thread has woken.
+    pub fn outside(&self) -> &[Vec<Frame>] {
+        &self.outside
+    }
+
+    /// A task that had been polled so often has made one that is the runtime's alone.
+    pub fn add_stray(&mut self, task: TaskId, polls: u32) {
+        self.strays.push((task, polls));
+    }
+
+    /// Between which two places a task was that has made one that is the runtime's alone: nothing before its first poll, and
+    /// nothing where it ended.
+    pub fn strays(&self) -> impl Iterator<Item = [Option<&[Frame]>; 2]> {
+        let place = |task, polls| self.places.get(&(task, polls)).map(Vec::as_slice);
+        self.strays.iter().map(move |&(task, polls)| [place(task, polls), place(task, polls + 1)])
+    }
+
     /// Every place, by task and number of polls.
     pub fn iter(&self) -> impl Iterator<Item = (TaskId, u32, &[Frame])> {
         self.places.iter().map(|(&(task, polls), chain)| (task, polls, chain.as_slice()))
@@ -79,6 +107,11 @@ impl Frame {
     /// `upload.rs:57:20`
     pub fn short_place(&self) -> String {
         self.place_in(self.file.rsplit(['/', '\\']).next().unwrap_or(&self.file))
+    }
+
+    /// `src/upload.rs:57:20 in upload`
+    pub fn place_and_function(&self) -> String {
+        if self.function.is_empty() { self.place() } else { format!("{} in {}", self.place(), self.function) }
     }
 
     fn place_in(&self, file: &str) -> String {

@@ -9,9 +9,10 @@ use std::ops::Range;
 
 use super::{Trace, What};
 use crate::id::{FutureId, InstanceId, ObjectId, TaskId};
+use crate::reuse::clone_in_place;
 
 /// The tasks and gathers of a run, as far as the events have told.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Waits {
     futures: Vec<Future>,
     tasks: Vec<Task>,
@@ -46,6 +47,8 @@ struct Task {
     instance: InstanceId,
     awaits: Option<FutureId>,
 }
+
+clone_in_place!(Waits { futures, tasks, families, gathers, shields });
 
 impl Default for Waits {
     /// Main alone.

@@ -124,3 +124,15 @@ cases! {
     send_in_select: "panicked";
     siblings_left_running: "panicked";
 }
+
+#[test]
+fn a_futurelock_is_told_with_both_places() {
+    let told = Check::new().find(cases::futurelock::buggy).failures.remove(0).story;
+    let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    let place =
+        |line, column, function: &str| format!("tests/corpus/cases/futurelock.rs:{line}:{column} in {function}");
+    let (lock, select) = (place(12, 18, "use_resource"), place(25, 5, "buggy"));
+    assert!(told.contains(&format!("a futurelock: the lock waited for at {lock}, awaited from {select}")), "{told}");
+    let behind = place(28, 70, "buggy");
+    assert!(told.contains("behind it, main waits at") && told.contains(&format!(", awaited from {behind}")), "{told}");
+}

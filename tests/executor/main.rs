@@ -246,3 +246,21 @@ fn other_answers_are_other_orders_and_equal_ones_the_same() {
     }
     assert!(orders.len() > 60, "{} orders", orders.len());
 }
+
+#[test]
+fn a_hundred_thousand_tasks_end_in_a_run() {
+    let make = || {
+        Body::new(|| async {
+            let tasks: Vec<_> = (0..100_000).map(|_| atropos::tokio::spawn(task::yield_now())).collect();
+            for task in tasks {
+                task.await.unwrap();
+            }
+        })
+    };
+    let limits = Limits { steps: 20_000, turns_at_one_instant: 2_000 };
+    let setting = Setting { cuts: Cuts::default(), any_order: true, limits };
+    let mut executor = Executor::new(&make, Arc::new(Registry::default()), setting);
+    assert!(matches!(executor.run(&mut Ordinary), Outcome::Finished(_)));
+    executor.reset();
+    assert!(matches!(executor.run(&mut Seeded::new(1)), Outcome::Finished(_)));
+}

@@ -4,8 +4,8 @@
 
 use atropos::id::{InstanceId, TextId};
 use atropos::program::{
-    Body, Error, ErrorType, ErrorTypes, Expr, ExprId, Guard, Instance, Limits, Local, Op, OutsideCancel, Profile,
-    Program, ReturnWhen, Schedule, Slot, Text, Texts, Value,
+    Body, Error, ErrorType, Expr, ExprId, Guard, Instance, Limits, Local, Op, OutsideCancel, Program, ReturnWhen, Slot,
+    Text, Value,
 };
 use atropos::time::Nanos;
 use atropos::trace::{Outcome, Trace, What};
@@ -14,33 +14,8 @@ pub struct Build(Program);
 
 /// A program without tasks; main comes last.
 pub fn program() -> Build {
-    let mut texts = Texts::default();
-    let name = texts.push("main");
-    Build(Program {
-        strategy: None,
-        profile: Profile::NEWEST,
-        bodies: vec![Body::default()],
-        instances: vec![Instance { name, body: 0, consts: 0, points: 0 }],
-        texts,
-        consts: Vec::new(),
-        exprs: Vec::new(),
-        templates: Vec::new(),
-        deferred: Vec::new(),
-        error_types: ErrorTypes::new([]),
-        keys: Vec::new(),
-        shared: Vec::new(),
-        objects: Vec::new(),
-        is_asyncio_only: false,
-        actions: Vec::new(),
-        action_ranges: Vec::new(),
-        outside_cancels: Vec::new(),
-        failures: Vec::new(),
-        cuts: Vec::new(),
-        network: None,
-        schedule: Schedule::default(),
-        limits: Limits { steps: 10_000, ..Limits::default() },
-        parameters: Vec::new(),
-    })
+    let limits = Limits { steps: 10_000, ..Limits::default() };
+    Build(Program::of_names(&["main".to_owned()], &[], Vec::new(), limits))
 }
 
 impl Build {

@@ -140,7 +140,10 @@ impl<'w, 'a> Body<'w, 'a> {
     /// What main does before its first step.
     fn before_main(&mut self) -> Vec<String> {
         if self.learnt.is_named() && self.learnt.needs(Need::MainName) {
-            self.line("asyncio.current_task().set_name(\"main\")");
+            self.line(match self.script.program.eager_tasks {
+                true => "names[asyncio.current_task()] = \"main\"",
+                false => "asyncio.current_task().set_name(\"main\")",
+            });
         }
         if self.learnt.needs(Need::MainByName) {
             self.line("by_name[\"main\"] = asyncio.current_task()");
@@ -148,6 +151,10 @@ impl<'w, 'a> Body<'w, 'a> {
         if self.learnt.needs(Need::Elapsed) {
             self.globals.insert("began".to_owned());
             self.line("began = asyncio.get_running_loop().time()");
+        }
+        if self.script.program.eager_tasks {
+            let factory = self.eager_factory();
+            self.line(format!("asyncio.get_running_loop().set_task_factory({factory})"));
         }
         if !self.script.scenario.objects.is_empty() {
             let by_name = self.learnt.needs(Need::Objects);
@@ -162,6 +169,15 @@ impl<'w, 'a> Body<'w, 'a> {
             self.wide("coros = ", &coros);
         }
         std::mem::take(&mut self.lines)
+    }
+
+    /// What makes tasks that start at once: asyncio's own, unless their names have to be known by then.
+    fn eager_factory(&mut self) -> &'static str {
+        if !self.learnt.is_named() {
+            return "asyncio.eager_task_factory";
+        }
+        self.learnt.need(Need::Eager);
+        "eager"
     }
 
     /// Whether `coros` is spawned once and never named, so that the calls can stand where the tasks are made.

@@ -15,6 +15,8 @@ pub(super) enum Need {
     CoroutineNames,
     /// Finding the newest task of a name.
     ByName,
+    /// A task that starts at once and is known by its name by then.
+    Eager,
     /// Finding main by its name.
     MainByName,
     /// A task of what may be a coroutine, or a task already.
@@ -61,6 +63,43 @@ def start_in(group, name, coro):
     """The same in a task group."""
     task = by_name[name] = group.create_task(coro, name=name)
     return task
+"#;
+
+/// What stands in the place of these where tasks start at once: a name that came after the first step would be late.
+const START_EAGER: &str = r#"
+by_name = {}
+
+
+def start(name, coro):
+    """Makes a task that can be found by its name."""
+    return asyncio.create_task(named(name, coro))
+"#;
+
+const EAGER: &str = r#"
+async def known(name, coro):
+    """What a task of this name runs: it is known by it from its first step on."""
+    task = by_name[name] = asyncio.current_task()
+    names[task] = name
+    return await coro
+
+
+def eager(loop, coro, **options):
+    """Makes a task that starts at once."""
+    coro = known(names[coro], coro) if coro in names else coro
+    return asyncio.eager_task_factory(loop, coro, **options)
+"#;
+
+const START_IN_EAGER: &str = r#"
+
+def start_in(group, name, coro):
+    """The same in a task group."""
+    return group.create_task(named(name, coro))
+"#;
+
+const NAME_OF_EAGER: &str = r#"
+def name_of(task):
+    """What a task is called, or will be."""
+    return names[task] if asyncio.isfuture(task) or asyncio.iscoroutine(task) else task.get_name()
 "#;
 
 const STARTED: &str = r#"
@@ -111,7 +150,7 @@ const SHOWN: &str = r#"
 def shown(value, otherwise=lambda value: value):
     """A task by its name, also within a list, where Python would show an address."""
     if isinstance(value, asyncio.Task):
-        return value.get_name()
+        return NAME_OF_VALUE
     if asyncio.isfuture(value):
         return "gather"
     if asyncio.iscoroutine(value):
@@ -130,6 +169,7 @@ impl Need {
             Need::Objects => &["objects"],
             Need::CoroutineNames => &["names", "named"],
             Need::ByName => &["by_name", "start"],
+            Need::Eager => &["known", "eager"],
             Need::Started => &["started"],
             Need::Cancel => &["cancel"],
             Need::Elapsed => &["began", "elapsed"],
@@ -142,27 +182,35 @@ impl Need {
     /// What else it takes.
     pub(super) fn needs(self) -> &'static [Need] {
         match self {
+            Need::Eager => &[Need::ByName, Need::CoroutineNames],
             Need::Started | Need::Shown | Need::NameOf => &[Need::Names, Need::CoroutineNames],
             Need::Cancel | Need::MainByName | Need::StartIn => &[Need::ByName],
             _ => &[],
         }
     }
 
-    /// What it is in Python; `is_by_name` says whether the newest task of a name is to be found.
-    pub(super) fn text(self, is_by_name: bool) -> String {
+    /// What it is in Python; `is_by_name` says whether the newest task of a name is to be found, and `is_eager` whether
+    /// tasks start at once.
+    pub(super) fn text(self, is_by_name: bool, is_eager: bool) -> String {
         let create = if is_by_name { START_IT } else { CREATE_IT };
         let text = match self {
             Need::Random | Need::Names | Need::MainName | Need::MainByName | Need::Objects => "",
+            Need::StartIn if is_eager => START_IN_EAGER,
             Need::StartIn => START_IN,
             Need::CoroutineNames => NAMED,
+            Need::ByName if is_eager => START_EAGER,
             Need::ByName => START,
+            Need::Eager => EAGER,
             Need::Started => STARTED,
             Need::Cancel => CANCEL,
             Need::Elapsed => ELAPSED,
             Need::Shown => SHOWN,
+            Need::NameOf if is_eager => NAME_OF_EAGER,
             Need::NameOf => NAME_OF,
             Need::TypeName => TYPE_NAME,
         };
-        text.replace("CREATE", create)
+        // Where a name has to be there before the task is, it is kept beside the tasks.
+        let name = if is_eager { "names[value]" } else { "value.get_name()" };
+        text.replace("CREATE", create).replace("NAME_OF_VALUE", name)
     }
 }

@@ -21,10 +21,21 @@ const ANYTHING: u8 = PLAIN | ERROR | TASK | GATHER | COROUTINE | LIST;
 struct Called {
     /// Whose method it is; nothing for a function.
     on: Option<String>,
-    /// Whether that is the same for as long as the script runs.
-    is_known: bool,
+    /// When the method is looked up.
+    looked_up: LookedUp,
     method: &'static str,
     argument: Option<String>,
+}
+
+/// When a callback that is given the future looks its method up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LookedUp {
+    /// When it is called: its owner is the same for as long as the script runs.
+    Late,
+    /// When it is called, of what its owner was when the callback was made.
+    OfThen,
+    /// When the callback is made: its owner may have no such method, and then that is the moment to say so.
+    AtOnce,
 }
 
 impl Script<'_> {
@@ -93,6 +104,11 @@ impl Body<'_, '_> {
                 self.assign(into, &format!("{what}.uncancel()"), Kinds::of(PLAIN));
             }
             Verb::Callback(callback) => self.callback(callback),
+            Verb::RemoveCallback { what, from, into } => {
+                let from = self.operand(from).at(Level::Primary);
+                let what = self.expression(what, Use::Any).text;
+                self.assign(into, &format!("{from}.remove_done_callback({what})"), Kinds::of(PLAIN));
+            }
             Verb::AsCompleted { what, timeout, item, body } => self.as_completed(what, timeout, item, body),
             Verb::SetException { object, ty, message } => {
                 let (object, message) = (self.object(object), self.text(message));
@@ -136,7 +152,10 @@ impl Body<'_, '_> {
             When::Done(future) => {
                 let future = self.operand(future).at(Level::Primary);
                 let lambda = self.lambda(step);
-                format!("{future}.add_done_callback({lambda})")
+                let Some(name) = into else { return self.line(format!("{future}.add_done_callback({lambda})")) };
+                self.learn_kinds(name.get_ref(), Kinds::of(PLAIN));
+                let local = self.locals.get(name.get_ref()).cloned().unwrap_or_default();
+                return self.line(format!("{future}.add_done_callback({local} := {lambda})"));
             }
         };
         self.assign(into, &call, Kinds::of(PLAIN));
@@ -144,7 +163,7 @@ impl Body<'_, '_> {
 
     /// A callback that is given the future, and knows already what it works on.
     fn lambda(&mut self, step: &Step) -> String {
-        let Called { mut on, is_known, method, mut argument } = self.called(step);
+        let Called { mut on, looked_up, method, mut argument } = self.called(step);
         let mut taken = self.taken.clone();
         let mut known = String::new();
         let mut keep = |value: &mut Option<String>, name: &str| {
@@ -154,37 +173,49 @@ impl Body<'_, '_> {
                 *value = name;
             }
         };
-        if !is_known {
-            keep(&mut on, "task");
+        match looked_up {
+            LookedUp::Late => {}
+            LookedUp::OfThen => keep(&mut on, "task"),
+            LookedUp::AtOnce => {
+                on = on.map(|on| format!("{on}.{method}"));
+                keep(&mut on, method);
+            }
         }
         if argument.as_ref().is_some_and(|argument| !argument.starts_with('"') && argument.parse::<i64>().is_err()) {
             keep(&mut argument, "value");
         }
-        let on = on.map(|on| format!("{on}.")).unwrap_or_default();
-        format!("lambda _{known}: {on}{method}({})", argument.unwrap_or_default())
+        let function = match on {
+            Some(kept) if looked_up == LookedUp::AtOnce => kept,
+            Some(on) => format!("{on}.{method}"),
+            None => method.to_owned(),
+        };
+        format!("lambda _{known}: {function}({})", argument.unwrap_or_default())
     }
 
     /// What a callback calls, and with what.
     fn called(&mut self, step: &Step) -> Called {
-        let (on, is_known, method, argument) = match &step.verb {
-            Verb::Print(text) => (None, true, "print", Some(self.printed(text))),
+        let (on, looked_up, method, argument) = match &step.verb {
+            Verb::Print(text) => (None, LookedUp::Late, "print", Some(self.printed(text))),
             Verb::Cancel { what, message, .. } => {
-                let what = self.single(what).at(Level::Primary);
-                (Some(what), false, "cancel", message.as_ref().map(|message| self.text(message)))
+                let what = self.single(what);
+                let is_cancellable = what.kinds.own & !(TASK | GATHER) == 0;
+                let looked_up = if is_cancellable { LookedUp::OfThen } else { LookedUp::AtOnce };
+                let on = Some(what.at(Level::Primary));
+                (on, looked_up, "cancel", message.as_ref().map(|message| self.text(message)))
             }
             Verb::SetException { object, ty, message } => {
                 let (object, message) = (self.object(object), self.text(message));
                 let class = self.class(ty.as_ref().map_or("Exception", |ty| ty.get_ref()));
-                (Some(object), true, "set_exception", Some(format!("{class}({message})")))
+                (Some(object), LookedUp::Late, "set_exception", Some(format!("{class}({message})")))
             }
             Verb::Use { operation, object, value, .. } => {
                 let object = self.object(object);
                 let value = value.as_ref().map(|value| self.expression(value, Use::Any).text);
-                (Some(object), true, operation.method(), value)
+                (Some(object), LookedUp::Late, operation.method(), value)
             }
             other => unreachable!("{other:?} is no step of a callback"),
         };
-        Called { on, is_known, method, argument }
+        Called { on, looked_up, method, argument }
     }
 
     pub(super) fn use_object(

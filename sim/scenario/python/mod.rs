@@ -216,7 +216,10 @@ impl<'a> Script<'a> {
             self.scenario.shared.iter().map(|(name, value)| format!("{} = {value}", self.shared[name])).collect();
         add(&mut out, &shared.join("\n"));
         self.tables.iter().for_each(|(key, table)| add(&mut out, &self.table(key, table)));
-        learnt.needs.iter().for_each(|need| add(&mut out, &need.text(learnt.needs(Need::ByName))));
+        learnt
+            .needs
+            .iter()
+            .for_each(|need| add(&mut out, &need.text(learnt.needs(Need::ByName), self.program.eager_tasks)));
         functions.iter().for_each(|function| add(&mut out, function));
         add(&mut out, "asyncio.run(main())");
         out

@@ -96,7 +96,8 @@ impl Body<'_, '_> {
             }
         };
         let is_one = matches!(what, Operand::One(_));
-        if is_mixed && self.learnt.is_named() {
+        // What starts at once is a matter of gather's, from child to child.
+        if is_mixed && self.learnt.is_named() && !self.script.program.eager_tasks {
             let items = if is_one { arguments.remove(0) } else { format!("[{}]", arguments.join(", ")) };
             arguments = vec![format!("*{}", self.started_items(items))];
         } else if is_one {

@@ -163,7 +163,7 @@ impl Body<'_, '_> {
 
     fn name_of(&mut self, task: &Printed) -> String {
         self.learnt.need(Need::Names);
-        if task.kinds.may_be(COROUTINE) {
+        if task.kinds.may_be(COROUTINE) || self.script.program.eager_tasks {
             self.learnt.need(Need::NameOf);
             return format!("name_of({})", task.text);
         }

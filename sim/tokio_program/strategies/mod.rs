@@ -7,12 +7,15 @@
 mod await_one_by_one;
 mod cancel_all_tasks;
 mod cancel_each_task;
+mod cancel_token;
 mod gather_cancel_wrong;
 mod gather_return_exceptions;
 mod poll_and_cancel;
+mod select_drop;
 mod shield;
 mod task_group;
 mod timeout_around_gather;
+mod timeout_drop;
 mod wait_first_exception;
 
 use std::pin::Pin;
@@ -51,6 +54,9 @@ strategies! {
     "task-group" = task_group;
     "timeout-around-gather" = timeout_around_gather;
     "shield" = shield;
+    "cancel-token" = cancel_token;
+    "select-drop" = select_drop;
+    "timeout-drop" = timeout_drop;
 }
 
 /// The strategy called `name`.
