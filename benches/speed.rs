@@ -40,10 +40,11 @@ steps = [{ gather = "coros", as = "group" }, { await = "group" }]
     ]
 }
 
-/// A way of making runs of a program: its name, and what makes so many of them.
+/// A way of making runs of a program: its name, and what makes so many of them. As `explore` makes seeded ones, each begins
+/// with a copy of what comes before the first question; "whole run" does without.
 type Way = (&'static str, fn(&Program, u32));
 
-const WAYS: [Way; 5] = [
+const WAYS: [Way; 6] = [
     ("plain, fingerprint", |program, runs| {
         let mut event_loop = EventLoop::new(program);
         for _ in 0..runs {
@@ -60,10 +61,19 @@ const WAYS: [Way; 5] = [
             std::hint::black_box(event_loop.trace());
         }
     }),
-    ("seeded, fingerprint", |program, runs| {
+    ("seeded, whole run", |program, runs| {
         let mut event_loop = EventLoop::new(program);
         for seed in 0..u64::from(runs) {
             event_loop.reset();
+            event_loop.run(&mut Seeded::new(seed));
+            std::hint::black_box(event_loop.fingerprint());
+        }
+    }),
+    ("seeded, fingerprint", |program, runs| {
+        let beginning = EventLoop::at_first_question(program);
+        let mut event_loop = beginning.clone();
+        for seed in 0..u64::from(runs) {
+            event_loop.clone_from(&beginning);
             event_loop.run(&mut Seeded::new(seed));
             std::hint::black_box(event_loop.fingerprint());
         }

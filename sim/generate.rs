@@ -44,16 +44,24 @@ pub struct Sketch {
 pub fn scenarios() -> impl Strategy<Value = Sketch> {
     let faults = prop_oneof![2 => Just(Vec::new()), 3 => vec(fault(), 0..3)];
     let seldom = |often: u32| prop_oneof![often => Just(false), 1 => Just(true)];
-    let families = (vec(select(FAMILIES), 0..=2), seldom(2), seldom(3));
-    (vec(group(), 1..=4), opening(), vec(step(Where::Main, 2), 0..9), any::<bool>(), faults, families).prop_map(
-        |(groups, mut main, steps, stays, faults, (families, has_timeouts, is_eager))| {
-            main.extend(steps);
+    let families = (vec(select(FAMILIES), 1..=2), seldom(1), seldom(3));
+    let ends = (any::<bool>(), any::<bool>());
+    (vec(group(), 1..=4), opening(), vec(step(Where::Main, 2), 2..10), ends, faults, families).prop_map(
+        |(groups, mut main, steps, (goes_on, stays), faults, (families, has_timeouts, is_eager))| {
+            main.extend(steps.into_iter().map(|step| if goes_on { guarded(step) } else { step }));
             if stays {
                 main.push(Step::Sleep("5s"));
             }
             Sketch { groups, main, faults, families, has_timeouts, is_eager }
         },
     )
+}
+
+/// A step of a main that goes on whatever comes out of it: a main that fails early meets little.
+fn guarded(step: Step) -> Step {
+    let clause = Clause { catches: "BaseException", steps: Vec::new(), leaves: None };
+    let all = Frame::Try { clauses: vec![clause], is_star: false, otherwise: None, finally: None };
+    Step::Block(all, vec![step])
 }
 
 /// Random answers, for [`Given`](crate::choice::Given); most of them small, because most questions offer little.
@@ -385,7 +393,7 @@ enum Where {
 
 fn group() -> impl Strategy<Value = Group> {
     let copies = prop_oneof![4 => Just(Copies::One), 1 => Just(Copies::Two), 1 => Just(Copies::Each)];
-    (copies, vec(step(Where::Task, 2), 1..6)).prop_map(|(copies, steps)| Group { copies, steps })
+    (copies, vec(step(Where::Task, 2), 2..7)).prop_map(|(copies, steps)| Group { copies, steps })
 }
 
 /// How main begins, so that most have something to arrange.
@@ -398,7 +406,6 @@ fn opening() -> impl Strategy<Value = Vec<Step>> {
     });
     let settled = |first: Step, length| vec![first, Step::Sleep(length)];
     prop_oneof![
-        1 => Just(Vec::new()),
         3 => vec(any::<Pick>().prop_map(Step::Spawn), 1..=3),
         2 => Just(vec![Step::SpawnAll]),
         2 => length().prop_map(move |length| settled(Step::SpawnAll, length)),
@@ -415,7 +422,7 @@ fn step(place: Where, depth: u32) -> BoxedStrategy<Step> {
         seldom(Where::Main) + 2 => (any::<Pick>(), any::<Keep>()).prop_map(|(what, keep)| Step::Await(what, keep)),
         seldom(Where::Main) => any::<Pick>().prop_map(Step::Spawn),
         1 => Just(Step::SpawnAll),
-        seldom(Where::Main) + 2 => any::<(Pick, Message, Keep)>()
+        seldom(Where::Main) + 6 => any::<(Pick, Message, Keep)>()
             .prop_map(|(whom, message, keep)| Step::Cancel(whom, message, keep)),
         1 => any::<Message>().prop_map(Step::CancelAll),
         seldom(Where::Task) / 2 => select(RAISES).prop_map(Step::Raise),
@@ -440,7 +447,7 @@ fn step(place: Where, depth: u32) -> BoxedStrategy<Step> {
         return simple.boxed();
     }
     let block = (frame(place, depth - 1), vec(step(place, depth - 1), 1..4));
-    prop_oneof![2 => simple, 1 => block.prop_map(|(frame, body)| Step::Block(frame, body))].boxed()
+    prop_oneof![3 => simple, 2 => block.prop_map(|(frame, body)| Step::Block(frame, body))].boxed()
 }
 
 fn called() -> impl Strategy<Value = Called> {

@@ -864,7 +864,7 @@ pub struct Counting {
 
 impl Counting {
     /// Takes one more event in.
-    #[inline]
+    #[inline(always)]
     pub fn see(&mut self, Moment { time, what, .. }: Moment) {
         if self.main_has_ended {
             return;

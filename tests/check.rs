@@ -525,6 +525,14 @@ fn tasks_that_nobody_orders_are_told() {
     let line = line!() - 4;
     let told = format!("up to 1 tasks at once were spawned past `atropos::tokio` at tests/check.rs:{line}, so nobody");
     assert!(found.covered.contains(&told), "{}", found.covered);
+    async fn leaves_one(millis: u64) {
+        sleep(Duration::from_millis(millis)).await;
+        ::tokio::spawn(async { sleep(Duration::from_millis(1)).await });
+        sleep(Duration::from_millis(millis)).await;
+    }
+    let line = line!() - 3;
+    let found = Check::new().runs(10).find(|sim| async move { _ = sim.cut(leaves_one(3)).await });
+    assert!(found.covered.contains(&format!("`atropos::tokio` at tests/check.rs:{line}, so")), "{}", found.covered);
 }
 
 #[test]
@@ -559,6 +567,13 @@ fn ten_thousands_of_tasks_are_no_trouble() {
         }
     });
     assert!(found.failures.is_empty(), "{}", found.failures[0].story);
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "it is what is to be found")]
+fn work_that_holds_up_the_virtual_clock_is_told() {
+    let found = Check::new().runs(2).find(|_| async { std::thread::sleep(Duration::from_millis(350)) });
+    assert!(found.covered.contains("went by in polls of `main` that take a tenth of a second"), "{}", found.covered);
 }
 
 /// What a test says that cannot work.

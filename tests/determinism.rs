@@ -134,7 +134,7 @@ fn a_seed_is_one_run_in_every_command() {
                     "{} under {main:?} and seed {seed} on the command line",
                     path.display()
                 );
-                let run = Run { strategy, runtime: Runtime::Asyncio, profile: None, seed: Some(seed) };
+                let run = Run { strategy, runtime: file.runtime(), profile: None, seed: Some(seed) };
                 assert_eq!(report::trace(&experiment.program(), &file.run(&run).unwrap().trace), text);
             }
         }

@@ -115,7 +115,7 @@ fn what_must_be_found_is_no_failure_and_its_absence_is_one() {
     assert!(code == 1 && text.contains("has to be found within 2 runs, but was found in 5 only"), "{text}");
 
     let (code, text) = ends("missed", "explore it.toml --seeds 0..10", &must("lost-cancel", 100));
-    assert!(code == 1 && text.contains("lost-cancel has to be found within 100 runs, but was not found"), "{text}");
+    assert!(code == 1 && text.contains("`lost-cancel` has to be found within 100 runs, but was not found"), "{text}");
 
     // Something else is a failure all the same.
     let (code, text) = ends("else", "explore it.toml", &format!("{INJECT}{}", must("deadlock", 100)));

@@ -69,6 +69,19 @@ fn separate_processes_print_the_same_bytes() {
     }
 }
 
+/// Two hundred processes, each with the article's program from one seed.
+#[test]
+fn two_hundred_processes_print_the_same_bytes() {
+    let output = || {
+        let file = "scenarios/network/too-many-requests.toml";
+        let arguments = ["run", file, "--strategy", "cancel-same-host-on-429", "--format", "json", "--seed", "7"];
+        Command::new(env!("CARGO_BIN_EXE_atropos")).args(arguments).output().unwrap().stdout
+    };
+    let first = output();
+    assert!(first.len() > 1000, "the run is in it");
+    assert!((1..200).all(|_| output() == first), "two processes differ");
+}
+
 /// The naive strategy knocks on, the right one does not, whatever the network does.
 #[test]
 fn a_search_finds_who_goes_on_knocking() {
@@ -405,13 +418,13 @@ mod hosts {
         });
         assert_eq!(whats(&found), ["panicked"]);
         let story = &found.failures[0].story;
-        assert!(story.contains("bought and not paid") && story.contains("cut buy"), "{story}");
+        assert!(story.contains("bought and not paid") && story.contains("drop `buy` at"), "{story}");
     }
 
     /// What is taken and not given back is found when everything has settled, wherever it was taken.
     #[test]
     fn what_is_watched_has_to_be_given_back() {
-        let found = Network::new().runs(40).find(|hosts| {
+        let found = Network::new().runs(10).find(|hosts| {
             hosts.host("echo", echo);
             async {
                 let pool = Arc::new(tokio::sync::Semaphore::new(1));
@@ -437,7 +450,7 @@ mod hosts {
                     tokio::task::yield_now().await;
                 }
             });
-            tokio::time::sleep(millis(5))
+            async { tokio::time::sleep(millis(5)).await }
         });
         assert_eq!(whats(&found), ["livelock"]);
         assert!(found.failures[0].story.contains("busy"), "{}", found.failures[0].story);
@@ -450,7 +463,7 @@ mod hosts {
                 atropos::tokio::task::spawn_local(async { panic!("no stock") });
                 std::future::pending().await
             });
-            tokio::time::sleep(millis(5))
+            async { tokio::time::sleep(millis(5)).await }
         });
         assert_eq!(whats(&found), ["panicked"]);
         assert!(found.failures[0].story.contains("no stock"), "{}", found.failures[0].story);
@@ -487,8 +500,51 @@ mod hosts {
     }
 
     #[test]
-    #[should_panic(expected = "out of paper")]
-    fn a_failure_is_the_message_of_the_test() {
-        Network::new().runs(2).run(|_| async { Err::<(), _>("out of paper") });
+    #[should_panic(expected = "the test itself runs on `client`, which cannot crash")]
+    fn a_crash_of_the_tests_own_host_is_told() {
+        Network::new().crash("client", millis(0)..=millis(5), millis(1)).find(asks_once);
+    }
+
+    #[test]
+    #[should_panic(expected = "`echo` has no link with itself")]
+    fn a_link_of_a_host_with_itself_is_told() {
+        Network::new().partition("echo", "echo", millis(0)..=millis(5), millis(1)).find(asks_once);
+    }
+
+    #[test]
+    #[should_panic(expected = "a latency from 3ms to 1ms: the shortest is longer than the longest")]
+    fn a_latency_turned_round_is_told() {
+        _ = Network::new().latency(millis(3)..=millis(1));
+    }
+
+    #[test]
+    #[should_panic(expected = "there are two hosts `echo` in this test")]
+    fn two_hosts_of_one_name_are_told() {
+        Network::new().find(|hosts| {
+            hosts.host("echo", echo);
+            asks_once(hosts)
+        });
+    }
+
+    /// Faults that overlap, and one that is never over, are outcomes like others.
+    #[test]
+    fn faults_that_overlap_and_last_for_ever_come_to_an_end() {
+        let network = Network::new()
+            .partition("client", "echo", millis(1)..=millis(2), Duration::MAX)
+            .hold("client", "echo", millis(0)..=millis(2), millis(3))
+            .crash("echo", millis(1)..=millis(3), millis(2));
+        let found = network.at_most(millis(300)).runs(60).find(|hosts| {
+            hosts.host("echo", echo);
+            // The whole list of what may become of it.
+            async { _ = tokio::time::timeout(millis(100), ask(7)).await }
+        });
+        assert_eq!(whats(&found), [""; 0], "{:?}", found.failures);
+        assert!(found.runs > 30);
+    }
+
+    #[test]
+    fn an_error_that_the_test_returns_is_a_failure() {
+        let found = Network::new().runs(2).find(|_| async { Err::<(), _>("out of paper") });
+        assert!(found.failures[0].story.contains("out of paper"), "{:?}", found.failures);
     }
 }

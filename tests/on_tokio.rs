@@ -39,10 +39,11 @@ fn the_ordinary_run_is_tokios_own() {
     let mut count = 0;
     for path in find(&[Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")]).unwrap() {
         let file = File::load(&path).unwrap();
-        // What an unbiased `select!` of tokio's alone does is up to a generator that the system seeds. The order bugs have
-        // mains of their own, and many tasks.
-        let has_few = path.parent().is_some_and(|folder| !folder.ends_with("order"));
-        let all = strategy::on(Runtime::Tokio).filter(|strategy| has_few && strategy.name != "select-drop");
+        // What an unbiased `select!` of tokio's alone does is up to a generator that the system seeds. Most files have a main
+        // of their own, and some never end under another.
+        let is_meant_for_all =
+            ["articles", "strategies", "scenarios"].iter().any(|folder| path.parent().unwrap().ends_with(folder));
+        let all = strategy::on(Runtime::Tokio).filter(|strategy| is_meant_for_all && strategy.name != "select-drop");
         let own = file.scenario.mains().into_iter().filter(Option::is_none);
         let mains: Vec<Option<&str>> = own.chain(all.map(|strategy| Some(strategy.name))).collect();
         for main in mains {
@@ -59,7 +60,7 @@ fn the_ordinary_run_is_tokios_own() {
             count += 1;
         }
     }
-    assert!(count > 200, "only {count} runs were compared");
+    assert!(count > 150, "only {count} runs were compared");
 }
 
 #[test]

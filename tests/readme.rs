@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use atropos::experiment::Runtime;
-use atropos::harness::{File, Run};
+use atropos::explore::{Plan, Sampler};
+use atropos::harness::{File, Judged, Run, Setting};
 use atropos::report::{self, Row};
 use atropos::strategy;
 
@@ -120,14 +121,16 @@ fn every_listed_command_stands_in_the_readme() {
     }
 }
 
+/// One run of the first scenario.
+fn first_run(strategy: &strategy::Strategy, runtime: Runtime) -> Judged {
+    let file = File::load(&root().join("scenarios/first.toml")).unwrap();
+    file.run(&Run { strategy: Some(strategy.name.to_owned()), runtime, profile: None, seed: None }).unwrap()
+}
+
 #[test]
 fn the_strategies_table_is_the_generated_one() {
-    let file = File::load(&root().join("scenarios/first.toml")).unwrap();
-    let runs = strategy::all().iter().map(|strategy| {
-        let name = Some(strategy.name.to_owned());
-        file.run(&Run { strategy: name, runtime: Runtime::Asyncio, profile: None, seed: None }).unwrap()
-    });
-    let runs: Vec<_> = strategy::all().iter().map(|strategy| strategy.name).zip(runs).collect();
+    let runs: Vec<_> =
+        strategy::on(Runtime::Asyncio).map(|strategy| (strategy.name, first_run(strategy, Runtime::Asyncio))).collect();
     let rows: Vec<Row<'_>> = runs
         .iter()
         .map(|&(strategy, ref judged)| {
@@ -136,6 +139,34 @@ fn the_strategies_table_is_the_generated_one() {
         })
         .collect();
     let table = report::table(&rows);
+    assert!(readme().contains(&table), "the README does not have this table:\n{table}");
+}
+
+/// The two runtimes side by side: what happens in the ordinary order, and in how many ways runs on tokio end in others.
+#[test]
+fn the_columns_of_tokio_are_the_generated_ones() {
+    let file = File::load(&root().join("scenarios/first.toml")).unwrap();
+    let told = |strategy, runtime| {
+        let tally = first_run(strategy, runtime).trace.tally();
+        format!("{} / {} / {}, {}", tally.finished, tally.failed, tally.cancelled, tally.ended)
+    };
+    let mut table = "| strategy | asyncio 3.13 | tokio | tokio, 200 orders |\n|---|---|---|---|\n".to_owned();
+    for strategy in strategy::on(Runtime::Tokio) {
+        let on_asyncio = if strategy.is_tokio_only { "–".to_owned() } else { told(strategy, Runtime::Asyncio) };
+        let (name, runtime) = (strategy.name, Some(Runtime::Tokio));
+        let setting = Setting { strategy: Some(name.to_owned()), runtime, ..Setting::default() };
+        let plan = Plan { faults: 0, seeds: 0..200, sampler: Sampler::Random, ..Plan::default() };
+        let explored = file.explore(&setting, &plan, &mut |_| true).unwrap().explored;
+        assert!(explored.unstable.is_none(), "{name}");
+        let mut ways: Vec<String> = explored
+            .endings
+            .keys()
+            .map(|(_, tally)| format!("{} / {} / {}", tally.finished, tally.failed, tally.cancelled))
+            .collect();
+        ways.dedup();
+        let ways = ways.join(", ");
+        table.push_str(&format!("| `{name}` | {on_asyncio} | {} | {ways} |\n", told(strategy, Runtime::Tokio)));
+    }
     assert!(readme().contains(&table), "the README does not have this table:\n{table}");
 }
 

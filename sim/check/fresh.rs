@@ -38,6 +38,9 @@ const SEEDS: u64 = 8;
 /// A fresh process that has not answered by then is ended, and nothing is said of it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Of a run with more events only their number is compared: to tell them all would take longer than the check.
+const EVENTS_MAX: usize = 20_000;
+
 /// A longer request does not fit into an environment.
 const REQUEST_MAX: usize = 100_000;
 
@@ -104,13 +107,18 @@ impl Request {
 }
 
 impl Wanted {
-    /// Every event of the run in a line.
+    /// Every event of the run in a line, if there are not too many.
     fn make(&self, experiment: &Futures) -> Vec<String> {
         let mut run = experiment.begin();
         match self {
             Wanted::Seed(seed) => run.run(&mut Seeded::new(*seed)),
             Wanted::Given(answers) => run.run(&mut Given::new(answers)),
         };
+        let mut count = 0_usize;
+        run.each(&mut |_| count += 1);
+        if count > EVENTS_MAX {
+            return vec![format!("{count} events")];
+        }
         let text = report::trace(&experiment.program(), &run.trace());
         // How wide a column is depends on all of its lines.
         text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()

@@ -223,7 +223,8 @@ impl Check {
         Check { limits: Limits { steps: polls, turns_at_one_instant }, ..self }
     }
 
-    /// Makes the runs, and fails if one of them does. With `ATROPOS_REPLAY` set to a token of this test, makes the run of
+    /// Makes the runs, and fails if one of them does, or if one is another in a fresh process, for which this test is started
+    /// once more by itself. With `ATROPOS_REPLAY` set to a token of this test, makes the run of
     /// that token alone.
     ///
     /// # Panics

@@ -142,10 +142,16 @@ impl Network {
         Network { check: self.check.jobs(jobs), ..self }
     }
 
-    /// How long a message travels, in whole milliseconds, at least one: a range that is chosen from for each.
+    /// How long a message travels, in whole milliseconds, at least one: a range that is chosen from for each. Its two ends are
+    /// tried for each message of the ordinary run, one at a time; what lies between is drawn.
+    ///
+    /// # Panics
+    ///
+    /// If the range ends before it begins.
     pub fn latency(self, range: RangeInclusive<Duration>) -> Network {
-        let (least, most) = (nanos(*range.start()).max(TICK), nanos(*range.end()).max(TICK));
-        Network { latency: (least, most.max(least)), ..self }
+        let (from, to) = (*range.start(), *range.end());
+        assert!(from <= to, "a latency from {from:?} to {to:?}: the shortest is longer than the longest");
+        Network { latency: (nanos(from).max(TICK), nanos(to).max(TICK)), ..self }
     }
 
     /// How often a seed lets a message be lost, in percent, and how many may be in a run.
@@ -231,6 +237,11 @@ impl Network {
     fn hosted(&self, make: &Make) -> Hosted {
         let mut hosts = Hosts::default();
         drop(make(&mut hosts));
+        for (at, Software { name, .. }) in hosts.software.iter().enumerate() {
+            assert!(name != CLIENT, "a host cannot be called `client`: that is where the test itself runs");
+            let is_first = hosts.software[..at].iter().all(|other| other.name != *name);
+            assert!(is_first, "there are two hosts `{name}` in this test");
+        }
         let host = |software: Software| Host { name: software.name, port: 0, answers: Vec::new(), too_many: None };
         let mut network = Hosted { hosts: hosts.software.into_iter().map(host).collect(), wires: Wires::default() };
         let id = |name: &str| match name {
@@ -239,6 +250,10 @@ impl Network {
         };
         let outages = self.faults.iter().map(|(named, begins, lasts)| {
             let what = match named {
+                Named::Partition(a, b) | Named::Hold(a, b) if a == b => panic!("`{a}` has no link with itself"),
+                Named::Crash(host) if host == CLIENT => {
+                    panic!("the test itself runs on `client`, which cannot crash: put what is to crash on a host")
+                }
                 Named::Partition(a, b) => Fault::Partition(id(a), id(b)),
                 Named::Hold(a, b) => Fault::Hold(id(a), id(b)),
                 Named::Crash(host) => Fault::Crash(id(host)),

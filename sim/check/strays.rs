@@ -25,7 +25,7 @@ impl Futures {
         if strays > 0 {
             out.push_str(&format!(
                 "up to {strays} tasks at once were spawned past `atropos::tokio`{}, so nobody chose their order: write \
-                 `use atropos::tokio;` where they are spawned\n",
+                 `#[cfg(test)] use atropos::tokio;` there, and test it from within the crate\n",
                 at(stray_places(&trace))
             ));
         }

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use super::progress::stop_on_interrupt;
 use super::{Refused, SCENARIOS, load, mains, profile};
 use crate::explore::exhaustive::Bounds;
-use crate::harness::{Exhaustion, Setting};
+use crate::harness::Setting;
 use crate::program::Profile;
 use crate::report;
 
@@ -31,7 +31,7 @@ pub(super) struct Arguments {
     cancels: Option<u32>,
 }
 
-/// Compares, and says how the process is to end: 0 if no file tells the two apart.
+/// Compares, with the command that shows a run for each way in which only one ends, and says how the process is to end: 0 if no file tells the two apart.
 pub(super) fn compare(arguments: &Arguments, out: &mut impl Write) -> Result<ExitCode, Refused> {
     let files = load(&arguments.paths)?;
     let stop = stop_on_interrupt();
@@ -42,24 +42,25 @@ pub(super) fn compare(arguments: &Arguments, out: &mut impl Write) -> Result<Exi
             for strategy in mains(file, Some(name), file.runtime())? {
                 let setting =
                     Setting { strategy, profile: arguments.python, runtime: None, cancels: arguments.cancels };
-                ends.push(file.exhaust(&setting, Bounds::default(), &mut |_| !stop.load(Ordering::Relaxed))?);
+                let all = file.exhaust(&setting, Bounds::default(), &mut |_| !stop.load(Ordering::Relaxed))?;
+                ends.push((file.outcomes_to_see(&setting, &all), all.covered(None)));
             }
         }
-        let [one, other] = &ends[..] else {
+        let [(one, covered), (other, covered_other)] = &ends[..] else {
             return Err(Refused::Usage("expected two strategies, each by its name".to_owned()));
         };
         if !std::mem::take(&mut is_first) {
             writeln!(out)?;
         }
         writeln!(out, "{}", file.path.display())?;
-        let covered = [one, other].map(|ends: &Exhaustion| ends.covered(None));
         let names = [arguments.one.as_str(), arguments.other.as_str()];
-        for (name, covered) in names.iter().zip(&covered) {
+        let covered = [covered, covered_other];
+        for (name, covered) in names.iter().zip(covered) {
             write!(out, "{name}: {}", report::completeness(covered))?;
         }
-        let [one, other] = &covered;
-        write!(out, "{}", report::side_by_side(names, [&one.outcomes, &other.outcomes]))?;
-        is_same &= one.outcomes == other.outcomes;
+        let is_complete = covered.iter().all(|covered| covered.bounded_by.is_empty());
+        write!(out, "{}", report::side_by_side(names, [one, other], is_complete))?;
+        is_same &= one.keys().eq(other.keys());
     }
     Ok(if is_same { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

@@ -138,7 +138,7 @@ pub(super) fn explore(arguments: &Arguments, out: &mut impl Write) -> Result<Exi
     let stop = stop_on_interrupt();
     let (is_text, color) = (arguments.format == Format::Text, super::colors());
     let mut printer = Printer { out, is_text, is_first: true };
-    let (mut is_good, mut is_stable, mut injects) = (true, true, false);
+    let (mut is_good, mut is_stable, mut injects, mut lists) = (true, true, false, false);
     for (file, saved) in files.iter().zip(saved) {
         let runtime = arguments.runtime.unwrap_or(file.runtime());
         let mains = mains(file, arguments.strategy.as_deref(), runtime)?;
@@ -169,6 +169,7 @@ pub(super) fn explore(arguments: &Arguments, out: &mut impl Write) -> Result<Exi
                 printer.out.flush()?;
                 continue;
             }
+            lists |= file.scenario.expectation(setting.strategy.as_deref(), false).outcomes.is_some();
             let search = file.explore(&setting, &plan, &mut |progress| watcher.see(progress))?;
             watcher.done();
             is_good &= search.is_good();
@@ -191,16 +192,31 @@ pub(super) fn explore(arguments: &Arguments, out: &mut impl Write) -> Result<Exi
             }
         }
     }
-    if is_good && !injects && arguments.cancels.is_none() && is_text {
-        let whom = if files.len() == 1 { "this file lets nobody" } else { "no file lets anybody" };
-        let how = "`--cancels 1` cancels anybody, once a run; [[inject]] in a file says whom";
-        printer.print(&format!("{whom} be cancelled: {how}\n"))?;
+    if is_good && is_text {
+        for hint in hints(files.len() == 1, injects || arguments.cancels.is_some(), lists) {
+            printer.print(&hint)?;
+        }
     }
     Ok(ExitCode::from(match (is_stable, is_good) {
         (false, _) => 3,
         (true, false) => 1,
         (true, true) => 0,
     }))
+}
+
+/// What else one may ask of files with which nothing is wrong.
+fn hints(is_one: bool, injects: bool, lists: bool) -> Vec<String> {
+    let mut hints = Vec::new();
+    if !injects {
+        let whom = if is_one { "this file lets nobody" } else { "no file lets anybody" };
+        let how = "`--cancels 1` cancels anybody, once a run; [[inject]] in a file says whom";
+        hints.push(format!("{whom} be cancelled: {how}\n"));
+    }
+    if lists {
+        let which = if is_one { "this file lists" } else { "some files list" };
+        hints.push(format!("{which} in which ways runs end: `--exhaustive` holds that against all runs\n"));
+    }
+    hints
 }
 
 /// What is saved beside each file, or what is wrong with all that cannot be read.

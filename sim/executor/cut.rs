@@ -12,10 +12,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use super::names;
+use super::names::{self, Called};
 use super::queue::Queue;
 use super::shared::{Shared, VALUE, current, reason};
 use super::sites;
+use super::strays::Strays;
 use crate::choice;
 use crate::id::TaskId;
 use crate::machine::{Opening, Openings};
@@ -223,8 +224,9 @@ impl<F: Future> Future for Cut<F> {
         assert!(self.future.is_some(), "a future that may be cut is polled again although it is done");
         let owner = shared.running();
         if self.life.is_none() {
-            let name = self.name.take().unwrap_or_else(names::of_type::<F>);
-            let task = shared.create(&name, Some(shared.maker().unwrap_or(owner)), false);
+            let name = self.name.take();
+            let name = name.as_deref().map_or_else(|| names::of_type::<F>(), Called::Name);
+            let task = shared.create(name, Some(shared.maker().unwrap_or(owner)), false);
             self.life = Some(shared.victims.borrow_mut().add(&shared, task, owner));
             let victim = [self.number()];
             if shared.victims.borrow_mut().moment(&shared, &victim, Some(Phase::NotStarted)).is_some() {
@@ -293,9 +295,13 @@ impl<F: Future> Cut<F> {
         let waker = life.waker(context.waker());
         let waker = if shared.with_sites { sites::recording(life.task, waker) } else { waker };
         let task = life.task;
+        let strays = Strays::before(shared, task);
         let outer = Inside::new(shared, task);
         let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
         drop(outer);
+        if let Some(before) = strays {
+            before.after(shared);
+        }
         if polled.is_pending() {
             shared.suspended(task);
         }

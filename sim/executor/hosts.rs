@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
 use tokio::task::{AbortHandle, JoinError, JoinHandle, JoinSet};
 
 use super::cut::Victims;
-use super::names::Registry;
+use super::names::{Called, Registry};
 use super::panics::Panic;
 use super::rounds::Rounds;
 use super::shared::{Entered, Shared};
@@ -72,7 +72,7 @@ impl Tasks {
     pub fn main<F: Future<Output = ()> + 'static>(&self, future: F) -> impl Future<Output = ()> + use<F> {
         let host = self.host(HostId::CLIENT);
         host.shared.enter(host.home);
-        let place = Place::new(&host.shared, "main");
+        let place = Place::new(&host.shared, Called::Name("main"));
         async move {
             host.begin();
             // What it came to, its task has told.
@@ -86,6 +86,7 @@ impl Tasks {
     }
 
     /// The test has failed there, unless it had before.
+    #[cfg_attr(not(feature = "network"), expect(dead_code, reason = "only tests on a network fail so"))]
     pub(crate) fn fail(&self, place: &str, message: String) {
         if self.shared.end().is_none() {
             self.shared.panicked(TaskId::MAIN, &Panic { place: place.to_owned(), message });
@@ -140,7 +141,7 @@ impl Host {
         F::Output: 'static,
     {
         self.begin();
-        task::spawn(&self.shared, name, future).await
+        task::spawn(&self.shared, Called::Name(name), future).await
     }
 }
 

@@ -23,14 +23,17 @@ mod rounds;
 mod shared;
 mod sim;
 mod sites;
+mod strays;
 mod task;
 pub mod twin;
 
+use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::LocalSet;
 
 use crate::body::Body;
 use crate::choice::{Choices, Cut as PlannedCut, Kind, Options, Question, lend};
@@ -47,6 +50,7 @@ pub use sim::{Probe, Settle, Sim};
 pub use task::InAnyOrder;
 
 use cut::Victims;
+use names::Called;
 use rounds::Rounds;
 use shared::{Entered, Shared};
 use sites::Places;
@@ -81,6 +85,15 @@ pub struct Executor<'a> {
     setting: Setting,
     with_sites: bool,
     last: Option<Ended>,
+    kept: RefCell<Kept>,
+}
+
+/// What a run leaves to the next one, because it takes long to make.
+#[derive(Default)]
+struct Kept {
+    runtime: Option<Runtime>,
+    /// Empty places for tasks.
+    spare: Vec<LocalSet>,
 }
 
 /// A run that has ended.
@@ -95,7 +108,7 @@ struct Ended {
 impl<'a> Executor<'a> {
     /// Runs of what `make` makes, its tasks numbered in `names`.
     pub fn new(make: &'a dyn Fn() -> Body, names: Arc<Registry>, setting: Setting) -> Executor<'a> {
-        Executor { make, names, setting, with_sites: false, last: None }
+        Executor { make, names, setting, with_sites: false, last: None, kept: RefCell::default() }
     }
 
     /// The same, and where tasks wait is recorded in each run, which takes much longer; so are the `tracing` events of the
@@ -137,6 +150,16 @@ impl<'a> Executor<'a> {
         self.last.as_ref().expect("a run was made")
     }
 
+    /// Whether a runtime is as good as new but for the hour: nothing in it is left of the run, no thread has to do with it,
+    /// and its clock stands still.
+    fn is_clean(&self, runtime: &Runtime, shared: &Shared) -> bool {
+        let is_still = shared.now() == shared.now() && shared.now() == shared.now();
+        is_still
+            && runtime.metrics().num_alive_tasks() == 0
+            && self.names.strays() == 0
+            && !self.names.is_woken_from_outside()
+    }
+
     fn make_run(&self, choices: &mut dyn Choices, victims: Victims) -> Ended {
         let run = || panics::quietly(|| lend(choices, || self.make_run_quietly(victims)));
         #[cfg(feature = "tracing")]
@@ -146,10 +169,12 @@ impl<'a> Executor<'a> {
     }
 
     fn make_run_quietly(&self, victims: Victims) -> Ended {
-        let runtime = runtime();
+        let Kept { runtime, spare } = self.kept.take();
+        let runtime = runtime.unwrap_or_else(self::runtime);
         let guard = runtime.enter();
         let body = (self.make)();
         let shared = Rc::new(Shared::new(self.names.clone(), victims, self.with_sites, body.guest()));
+        shared.use_again(spare);
         let entered = Entered::new(shared.clone());
         let mut outcome = run(&runtime, &shared, body, &self.setting);
         self.names.stray(runtime.metrics().num_alive_tasks());
@@ -161,8 +186,13 @@ impl<'a> Executor<'a> {
         if let Some(panic) = panics::take().last().filter(|_| matches!(outcome, Outcome::Finished(_))) {
             outcome = Outcome::Failed(shared.error(panic));
         }
+        let is_clean = matches!(outcome, Outcome::Finished(_)) && self.is_clean(&runtime, &shared);
         drop(guard);
-        drop(runtime);
+        if is_clean {
+            self.kept.replace(Kept { runtime: Some(runtime), spare: shared.take_spare() });
+        } else {
+            drop(runtime);
+        }
         drop(entered);
         let (recorder, texts, places) = shared.take_told();
         let victims = shared.victims.take();
@@ -214,7 +244,7 @@ fn runtime() -> Runtime {
 
 /// Makes the root and polls everything until the run has ended.
 fn run(runtime: &Runtime, shared: &Rc<Shared>, body: Body, setting: &Setting) -> Outcome {
-    task::spawn(shared, "main", root(shared.clone(), async { body.into_future().await }));
+    task::spawn(shared, Called::Name("main"), root(shared.clone(), async { body.into_future().await }));
     if shared.guest.is_some() {
         shared.call(TaskId::MAIN, None);
     }

@@ -35,6 +35,8 @@ pub struct Registry {
 #[derive(Debug)]
 struct Known {
     tasks: Vec<String>,
+    /// The types of which the names of tasks were made.
+    types: Vec<(&'static str, InstanceId)>,
     panics: Vec<String>,
     /// What must happen in some run, and whether it has.
     sometimes: BTreeMap<String, bool>,
@@ -43,7 +45,8 @@ struct Known {
 impl Default for Registry {
     /// Main alone.
     fn default() -> Registry {
-        let known = Known { tasks: vec!["main".to_owned()], panics: Vec::new(), sometimes: BTreeMap::new() };
+        let known =
+            Known { tasks: vec!["main".to_owned()], types: Vec::new(), panics: Vec::new(), sometimes: BTreeMap::new() };
         Registry {
             known: Mutex::new(known),
             draws: AtomicBool::new(false),
@@ -153,9 +156,19 @@ impl Registry {
     }
 
     /// The number of a task's name.
-    pub(super) fn task(&self, name: &str) -> InstanceId {
-        let tasks = &mut self.known().tasks;
-        InstanceId(number(tasks, name) as u32)
+    pub(super) fn task(&self, name: Called<'_>) -> InstanceId {
+        let Known { tasks, types, .. } = &mut *self.known();
+        let path = match name {
+            Called::Name(name) => return InstanceId(number(tasks, name) as u32),
+            Called::Type(path) => path,
+        };
+        // A name takes long to make of a type, and there are few types; most often it is the very same text.
+        if let Some((_, known)) = types.iter().find(|(other, _)| std::ptr::eq(*other, path) || *other == path) {
+            return *known;
+        }
+        let instance = InstanceId(number(tasks, &short(path)) as u32);
+        types.push((path, instance));
+        instance
     }
 
     /// The number of a place that panics.
@@ -186,8 +199,17 @@ fn number(known: &mut Vec<String>, name: &str) -> usize {
 }
 
 /// `upload` for the future of `store::upload`, `upload block` for an `async` block in there.
-pub(super) fn of_type<F: ?Sized>() -> String {
-    short(std::any::type_name::<F>())
+pub(super) fn of_type<F: ?Sized>() -> Called<'static> {
+    Called::Type(std::any::type_name::<F>())
+}
+
+/// What a task is called.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Called<'a> {
+    /// By whoever makes it.
+    Name(&'a str),
+    /// After its type, of which this is the path.
+    Type(&'static str),
 }
 
 /// The last part of a path without what stands in angle brackets; the marks of closures become words.

@@ -16,6 +16,7 @@ use tokio::time::{Duration, Instant, Sleep};
 use super::draws::{self, Draws};
 use super::queue::Queue;
 use super::shared::Shared;
+use super::strays::Strays;
 use super::task::WOKEN_BY;
 use super::{Setting, cut, outcome};
 use crate::choice::{Kind, Options, Question};
@@ -39,7 +40,7 @@ const GUESTS_WAIT: Duration = Duration::from_millis(1);
 const SETTLED: Duration = Duration::from_secs(60 * 60);
 
 /// The same on a network, where each millisecond has to be made.
-const SETTLED_ON_NETWORK: Duration = Duration::from_secs(5);
+const SETTLED_ON_NETWORK: Duration = Duration::from_secs(1);
 
 /// While everybody sleeps, so often a millisecond passes between two moments for a cut; then longer, a quarter more each
 /// time.
@@ -117,7 +118,7 @@ impl Rounds {
                 self.look_at_draws();
                 return Poll::Ready(outcome);
             }
-            if left > 0 && !self.queue.is_empty() {
+            if self.shared.guest.is_some() && left > 0 && !self.queue.is_empty() {
                 self.shared.moment(&self.queue);
             }
             self.queue.options(is_beginning, CHOSEN_FROM, &mut self.options);
@@ -205,7 +206,7 @@ impl Rounds {
         }
         WOKEN_BY.set(woken.by);
         let mut is_gone = true;
-        let strays = StraysBefore::count(shared, task);
+        let strays = Strays::before(shared, task);
         if let Some((mut set, poke, aborts)) = shared.begin_poll(task) {
             self.steer(task);
             let shared = &self.shared;
@@ -224,7 +225,7 @@ impl Rounds {
         let shared = &self.shared;
         self.queue.end(task, is_gone);
         if let Some(before) = strays {
-            before.compare(shared, task);
+            before.after(shared);
         }
         if self.is_steered {
             self.count_draws(task);
@@ -351,32 +352,6 @@ impl Rounds {
             }
         }
     }
-}
-
-/// How many tasks are tokio's alone before a poll, in the runs in which that is looked at.
-struct StraysBefore {
-    count: usize,
-    polls: u32,
-}
-
-impl StraysBefore {
-    fn count(shared: &Shared, task: TaskId) -> Option<StraysBefore> {
-        let is_looked_at = shared.with_sites || shared.victims.borrow().openings.is_some();
-        is_looked_at.then(|| StraysBefore { count: alive_in_tokio(), polls: shared.suspensions(task) })
-    }
-
-    /// After the poll of this task.
-    fn compare(self, shared: &Shared, task: TaskId) {
-        let now = alive_in_tokio();
-        shared.names.stray(now);
-        if self.count < now {
-            shared.has_strayed(task, self.polls);
-        }
-    }
-}
-
-fn alive_in_tokio() -> usize {
-    tokio::runtime::Handle::current().metrics().num_alive_tasks()
 }
 
 impl Idle {

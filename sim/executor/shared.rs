@@ -14,7 +14,7 @@ use tokio::task::LocalSet;
 use tokio::time::Instant;
 
 use super::cut::Victims;
-use super::names::Registry;
+use super::names::{Called, Registry};
 use super::panics::Panic;
 use super::queue::{Queue, TaskWaker};
 use super::sim::Probe;
@@ -246,7 +246,7 @@ impl Shared {
     }
 
     /// A task or future that may be told apart begins to exist. If it is `ready` it is polled on its own.
-    pub(super) fn create(&self, name: &str, by: Option<TaskId>, ready: bool) -> TaskId {
+    pub(super) fn create(&self, name: Called<'_>, by: Option<TaskId>, ready: bool) -> TaskId {
         let instance = self.names.task(name);
         let queue = self.queue();
         let task = {
@@ -441,6 +441,11 @@ impl Shared {
         places.push(kept);
     }
 
+    /// How often that was noted.
+    pub(super) fn strays_noted(&self) -> usize {
+        self.told.borrow().strays.len()
+    }
+
     /// A task that had been polled so often has made one that is tokio's alone.
     pub(super) fn has_strayed(&self, task: TaskId, polls: u32) {
         self.told.borrow_mut().strays.push((task, polls));
@@ -474,6 +479,16 @@ impl Shared {
     /// The time when somebody last looked.
     pub(super) fn time(&self) -> Time {
         self.told.borrow().time
+    }
+
+    /// Takes over empty places for tasks from another run.
+    pub(super) fn use_again(&self, spare: Vec<LocalSet>) {
+        self.spare.replace(spare);
+    }
+
+    /// The empty places that are left, for another run.
+    pub(super) fn take_spare(&self) -> Vec<LocalSet> {
+        self.spare.take()
     }
 
     /// Whether anybody waits for a time, as far as the body says.
@@ -540,7 +555,9 @@ impl Shared {
     pub(super) fn take_told(&self) -> (Recorder, Texts, Places) {
         let Told { texts, places, strays, .. } = &mut *self.told.borrow_mut();
         let places = Places { kept: std::mem::take(places), strays: std::mem::take(strays) };
-        (self.recording.take(), std::mem::take(texts), places)
+        // A body that tells of its tasks keeps its recording.
+        let recorder = if self.guest.is_some() { Recorder::default() } else { self.recording.take() };
+        (recorder, std::mem::take(texts), places)
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Duration;
 
 use super::cut::{Cut, OUTSIDE, Race};
+use super::names::Called;
 use super::panics::Panic;
 use super::shared::{Shared, current};
 use super::task;
@@ -157,7 +158,7 @@ impl Sim {
     }
 
     /// Waits until everything that can still run has run, the timers of the others included. It is over when nothing has
-    /// happened for a virtual hour.
+    /// happened for a virtual hour; on a network, for a virtual second, because each millisecond of it has to be made.
     pub fn settle(self) -> Settle {
         Settle { number: None }
     }
@@ -175,7 +176,7 @@ impl Sim {
         F: Future + 'static,
         F::Output: 'static,
     {
-        task::spawn(&self.shared(), name, future)
+        task::spawn(&self.shared(), Called::Name(name), future)
     }
 
     /// The test has failed there, and the run is over.

@@ -14,6 +14,7 @@ use std::task::{Context, Poll};
 
 use tokio::task::{AbortHandle, JoinHandle, JoinSet, LocalSet};
 
+use super::names::Called;
 use super::panics::{self, Panic};
 use super::shared::{Shared, VALUE, current, reason};
 use super::sites;
@@ -28,7 +29,7 @@ thread_local! {
 }
 
 /// Makes a task of a future.
-pub(super) fn spawn<F>(shared: &Rc<Shared>, name: &str, future: F) -> JoinHandle<F::Output>
+pub(super) fn spawn<F>(shared: &Rc<Shared>, name: Called<'_>, future: F) -> JoinHandle<F::Output>
 where
     F: Future + 'static,
     F::Output: 'static,
@@ -77,7 +78,7 @@ impl Spawner for InAnyOrder {
 }
 
 /// Its tasks have names of their own.
-const TASK: &str = "task";
+const TASK: Called<'static> = Called::Name("task");
 
 /// A task that is not with tokio yet.
 pub(super) struct Place {
@@ -93,7 +94,7 @@ impl Place {
         place
     }
 
-    pub(super) fn new(shared: &Shared, name: &str) -> Place {
+    pub(super) fn new(shared: &Shared, name: Called<'_>) -> Place {
         let task = shared.create(name, shared.maker(), true);
         Place { task, set: shared.take_set() }
     }

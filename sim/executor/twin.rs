@@ -39,7 +39,7 @@ pub mod task {
         F::Output: Send + 'static,
     {
         match current() {
-            Some(shared) => task::spawn(&shared, &names::of_type::<F>(), future),
+            Some(shared) => task::spawn(&shared, names::of_type::<F>(), future),
             None => ::tokio::spawn(future),
         }
     }
@@ -52,7 +52,7 @@ pub mod task {
         F::Output: 'static,
     {
         match current() {
-            Some(shared) => task::spawn(&shared, &names::of_type::<F>(), future),
+            Some(shared) => task::spawn(&shared, names::of_type::<F>(), future),
             None => ::tokio::task::spawn_local(future),
         }
     }
@@ -66,7 +66,7 @@ pub mod task {
         R: Send + 'static,
     {
         match current() {
-            Some(shared) => task::spawn(&shared, &names::of_type::<F>(), async move { work() }),
+            Some(shared) => task::spawn(&shared, names::of_type::<F>(), async move { work() }),
             None => ::tokio::task::spawn_blocking(work),
         }
     }
@@ -124,7 +124,7 @@ pub mod task {
             F: Future<Output = T> + 'static,
         {
             let Some(shared) = current() else { return self.0.spawn_local(future) };
-            let place = Place::new(&shared, &names::of_type::<F>());
+            let place = Place::new(&shared, names::of_type::<F>());
             let handle = self.0.spawn_local_on(gate(place.task, future), &place.set);
             place.keep(&shared);
             handle

@@ -104,6 +104,11 @@ impl Cases {
             let answers = 1..choice.bound.min(1 + ANSWERS_MAX);
             faults.extend(answers.map(|answer| Fault { question, answer }));
         }
+        // A message as late as it may be; what lies between, seeds draw.
+        for (question, choice) in (0..).zip(&log).filter(|(_, choice)| choice.kind == Kind::MessageLatency) {
+            possible += 1;
+            faults.push(Fault { question, answer: choice.bound - 1 });
+        }
         faults.truncate(usize::try_from(plan.faults).unwrap_or(usize::MAX));
         let is_order =
             |kind| matches!(kind, Kind::TimerOrder | Kind::TaskSetOrder | Kind::ReadyOrder | Kind::PollOrder);

@@ -83,6 +83,18 @@ impl File {
     }
 }
 
+impl File {
+    /// The ends of runs in one line each, with the command that shows a simplest run that ends so.
+    pub fn outcomes_to_see(&self, setting: &Setting, exhaustion: &Exhaustion) -> BTreeMap<String, String> {
+        let experiment = &exhaustion.experiment;
+        let see = |found| {
+            let token = self.token_of(setting, experiment, &answers(experiment, found));
+            format!("{} --trace", self.replay_command(&token, None))
+        };
+        exhaustion.simplest().into_iter().map(|(outcome, found)| (outcome, see(found))).collect()
+    }
+}
+
 impl Exhaustion {
     /// What was covered, in numbers; with `states_per_second`, if somebody measured that.
     pub fn covered(&self, states_per_second: Option<f64>) -> Exhausted {
@@ -128,6 +140,10 @@ impl Exhaustion {
 
     /// The ends of runs in one line each, with a simplest run that ends so.
     pub fn outcomes(&self) -> BTreeMap<String, Trace> {
+        self.simplest().into_iter().map(|(outcome, found)| (outcome, trace(&self.experiment, found))).collect()
+    }
+
+    fn simplest(&self) -> BTreeMap<String, &Found> {
         let mut outcomes: BTreeMap<String, &Found> = BTreeMap::new();
         for (summary, found) in &self.searched.results {
             let known = outcomes.entry(outcome(summary)).or_insert(found);
@@ -135,7 +151,7 @@ impl Exhaustion {
                 *known = found;
             }
         }
-        outcomes.into_iter().map(|(outcome, found)| (outcome, trace(&self.experiment, found))).collect()
+        outcomes
     }
 }
 

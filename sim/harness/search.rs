@@ -161,7 +161,12 @@ impl Replayed {
 impl File {
     /// The token of a failure that an experiment with this file showed.
     pub fn token(&self, setting: &Setting, experiment: &dyn Experiment, told: &Told) -> Token {
-        let mut choices = Given::new(&told.answers);
+        self.token_of(setting, experiment, &told.answers)
+    }
+
+    /// The token of the run that these answers make of an experiment with this file.
+    pub(super) fn token_of(&self, setting: &Setting, experiment: &dyn Experiment, answers: &[u64]) -> Token {
+        let mut choices = Given::new(answers);
         Token {
             scenario_hash: Token::hash(&self.text),
             strategy: setting.strategy.clone(),

@@ -197,7 +197,7 @@ impl<'a> Findings<'a> {
         // What ends otherwise than expected in plain order does so in a file with nothing in it, too.
         let is_about_all =
             |told: &Told| told.identity.subject.is_none() && told.answers.iter().all(|answer| *answer == 0);
-        let is_wanted = |told: &&Told| self.is_told_whole(told) && !is_about_all(told);
+        let is_wanted = |told: &&Told| self.is_told_whole(told) && self.is_new(told) && !is_about_all(told);
         let Some(told) = self.search.told.first().filter(is_wanted) else { return };
         let small = self.file.in_small(self.setting, told, Effort::LITTLE, &mut |_, _| go_on());
         let [before, after] = [self.file.text(), small.file.text()].map(without_comments);
@@ -210,10 +210,12 @@ impl<'a> Findings<'a> {
         !self.known.contains(&told.identity) && !self.search.is_sought(&told.identity)
     }
 
-    /// Whether it is the one that is told with everything.
+    /// Whether it is the one that is told with everything: a new one, or on a network, where a run has no other picture, one
+    /// that had to be found.
     fn is_told_whole(&self, told: &Told) -> bool {
         let is_first = self.search.told.first().is_some_and(|first| first.identity == told.identity);
-        is_first && self.is_new(told)
+        let is_on_network = self.search.experiment.program().network.is_some();
+        is_first && !self.known.contains(&told.identity) && (is_on_network || !self.search.is_sought(&told.identity))
     }
 
     /// What was covered, and every failure, the most telling one last and whole, so that the command that shows it again

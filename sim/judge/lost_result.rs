@@ -5,7 +5,8 @@
 //! that result, before or afterwards: by awaiting it, by `result` or `exception`, or by the result of a gather that it
 //! belongs to. It also speaks if `wait_for` came back when that future was done, and did not take its result. `run()` takes the errors that it reports. A gather has a value if one of its children has one, or failed.
 //!
-//! Silent where the cancellation is `run()`'s own: main has ended, and nobody is left who wants the result.
+//! Silent about the result of a declared future, because no event says whether that is `None`; and where the cancellation is
+//! `run()`'s own: main has ended, and nobody is left who wants the result.
 //!
 //! Knows nothing of what the result is.
 

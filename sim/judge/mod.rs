@@ -114,7 +114,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Takes one more event in. `texts` are the run's own.
-    #[inline]
+    #[inline(always)]
     pub fn see(&mut self, moment: Moment, texts: &Texts) {
         let Judge { expectation, program, seen, looks_at_events, oracles } = self;
         seen.counting.see(moment);

@@ -16,7 +16,7 @@ use super::memory::Frame;
 use super::show::{DEEPEST_LIST, Lookup, display, text_of};
 use super::{
     Attribute, Body, Callable, Comparison, Deferred, Error, ErrorType, Expr, ExprId, FrameId, Inquiry, Library, Local,
-    Memory, Op, Operation, Piece, Place, Program, ReturnWhen, Slot, Strike, Text, Url, Value, When,
+    Memory, Op, Operation, Piece, Place, Program, ReturnWhen, Slot, Strike, Text, Value, When,
 };
 
 /// What a frame does next, as far as its machine is concerned.
@@ -1146,17 +1146,8 @@ impl<R: Effects> Run<'_, R> {
         Err(self.error(ErrorType::ATTRIBUTE_ERROR, "it has no such attribute"))
     }
 
-    /// The host of the first URL in the code of an instance that is known before the run; nothing if there is none.
     fn host(&mut self, instance: InstanceId) -> Value {
-        let urls = self.program.body(instance).ops.iter().filter_map(|op| match op {
-            Op::Get { url: Text::Const(slot), .. } => Some(self.program.constant(instance, *slot)),
-            _ => None,
-        });
-        let mut hosts = urls.filter_map(|url| match url {
-            Value::Text(url) => Some(Url::parse(self.program.text(url)).ok()?.host),
-            _ => None,
-        });
-        match hosts.next() {
+        match self.program.host_of(instance) {
             Some(host) => Value::Text(self.rt.memory().texts.intern(host)),
             None => Value::None,
         }

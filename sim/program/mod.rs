@@ -229,6 +229,18 @@ impl Program {
         self.text(self.instance(id).name)
     }
 
+    /// The host of the first URL in the code of an instance that is known before the run; nothing if there is none.
+    pub fn host_of(&self, id: InstanceId) -> Option<&str> {
+        let mut urls = self.body(id).ops.iter().filter_map(|op| match op {
+            Op::Get { url: Text::Const(slot), .. } => match self.constant(id, *slot) {
+                Value::Text(url) => Some(self.text(url)),
+                _ => None,
+            },
+            _ => None,
+        });
+        urls.find_map(|url| Some(Url::parse(url).ok()?.host))
+    }
+
     /// One of the program's own texts.
     ///
     /// # Panics

@@ -2,6 +2,8 @@
 //!
 //! Knows nothing of how runs were gone through.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::experiment::Bounded;
@@ -89,23 +91,29 @@ pub fn unlisted(new: &[(String, String)], missing: &[String]) -> String {
     out
 }
 
-/// In which ways runs end under one main and in which under another one.
-pub fn side_by_side(names: [&str; 2], outcomes: [&[String]; 2]) -> String {
+/// In which ways runs end under one main and in which under another one, each with the command that shows such a run.
+/// `is_complete` says whether all runs of both have been seen.
+pub fn side_by_side(names: [&str; 2], outcomes: [&BTreeMap<String, String>; 2], is_complete: bool) -> String {
     let [one, other] = outcomes;
-    let only = |these: &[String], those: &[String]| -> Vec<String> {
-        these.iter().filter(|outcome| !those.contains(outcome)).cloned().collect()
-    };
-    let both: Vec<String> = one.iter().filter(|outcome| other.contains(outcome)).cloned().collect();
-    let parts = [
-        ("both".to_owned(), both),
-        (format!("only {}", names[0]), only(one, other)),
-        (format!("only {}", names[1]), only(other, one)),
-    ];
     let mut out = String::new();
-    for (who, outcomes) in parts.iter().filter(|(_, outcomes)| !outcomes.is_empty()) {
-        out.push_str(&format!("{who}:\n"));
-        outcomes.iter().for_each(|outcome| out.push_str(&format!("  {}\n", printable(outcome))));
+    let both: Vec<&String> = one.keys().filter(|outcome| other.contains_key(*outcome)).collect();
+    if !both.is_empty() {
+        out.push_str("both:\n");
+        both.iter().for_each(|outcome| out.push_str(&format!("  {}\n", printable(outcome))));
     }
+    for (name, these, those) in [(names[0], one, other), (names[1], other, one)] {
+        let mut only = these.iter().filter(|(outcome, _)| !those.contains_key(*outcome)).peekable();
+        if only.peek().is_some() {
+            out.push_str(&format!("only {name}:\n"));
+        }
+        only.for_each(|(outcome, command)| out.push_str(&format!("  {}\n    {command}\n", printable(outcome))));
+    }
+    out.push_str(match (one.keys().eq(other.keys()), is_complete) {
+        (true, true) => "They end in the same ways.\n",
+        (true, false) => "They end in the same ways, as far as runs were gone through.\n",
+        (false, true) => "",
+        (false, false) => "Not all runs were gone through: the other may end so as well.\n",
+    });
     out
 }
 
@@ -166,10 +174,18 @@ mod tests {
 
     #[test]
     fn outcomes_are_both_s_or_only_one_s() {
-        let outcomes = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-        let told = side_by_side(["a", "b"], [&outcomes(&["1", "2"]), &outcomes(&["2", "3"])]);
-        assert_eq!(told, "both:\n  2\nonly a:\n  1\nonly b:\n  3\n");
-        assert_eq!(side_by_side(["a", "b"], [&outcomes(&["1"]), &outcomes(&["1"])]), "both:\n  1\n");
+        let outcomes = |names: &[&str]| -> BTreeMap<String, String> {
+            names.iter().map(|&name| (name.to_owned(), format!("see {name}"))).collect()
+        };
+        let (one, other) = (outcomes(&["1", "2"]), outcomes(&["2", "3"]));
+        let told = "both:\n  2\nonly a:\n  1\n    see 1\nonly b:\n  3\n    see 3\n";
+        assert_eq!(side_by_side(["a", "b"], [&one, &other], true), told);
+        let not_all = "Not all runs were gone through: the other may end so as well.\n";
+        assert_eq!(side_by_side(["a", "b"], [&one, &other], false), format!("{told}{not_all}"));
+        let same = "both:\n  1\n  2\nThey end in the same ways";
+        assert_eq!(side_by_side(["a", "b"], [&one, &one], true), format!("{same}.\n"));
+        let same = format!("{same}, as far as runs were gone through.\n");
+        assert_eq!(side_by_side(["a", "b"], [&one, &one], false), same);
     }
 
     #[test]

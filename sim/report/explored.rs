@@ -218,10 +218,12 @@ impl Sought {
         let within = counted(*within, "run", "runs");
         match self.found_in {
             Some(runs) if self.is_missed() => {
-                format!("{what}{whose} has to be found within {within}, but was found in {} only", grouped(runs))
+                format!("`{what}`{whose} has to be found within {within}, but was found in {} only", grouped(runs))
             }
-            Some(runs) => format!("{what}{whose} has to be found within {within}, and was found in {}", grouped(runs)),
-            None => format!("{what}{whose} has to be found within {within}, but was not found"),
+            Some(runs) => {
+                format!("`{what}`{whose} has to be found within {within}, and was found in {}", grouped(runs))
+            }
+            None => format!("`{what}`{whose} has to be found within {within}, but was not found"),
         }
     }
 

@@ -93,6 +93,8 @@ pub(super) fn sentence(names: &Names<'_>, what: What) -> String {
         What::CallReturned { value, .. } => format!("the coroutine returns {}", names.value(value)),
         What::Resumed { by: Wake::Yield, .. } => "resumed: it had yielded".to_owned(),
         What::Resumed { by: Wake::Task(by), .. } => format!("resumed: woken by {}", names.task(by)),
+        // A timer, or something else that is no task of the run.
+        What::Resumed { by: Wake::Timer, .. } if names.program().is_rust() => "resumed".to_owned(),
         What::Resumed { by: Wake::Timer, .. } => "resumed: its sleep is over".to_owned(),
         What::Resumed { by: Wake::Future(future), .. } => format!("resumed: {} is done", names.future(future)),
         What::Resumed { by: Wake::Library, .. } => "resumed".to_owned(),

@@ -43,6 +43,7 @@ pub struct Exception {
 pub struct JoinHandle {
     stage: Stage,
     name: String,
+    host: Option<String>,
     future: FutureId,
     handle: tokio::task::JoinHandle<Result<Value, Error>>,
 }
@@ -74,7 +75,8 @@ impl Stage {
         let abort = handle.abort_handle();
         self.shared.can_be_aborted(who.future, Box::new(move || abort.abort()));
         let name = self.shared.program.name(coroutine.0).to_owned();
-        JoinHandle { stage: self.clone(), name, future: who.future, handle }
+        let host = self.shared.program.host_of(coroutine.0).map(str::to_owned);
+        JoinHandle { stage: self.clone(), name, host, future: who.future, handle }
     }
 
     /// A coroutine as a future that is polled by whoever awaits it, and dropped with it. It can be aborted all the same: then
@@ -151,6 +153,21 @@ impl JoinHandle {
     /// What the scenario calls the task.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The host that the task asks first; nothing if it asks none.
+    pub fn host(&self) -> Option<&str> {
+        self.host.as_deref()
+    }
+
+    /// The status of the last answer that the task got.
+    pub fn status(&self) -> Option<u16> {
+        self.stage.shared.memory().status(self.future)
+    }
+
+    /// Whether the task has ended.
+    pub fn is_finished(&self) -> bool {
+        self.handle.is_finished()
     }
 
     /// Marks the task: tokio drops it instead of polling it again.

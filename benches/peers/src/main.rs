@@ -7,6 +7,10 @@
 //! offers; as on CPython, texts are put together and printed nowhere. In the peers' favour: they keep no record of what
 //! happened and make no fingerprint. shuttle has no clock, so there a sleep is a yield.
 //!
+//! The same program as real tokio futures is made twice: by tokio alone, a paused current-thread runtime for each run, in the
+//! one order that it has and with nothing recorded; and by [`Check`](atropos::check::Check), orders drawn evenly, with every
+//! event, every question, the judge, the fingerprint, and one passing run in 64 made again. A second table is about these.
+//!
 //! Knows nothing of whether the peers find anything: it is about speed alone.
 
 #[path = "../../common/mod.rs"]
@@ -64,6 +68,25 @@ async fn madsim_sleep(seconds: u64) {
     madsim::time::sleep(std::time::Duration::from_secs(seconds)).await;
 }
 
+async fn tokio_sleep(seconds: u64) {
+    tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;
+}
+
+/// One order, for ever.
+fn on_paused_tokio(_: &Program, runs: u32) {
+    for _ in 0..runs {
+        let builder = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        builder.expect("a runtime without threads").block_on(gather10!(tokio::spawn, tokio_sleep));
+    }
+}
+
+/// So many seeds, and some hundred single changes of order on top, which nobody subtracts.
+fn checked(_: &Program, runs: u32) {
+    let check = atropos::check::Check::new().name("gather10").runs(2 * u64::from(runs));
+    let found = check.find(|_| gather10!(atropos::tokio::spawn, tokio_sleep));
+    assert!(found.failures.is_empty() && u64::from(runs) < found.runs, "{}", found.covered);
+}
+
 fn on_shuttle(scheduler: impl shuttle::scheduler::Scheduler + 'static) {
     let mut config = shuttle::Config::new();
     config.failure_persistence = shuttle::FailurePersistence::None;
@@ -87,11 +110,21 @@ const PEERS: [Way; 3] = [
     }),
 ];
 
-const HERE: [Way; 2] = [
-    ("Atropos, fingerprint", |program, runs| {
+/// As `explore` makes runs, each begins with a copy of what comes before the first question; "whole run" does without.
+const HERE: [Way; 3] = [
+    ("Atropos, whole run", |program, runs| {
         let mut event_loop = EventLoop::new(program);
         for seed in 0..u64::from(runs) {
             event_loop.reset();
+            event_loop.run(&mut Seeded::new(seed));
+            black_box(event_loop.fingerprint());
+        }
+    }),
+    ("Atropos, fingerprint", |program, runs| {
+        let beginning = EventLoop::at_first_question(program);
+        let mut event_loop = beginning.clone();
+        for seed in 0..u64::from(runs) {
+            event_loop.clone_from(&beginning);
             event_loop.run(&mut Seeded::new(seed));
             black_box(event_loop.fingerprint());
         }
@@ -101,10 +134,13 @@ const HERE: [Way; 2] = [
     }),
 ];
 
+/// Real futures.
+const FUTURES: [Way; 2] = [("paused tokio, one order", on_paused_tokio), ("Atropos, checked", checked)];
+
 fn main() {
     let mut python = Python::start(concat!(env!("CARGO_MANIFEST_DIR"), "/../../sim/cpython/bench.py"));
     let program = common::program(&gather(10), Some("cancel-each-task"));
-    let ways: Vec<Way> = PEERS.into_iter().chain(HERE).collect();
+    let ways: Vec<Way> = PEERS.into_iter().chain(HERE).chain(FUTURES).collect();
     let mut samples = vec![Vec::new(); ways.len()];
     let mut fresh = Vec::new();
     for _ in 0..ROUNDS {
@@ -119,13 +155,19 @@ fn main() {
     }
     let peers = &samples[..PEERS.len()];
     let fastest = peers.iter().min_by_key(|samples| median(samples).map(|ns| ns as u64)).expect("there are peers");
-    println!("{:<22} {:>12} {:>18} {:>18}", "gather10, seeded", "ns a run", "x CPython's fresh", "x fastest peer");
+    println!("{:<24} {:>12} {:>18} {:>18}", "gather10, seeded", "ns a run", "x CPython's fresh", "x fastest peer");
     if let Some(fresh) = median(&fresh) {
-        println!("{:<22} {fresh:>12.0}", "CPython, fresh loop");
+        println!("{:<24} {fresh:>12.0}", "CPython, fresh loop");
     }
     for ((way, _), samples) in ways.iter().zip(&samples) {
         let times = |other| ratio(other, samples).map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.1}"));
         let median = median(samples).expect("there were rounds");
-        println!("{way:<22} {median:>12.0} {:>18} {:>18}", times(&fresh), times(fastest));
+        println!("{way:<24} {median:>12.0} {:>18} {:>18}", times(&fresh), times(fastest));
+    }
+    let [.., plain, checked] = &samples[..] else { unreachable!("there are two ways with real futures") };
+    println!("\n{:<24} {:>12}", "real futures, checked", "x as long");
+    for ((peer, _), samples) in PEERS.iter().zip(&samples).chain([(&FUTURES[0], plain)]) {
+        let times = ratio(checked, samples).expect("there were rounds");
+        println!("{peer:<24} {times:>12.2}");
     }
 }

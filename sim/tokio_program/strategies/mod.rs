@@ -7,6 +7,7 @@
 mod await_one_by_one;
 mod cancel_all_tasks;
 mod cancel_each_task;
+mod cancel_same_host_on_429;
 mod cancel_token;
 mod gather_cancel_wrong;
 mod gather_return_exceptions;
@@ -54,6 +55,7 @@ strategies! {
     "task-group" = task_group;
     "timeout-around-gather" = timeout_around_gather;
     "shield" = shield;
+    "cancel-same-host-on-429" = cancel_same_host_on_429;
     "cancel-token" = cancel_token;
     "select-drop" = select_drop;
     "timeout-drop" = timeout_drop;
