@@ -206,8 +206,9 @@ fn counts_follow_their_formulas() {
     let in_pairs = |at: usize| format!("{{ set = \"v{}\", to = {at} }}", at / 2);
     let own_lock = |at: usize| format!("{{ with = \"lock{at}\", do = [{{ sleep = 0 }}] }}");
     let one_lock = |_: usize| "{ with = \"lock\", do = [{ sleep = 0 }] }".to_owned();
-    type Make<'a> = Box<dyn Fn(usize) -> Asyncio + 'a>;
-    let rows: [(&str, &str, Make<'_>, fn(usize) -> u64); 7] = [
+    /// What the tasks have to do with each other, how many runs are left as a formula, the program, and the formula.
+    type Row<'a> = (&'a str, &'a str, Box<dyn Fn(usize) -> Asyncio + 'a>, fn(usize) -> u64);
+    let rows: [Row<'_>; 7] = [
         ("set a variable each of their own", "1", Box::new(|n| tied(n, &alone)), |_| 1),
         ("set two and two the same variable", "2^(n/2)", Box::new(|n| tied(n, &in_pairs)), |n| 1 << (n / 2)),
         ("set a variable that the next one sets too", "2^(n-1)", Box::new(|n| tied(n, &beside)), |n| 1 << (n - 1)),
