@@ -3,9 +3,9 @@
 //! `ATROPOS_EXHAUSTIVE_PROGRAMS` sets how many random programs, `ATROPOS_EXHAUSTIVE_SEED` which ones: both are fixed at
 //! the gate, so a red run there is red again here.
 
-use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use atropos::experiment::Experiment;
 use atropos::explore::exhaustive::{Bounds, Method, STATES_MAX, Searched};
@@ -30,9 +30,13 @@ fn ends(searched: &Searched) -> BTreeSet<String> {
     results.chain(searched.failures.keys().map(|identity| format!("{identity:?}"))).collect()
 }
 
-/// Searches in every way that is done within so many runs, and compares.
+/// Searches in every way that is done within so many runs, and compares. What is not done where most is left out is not
+/// tried in the other ways.
 fn agree(experiment: &Asyncio, runs: u64) -> Result<[Option<Searched>; 3], String> {
-    let ways = [Method::Naive, Method::Merged, Method::Reduced].map(|method| search(experiment, method, runs));
+    let reduced = search(experiment, Method::Reduced, runs);
+    let more = |method| reduced.as_ref().and_then(|_| search(experiment, method, runs));
+    let (naive, merged) = (more(Method::Naive), more(Method::Merged));
+    let ways = [naive, merged, reduced];
     let names = ["naively", "merged", "reduced"];
     let mut done = names.iter().zip(&ways).filter_map(|(name, way)| Some((name, ends(way.as_ref()?))));
     if let Some((first, expected)) = done.next()
@@ -81,24 +85,34 @@ fn given<N: std::str::FromStr>(name: &str) -> Option<N> {
     given.ok().and_then(|number| number.parse().ok())
 }
 
-#[test]
-fn random_programs_end_the_same_however_they_are_searched() {
-    let cases = given("ATROPOS_EXHAUSTIVE_PROGRAMS").unwrap_or(200);
+/// The programs are drawn in so many parts, each with a seed of its own and on a thread of its own.
+const PARTS: u32 = 4;
+
+/// How many programs were compared, how many of these have more than one run, and of how many of those reduction makes fewer.
+#[derive(Default)]
+struct Counts {
+    compared: AtomicU32,
+    asked: AtomicU32,
+    reduced: AtomicU32,
+}
+
+/// Compares so many random programs.
+fn compare(cases: u32, seed: u64, counts: &Counts) {
     let config = Config {
         cases,
         failure_persistence: None,
-        rng_seed: RngSeed::Fixed(given("ATROPOS_EXHAUSTIVE_SEED").unwrap_or(11)),
+        rng_seed: RngSeed::Fixed(seed),
         max_shrink_iters: 5_000,
         ..Config::default()
     };
-    let (compared, asked, reduced) = (Cell::new(0), Cell::new(0), Cell::new(0));
+    let count = |counter: &AtomicU32, is_one| _ = counter.fetch_add(u32::from(is_one), Ordering::Relaxed);
     let property = |(sketch, is_free, cancels, is_expected): (Sketch, bool, u32, bool)| {
         let experiment = experiment(&sketch, is_free, cancels, is_expected)?;
-        let ways = agree(&experiment, 150).map_err(TestCaseError::fail)?;
-        compared.set(compared.get() + u32::from(ways.iter().flatten().count() > 1));
+        let ways = agree(&experiment, RUNS_OF_ONE).map_err(TestCaseError::fail)?;
+        count(&counts.compared, ways.iter().flatten().count() > 1);
         if let [Some(naive), _, Some(few)] = ways {
-            asked.set(asked.get() + u32::from(naive.classes > 1));
-            reduced.set(reduced.get() + u32::from(few.runs < naive.runs));
+            count(&counts.asked, naive.classes > 1);
+            count(&counts.reduced, few.runs < naive.runs);
         }
         Ok(())
     };
@@ -108,20 +122,51 @@ fn random_programs_end_the_same_however_they_are_searched() {
         Err(TestError::Fail(reason, value)) => panic!("{reason}\nfor\n{value:#?}"),
         Err(TestError::Abort(reason)) => panic!("{reason}"),
     }
-    let (compared, asked, reduced) = (compared.get(), asked.get(), reduced.get());
+}
+
+/// Of programs with more runs than that nothing is learnt: they are left.
+const RUNS_OF_ONE: u64 = 100;
+
+#[test]
+fn random_programs_end_the_same_however_they_are_searched() {
+    let cases: u32 = given("ATROPOS_EXHAUSTIVE_PROGRAMS").unwrap_or(400);
+    let seed: u64 = given("ATROPOS_EXHAUSTIVE_SEED").unwrap_or(11);
+    let counts = Counts::default();
+    std::thread::scope(|scope| {
+        for part in 0..PARTS {
+            let (counts, seed) = (&counts, seed * u64::from(PARTS) + u64::from(part));
+            scope.spawn(move || compare(cases / PARTS, seed, counts));
+        }
+    });
+    let [compared, asked, reduced] =
+        [counts.compared, counts.asked, counts.reduced].map(|counter| counter.load(Ordering::Relaxed));
     println!("{compared} of {cases} compared, {asked} with more than one run, {reduced} of them reduced");
     assert!(compared > cases / 3 && reduced > cases / 20);
 }
 
-/// Tasks that wake at one instant and do this then, each its own.
-fn tied(count: usize, step: impl Fn(usize) -> String) -> Asyncio {
-    let mut text = "about = \"Tied tasks.\"\n[shared]\n".to_owned();
+/// `count` tasks that wake at one instant and do this then, each with a number.
+fn tied(count: usize, step: &dyn Fn(usize) -> String) -> Asyncio {
+    let mut text = "about = \"Tied tasks.\"\n[objects]\nlock = \"Lock()\"\n".to_owned();
+    (0..count).for_each(|at| text.push_str(&format!("lock{at} = \"Lock()\"\n")));
+    text.push_str("[shared]\n");
     (0..=count).for_each(|at| text.push_str(&format!("v{at} = 0\n")));
     for at in 0..count {
         text.push_str(&format!("[[task]]\nname = \"t{at}\"\nsteps = [{{ sleep = \"1s\" }}, {}]\n", step(at)));
     }
     text.push_str("[main]\nsteps = [{ gather = \"coros\", as = \"g\" }, { await = \"g\" }]\n");
-    let program = Scenario::parse(&text, &[]).unwrap().program(None, None).unwrap();
+    asyncio(&text)
+}
+
+/// A task group of a task that fails and so many others, which it has cancelled.
+fn aborted(count: usize) -> Asyncio {
+    let others = |at| format!("[[task]]\nname = \"t{at}\"\nsteps = [{{ sleep = \"2s\" }}]\n");
+    let first = "[[task]]\nname = \"fails\"\nsteps = [{ sleep = \"1s\" }, { raise = \"no\" }]\n";
+    let main = "[main]\nsteps = [{ task_group = \"g\", do = [{ spawn = \"coros\", in = \"g\" }] }]\n";
+    asyncio(&["about = \"An abort.\"\n", first, &(0..count).map(others).collect::<String>(), main].concat())
+}
+
+fn asyncio(text: &str) -> Asyncio {
+    let program = Scenario::parse(text, &[]).unwrap().program(None, None).unwrap();
     Asyncio::new(program.into(), Expectation::default())
 }
 
@@ -142,39 +187,59 @@ fn a_walk_that_breaks_off_is_tried_in_every_order() {
             { await = "g1" },
         ]
     "#;
-    let program = Scenario::parse(text, &[]).unwrap().program(None, None).unwrap();
-    let [naive, ..] = agree(&Asyncio::new(program.into(), Expectation::default()), 150).unwrap();
+    let [naive, ..] = agree(&asyncio(text), 150).unwrap();
     let tallies: BTreeSet<_> = naive.unwrap().results.into_keys().map(|summary| summary.tally.cancelled).collect();
     assert_eq!(tallies.len(), 2, "the second one is asked first, or not at all");
 }
 
-fn classes(experiment: &Asyncio, method: Method) -> u64 {
-    search(experiment, method, 10_000).expect("it is small").classes
+fn factorial(count: usize) -> u64 {
+    (1..=count as u64).product()
 }
 
+/// Runs by how many tasks there are and what they have to do with each other: all orders, and what is left of them. What
+/// the README shows is this table.
 #[test]
 fn counts_follow_their_formulas() {
     let alone = |at: usize| format!("{{ set = \"v{at}\", to = {at} }}");
     let together = |at: usize| format!("{{ set = \"v0\", to = {at} }}");
     let beside = |at: usize| format!("{{ set = \"v{at}\", to = 1 }}, {{ set = \"v{}\", to = {at} }}", at + 1);
     let in_pairs = |at: usize| format!("{{ set = \"v{}\", to = {at} }}", at / 2);
-    let mut factorial = 1;
-    for count in 2..=6 {
-        factorial *= count;
-        let orders = factorial as u64;
-        // Every order, whatever they do.
-        assert_eq!(classes(&tied(count, alone), Method::Naive), orders);
-        // Tasks that have nothing to do with each other: one. Of a gather's count nobody knows who was first.
-        assert_eq!(classes(&tied(count, alone), Method::Reduced), 1);
-        // All of them race: every order.
-        assert_eq!(classes(&tied(count, together), Method::Reduced), orders);
-        // Each races with the one before: each of the pairs either way.
-        assert_eq!(classes(&tied(count, beside), Method::Reduced), 1 << (count - 1));
-        // Two and two race.
-        assert_eq!(classes(&tied(count, in_pairs), Method::Reduced), 1 << (count / 2));
+    let own_lock = |at: usize| format!("{{ with = \"lock{at}\", do = [{{ sleep = 0 }}] }}");
+    let one_lock = |_: usize| "{ with = \"lock\", do = [{ sleep = 0 }] }".to_owned();
+    /// What the tasks have to do with each other, how many runs are left as a formula, the program, and the formula.
+    type Row<'a> = (&'a str, &'a str, Box<dyn Fn(usize) -> Asyncio + 'a>, fn(usize) -> u64);
+    let rows: [Row<'_>; 7] = [
+        ("set a variable each of their own", "1", Box::new(|n| tied(n, &alone)), |_| 1),
+        ("set two and two the same variable", "2^(n/2)", Box::new(|n| tied(n, &in_pairs)), |n| 1 << (n / 2)),
+        ("set a variable that the next one sets too", "2^(n-1)", Box::new(|n| tied(n, &beside)), |n| 1 << (n - 1)),
+        ("set all the same variable", "n!", Box::new(|n| tied(n, &together)), factorial),
+        ("take a lock each of their own", "1", Box::new(|n| tied(n, &own_lock)), |_| 1),
+        ("take all the same lock", "n!", Box::new(|n| tied(n, &one_lock)), factorial),
+        ("are cancelled by the group that they are in", "1", Box::new(aborted), |_| 1),
+    ];
+    let mut table =
+        "| n tasks that wake at one instant | naive, n = 5 | merged, n = 5 | reduced | n = 5 | n = 10 |\n".to_owned();
+    table.push_str("|---|---:|---:|---:|---:|---:|\n");
+    for (what, formula, make, expected) in rows {
+        let runs =
+            |count, method| search(&make(count), method, 10_000).map(|searched| (searched.classes, searched.runs));
+        for count in 2..=5 {
+            let (naive, reduced) = (runs(count, Method::Naive), runs(count, Method::Reduced));
+            assert_eq!(naive, Some((factorial(count), factorial(count))), "{count} {what}");
+            assert_eq!(reduced, Some((expected(count), expected(count))), "{count} {what}");
+        }
+        let merged = runs(5, Method::Merged).expect("it is small").1;
+        let ten = match expected(10) {
+            3_628_800 => "3,628,800".to_owned(),
+            few => {
+                assert_eq!(runs(10, Method::Reduced), Some((few, few)), "10 {what}");
+                few.to_string()
+            }
+        };
+        table.push_str(&format!("| {what} | 120 | {merged} | {formula} | {} | {} |\n", expected(5), ten));
     }
-    // 3,628,800 orders.
-    assert_eq!(search(&tied(10, alone), Method::Reduced, 10).expect("one run will do").runs, 1);
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    assert!(readme.contains(&table), "the README does not have this table:\n{table}");
 }
 
 /// The counts of every scenario that is small enough for one of the ways.

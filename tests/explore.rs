@@ -1,5 +1,6 @@
 //! `atropos explore` from outside: what it ends in, what it prints last, and that it prints the same however it is run.
 
+use std::collections::BTreeSet;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -58,6 +59,28 @@ fn text(output: &Output) -> String {
 fn ends(name: &str, arguments: &str, added: &str) -> (i32, String) {
     let output = atropos(&folder(name, &format!("{SWALLOWS}{added}")), arguments);
     (output.status.code().unwrap(), text(&output))
+}
+
+/// What a matrix of CI jobs does: each makes its part, and all of them together are the whole.
+#[test]
+fn shards_together_are_the_whole() {
+    let folder = folder("shards", &format!("{SWALLOWS}{INJECT}"));
+    let explored = |shard: &str| -> ([u64; 3], BTreeSet<String>) {
+        let told = text(&atropos(&folder, &format!("explore it.toml --no-save --format json --seeds 0..50{shard}")));
+        let lines: Vec<serde_json::Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let is = |line: &&serde_json::Value, event| line["event"] == event;
+        let failures = lines.iter().filter(|line| is(line, "failure"));
+        let end = lines.iter().find(|line| is(line, "explored")).unwrap();
+        (
+            ["runs", "failing", "faults_tried"].map(|key| end[key].as_u64().unwrap()),
+            failures.map(|failure| [&failure["what"], &failure["subject"]].map(ToString::to_string).concat()).collect(),
+        )
+    };
+    let (whole, failures) = explored("");
+    let shards = ["1/3", "2/3", "3/3"].map(|shard| explored(&format!(" --shard {shard}")));
+    assert_eq!([0, 1, 2].map(|at| shards.iter().map(|(counts, _)| counts[at]).sum::<u64>()), whole);
+    assert_eq!(shards.into_iter().flat_map(|(_, failures)| failures).collect::<BTreeSet<_>>(), failures);
+    assert!(!failures.is_empty());
 }
 
 #[test]

@@ -86,6 +86,8 @@ enum SamplerName {
     Pos,
     /// Every order of what is shared as likely as any other.
     Surw,
+    /// Evenly, but for a while some tasks do not run at all.
+    Starve,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -238,6 +240,7 @@ impl Arguments {
             SamplerName::Pct => Sampler::Pct { depth: self.depth },
             SamplerName::Pos => Sampler::Pos,
             SamplerName::Surw => Sampler::Surw,
+            SamplerName::Starve => Sampler::Starve,
         };
         let seeds = match (&self.seeds, self.time) {
             (Some(seeds), _) => seeds.clone(),

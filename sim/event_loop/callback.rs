@@ -47,6 +47,7 @@ impl EventLoop<'_> {
 
     /// A callback's turn has come.
     pub(super) fn call_back(&mut self, by: TaskId, what: Callable) {
+        self.touch_task(by);
         self.recorder.record(What::CalledBack { task: by });
         let result = match what {
             Callable::Print(text) => {

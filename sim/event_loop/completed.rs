@@ -55,6 +55,7 @@ impl EventLoop<'_> {
 
     /// One of the futures is done.
     pub(super) fn count_completion(&mut self, iterator: u32, future: FutureId) {
+        self.touch_completions(iterator);
         let Completions { todo, done, deadline, .. } = self.completions[iterator as usize];
         let before = self.memory.list(todo).len();
         self.memory.list_mut(todo).retain(|&other| other != Value::Handle(future));
@@ -70,9 +71,11 @@ impl EventLoop<'_> {
 
     /// The time is over for whoever is not done.
     pub(super) fn give_up_completions(&mut self, iterator: u32) {
+        self.touch_completions(iterator);
         let Completions { todo, done, .. } = self.completions[iterator as usize];
         for at in 0..self.memory.list(todo).len() {
             let future = self.memory.handle(todo, at);
+            self.touch_future(future);
             self.futures.remove_callback(future, Callback::Completed(iterator));
             self.memory.list_mut(done).push(Value::None);
             self.wake_getter(iterator);
@@ -88,11 +91,13 @@ impl EventLoop<'_> {
 
     /// Awaits the next one.
     pub(super) fn next_completed(&mut self, task: TaskId, iterator: u32) -> Progress {
+        self.touch_completions(iterator);
         self.completions[iterator as usize].given += 1;
         self.take_completed(task, iterator)
     }
 
     pub(super) fn go_on_completing(&mut self, task: TaskId, iterator: u32, input: Result<Value, Error>) -> Progress {
+        self.touch_completions(iterator);
         self.completions[iterator as usize].getter = None;
         match input {
             Ok(_) => self.take_completed(task, iterator),

@@ -6,30 +6,42 @@
 //! - **A step of a task** changes that task. Ending it, awaiting something, and `wait` change the futures that are told
 //!   or asked to tell: in which order callbacks were added is the order in which they are queued.
 //! - **`cancel()`** changes every task on the way down to what is awaited in the end, and looks at each future there; a
-//!   gather that is asked changes. So a cancellation and a step of its victim never change places, nor do two
-//!   cancellations that meet. A **cut** is part of the step that it comes before, and an outside cancel is a timer of
-//!   its own; both touch what `cancel()` does.
+//!   gather that is asked changes. A victim in the line of a lock or the like changes that, because whoever comes to it looks
+//!   who was cancelled. So a cancellation and a step of its victim never change places, nor do two cancellations that meet. A
+//!   **cut** is part of the step that it comes before, and an outside cancel is a timer of its own; both touch what
+//!   `cancel()` does.
+//! - **`uncancel()`** and `cancelling()` go by the victim's future, which a cancellation changes.
+//! - **`shield`** changes what it shields, whose callback it is, and makes a future. When either of the two is done, that
+//!   changes the other.
+//! - **What tasks synchronise by** (locks, semaphores, events, conditions, queues, barriers) is one thing with all that it
+//!   is made of: each use changes it, asking it something looks at it. Whoever is woken changes.
+//! - **A deadline** changes when it passes, is set anew or is called off, and then touches what it does: a timeout what
+//!   `cancel()` does with its one task. Setting one for a time to come touches nothing else; `touch_timer` says more.
+//!   A callback of the program's own is a deadline too, and speaks in the name of the task that has made it.
+//! - **A task group** changes when it takes a task, is left, or a task of it fails; tasks that just end only count, and
+//!   whoever is the last wakes the parent in the name of all. Cancelling what is left in it is a walk as below.
+//! - **`as_completed`** changes with each that is done: it gives them away in that order.
 //! - **Counting commutes**: a gather's count, and that of a `wait` for all, may go up in any order. Whoever fills it goes
 //!   on in the name of all who counted at this instant. A failing child, or a `wait` for the first, changes it.
 //! - **Making** a task or a gather changes the numbers, because others come in the order of those.
 //! - **Shared variables** are looked at and changed. **Lists** are followed only so far: whoever changes one that is there
 //!   touches everything.
 //! - **Queue order is no touch.** It follows from the orders that were asked for, so each handle remembers from which of
-//!   their items it descends. Timers of one instant, and tasks that `run()` or `cancel_all` goes through, are such
-//!   items; a loop of the program over a set is not, and is tried in every order.
-//! - **Whatever is not named here** (locks, deadlines, groups: their operations, their handles, what awaits them)
-//!   touches everything.
+//!   their items it descends. Timers of one instant, and tasks that `run()`, `cancel_all` or a group goes through, are
+//!   such items; a loop of the program over a set is not, and is tried in every order. A walk that breaks off, because a
+//!   cancellation goes in a circle, has all its items in each other's way.
+//! - **Whatever is not named here** (lists that are there, deadlines that are due at once, networks) touches everything.
 //!
 //! Knows nothing of what a search makes of it.
 
 use std::collections::BTreeMap;
 use std::hash::Hash as _;
 
-use super::library::Call;
+use super::shield::Shield;
 use super::shutdown::Walk;
 use super::task::WaitsFor;
 use super::{EventLoop, Handle, Owner, Timer};
-use crate::id::{FutureId, TaskId};
+use crate::id::{FutureId, ObjectId, TaskId};
 use crate::machine::{Access, KeyHasher, Object, Order, Part, Root, Touch, Watched};
 use crate::program::{Op, Place};
 
@@ -278,22 +290,24 @@ impl EventLoop<'_> {
 
     fn touch_handle(&mut self, handle: Handle, is_free: bool) {
         match handle {
-            Handle::Step(task) | Handle::Wakeup(task) | Handle::Fire(Timer::Own { task, .. }) => {
-                self.touch(Object::Task(task), Access::Changes);
-                if self.tasks[task.index()].call != Call::None {
-                    self.touch(Object::Everything, Access::Changes);
-                }
-            }
+            Handle::Step(task) | Handle::Wakeup(task) | Handle::Fire(Timer::Own { task, .. }) => self.touch_task(task),
+            Handle::Fire(Timer::Deadline { deadline, .. }) => self.touch(Object::Deadline(deadline), Access::Changes),
             Handle::Fire(Timer::OutsideCancel(at)) => {
                 let victim = self.program.outside_cancels[at as usize].victim;
                 self.touch(Object::Instance(victim), Access::Looks);
             }
-            // The count says it.
-            Handle::GatherChild { .. } | Handle::WaitChild { .. } => {}
+            // Whom they wake and what they count says it.
+            Handle::GatherChild { .. } | Handle::WaitChild { .. } | Handle::GroupTask { .. } => {}
+            Handle::Release(_) | Handle::Completed { .. } => {}
+            Handle::ShieldInner(shield) | Handle::ShieldOuter(shield) => {
+                let Shield { inner, outer } = self.shields[shield as usize];
+                self.touch_future(inner);
+                self.touch_future(outer);
+            }
             // The loop stops at the end of the turn. What is in that turn is fixed, unless anything may run next.
             Handle::Stop if !is_free => {}
             Handle::ShutdownRound => {}
-            _ => self.touch(Object::Everything, Access::Changes),
+            Handle::Stop => self.touch(Object::Everything, Access::Changes),
         }
     }
 
@@ -301,24 +315,44 @@ impl EventLoop<'_> {
     pub(super) fn touch_cancel(&mut self, future: FutureId) {
         self.touch(Object::Future(future), Access::Looks);
         match self.futures[future].owner {
-            Owner::Task(_) => {}
             Owner::Gather(number) => self.touch(Object::Countdown { is_wait: false, number }, Access::Changes),
-            _ => self.touch(Object::Everything, Access::Changes),
+            // Of a future that belongs to nobody it says so where that is settled.
+            Owner::Task(_) | Owner::Shield | Owner::Nobody => {}
         }
     }
 
     /// A task on the way down is asked, and somebody wants to know.
     pub(super) fn touch_cancelled(&mut self, task: TaskId) {
-        self.touch(Object::Task(task), Access::Changes);
+        self.touch_task(task);
         let state = &self.tasks[task.index()];
         let (future, waits_for) = (state.future, state.waits_for);
         // How often it has been asked can be asked for.
-        self.touch(Object::Future(future), Access::Changes);
+        self.touch_future(future);
         match waits_for {
-            WaitsFor::Nothing | WaitsFor::Sleep | WaitsFor::Wait(_) => {}
+            // Its waiter is cancelled, and nobody but who wakes that looks at it, and so touches the task.
+            WaitsFor::Nothing | WaitsFor::Sleep | WaitsFor::Wait(_) | WaitsFor::Library => {}
             WaitsFor::Future(awaited) => self.touch(Object::Future(awaited), Access::Looks),
-            _ => self.touch(Object::Everything, Access::Changes),
+            WaitsFor::Object(object) => self.touch_synchronizer(object),
         }
+    }
+
+    /// Something about a task changes, or about what it waits for on its own.
+    pub(super) fn touch_task(&mut self, task: TaskId) {
+        self.touch(Object::Task(task), Access::Changes);
+    }
+
+    /// A lock, a queue and the like is used, or somebody leaves the line of those who wait for it.
+    pub(super) fn touch_synchronizer(&mut self, object: ObjectId) {
+        self.touch(Object::Synchronizer(object), Access::Changes);
+    }
+
+    /// More about a group changes than how many of its tasks are left.
+    pub(super) fn touch_group(&mut self, group: u32) {
+        self.touch(Object::Group(group), Access::Changes);
+    }
+
+    pub(super) fn touch_completions(&mut self, iterator: u32) {
+        self.touch(Object::Completions(iterator), Access::Changes);
     }
 
     /// A timer is set for `until`, which may be now.
@@ -330,35 +364,16 @@ impl EventLoop<'_> {
         }
     }
 
-    /// An operation is about to be executed that is more than fetching the next one.
+    /// An operation is about to be executed that is more than fetching the next one. Most say what they touch where they do
+    /// it.
     pub(super) fn touch_op(&mut self, op: &Op) {
         match op {
             Op::Set { place: Place::Shared(shared), .. } => self.touch(Object::Shared(*shared), Access::Changes),
-            Op::Print(_)
-            | Op::Sleep { .. }
-            | Op::Point(_)
-            | Op::Raise { .. }
-            | Op::Reraise(_)
-            | Op::Return(_)
-            | Op::Spawn { .. }
-            | Op::Await { .. }
-            | Op::Cancel { .. }
-            | Op::Gather { .. }
-            | Op::Wait { .. }
-            | Op::Set { .. }
-            | Op::Assert { .. }
-            | Op::Jump(_)
-            | Op::JumpUnless { .. }
-            | Op::JumpUnlessCaught { .. }
-            | Op::Iterate { .. }
-            | Op::NextItem { .. }
-            | Op::Coroutines(_)
-            | Op::Cleanup { .. } => {}
-            // Whoever is left is looked at, and a list that is there is changed.
-            Op::CancelAll { .. } | Op::Append { .. } | Op::Remove { .. } => {
+            // Whoever is left is looked at, a list that is there is changed, and a network is not known better.
+            Op::CancelAll { .. } | Op::Append { .. } | Op::Remove { .. } | Op::Get { .. } => {
                 self.touch(Object::Everything, Access::Changes);
             }
-            _ => self.touch(Object::Everything, Access::Changes),
+            _ => {}
         }
     }
 }

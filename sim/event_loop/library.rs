@@ -87,6 +87,8 @@ impl EventLoop<'_> {
 
     /// Takes one request to cancel back; returns how many are left.
     pub(super) fn uncancel(&mut self, task: TaskId) -> u32 {
+        self.touch_task(task);
+        self.touch_future(self.tasks[task.index()].future);
         let state = &mut self.tasks[task.index()];
         if state.cancels > 0 {
             state.cancels -= 1;

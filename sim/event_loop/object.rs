@@ -136,6 +136,7 @@ impl EventLoop<'_> {
         object: ObjectId,
         value: Value,
     ) -> Progress {
+        self.touch_synchronizer(object);
         let used = Use { operation, object, value, stage: Stage::First, step: Step::Entering };
         let progress = match (operation, self.object(object).make) {
             (Operation::Acquire, Make::Semaphore(_)) => self.acquire_semaphore(task, used),
@@ -166,6 +167,7 @@ impl EventLoop<'_> {
 
     /// The waiter of a task in the middle of a use is done.
     pub(super) fn go_on_using(&mut self, task: TaskId, used: Use, input: Result<Value, Error>) -> Progress {
+        self.touch_synchronizer(used.object);
         let progress = match (used.operation, self.object(used.object).make) {
             (Operation::Acquire, Make::Semaphore(_)) => self.go_on_acquiring_semaphore(task, used, input),
             (Operation::Acquire, _) => Some(self.leave_lock_queue(task, self.lock_of(used.object), input)),
@@ -278,6 +280,7 @@ impl EventLoop<'_> {
 
     /// `set_result` on a waiter, unless it is done.
     pub(super) fn wake(&mut self, waiter: Waiter) -> bool {
+        self.touch_task(waiter.task);
         let is_pending = self.is_pending(waiter);
         if is_pending {
             self.tasks[waiter.task.index()].own = Own::Done;

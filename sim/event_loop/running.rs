@@ -139,7 +139,8 @@ impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
         }
     }
 
-    fn expired(&self, timeout: u32) -> bool {
+    fn expired(&mut self, timeout: u32) -> bool {
+        self.touch(Object::Deadline(timeout), Access::Looks);
         self.event_loop.is_expired(timeout)
     }
 
@@ -147,7 +148,8 @@ impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
         self.event_loop.call_off(callback);
     }
 
-    fn is_called_off(&self, callback: u32) -> bool {
+    fn is_called_off(&mut self, callback: u32) -> bool {
+        self.touch(Object::Deadline(callback), Access::Looks);
         self.event_loop.is_called_off(callback)
     }
 
@@ -155,16 +157,17 @@ impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
         self.event_loop.completions_left(iterator)
     }
 
-    fn group_refusal(&self, group: u32) -> Option<&'static str> {
+    fn group_refusal(&mut self, group: u32) -> Option<&'static str> {
+        self.touch(Object::Group(group), Access::Looks);
         self.event_loop.group_refusal(group)
     }
 
     fn add_to_group(&mut self, group: u32, task: FutureId) {
-        self.touch(Object::Everything, Access::Changes);
         self.event_loop.add_to_group(group, task, self.choices);
     }
 
-    fn inquire(&self, object: ObjectId, inquiry: Inquiry) -> Value {
+    fn inquire(&mut self, object: ObjectId, inquiry: Inquiry) -> Value {
+        self.touch(Object::Synchronizer(object), Access::Looks);
         self.event_loop.inquire(object, inquiry)
     }
 }

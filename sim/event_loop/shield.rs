@@ -6,22 +6,25 @@
 
 use super::{Callback, EventLoop, Owner, future};
 use crate::id::{FutureId, TaskId, TextId};
+use crate::machine::{Access, Object};
 use crate::program::{Error, ErrorType, Value};
 use crate::trace::{Requester, What};
 
 /// A call of `shield`.
 #[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct Shield {
-    inner: FutureId,
+    pub(super) inner: FutureId,
     pub(super) outer: FutureId,
 }
 
 impl EventLoop<'_> {
     /// What is done already needs no shield.
     pub(super) fn shield(&mut self, inner: FutureId, by: TaskId) -> FutureId {
+        self.touch_future(inner);
         if self.futures[inner].is_done() {
             return inner;
         }
+        self.touch(Object::Numbers, Access::Changes);
         let shield = self.shields.len() as u32;
         let outer = self.futures.add(Owner::Shield);
         self.shields.push(Shield { inner, outer });
@@ -72,6 +75,7 @@ impl EventLoop<'_> {
 
     /// `set_result` and `set_exception`.
     pub(super) fn settle(&mut self, future: FutureId, result: Result<Value, Error>) -> Result<Value, Error> {
+        self.touch_future(future);
         if self.futures[future].is_done() {
             return Err(self.python_error(ErrorType::INVALID_STATE_ERROR, "invalid state"));
         }

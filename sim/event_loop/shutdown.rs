@@ -94,11 +94,17 @@ impl EventLoop<'_> {
                 items.push(Value::Handle(task.future));
             }
         }
+        let walk = self.order_walk(list, but.unwrap_or(TaskId::MAIN), choices);
+        (list, walk)
+    }
+
+    /// Puts the set that is walked next into some order, as [`EventLoop::order_set`] does.
+    pub(super) fn order_walk<C: Choices + ?Sized>(&mut self, list: ListId, subject: TaskId, choices: &mut C) -> Walk {
         let before = if self.is_watched() { self.memory.list(list).to_vec() } else { Vec::new() };
         let is_asked = self.program.schedule.sets_any_order && before.len() > 1;
         let number = if is_asked { self.watch_order(before.len()) } else { None };
-        self.order_set(list, but.unwrap_or(TaskId::MAIN), choices);
-        (list, Walk { number, before })
+        self.order_set(list, subject, choices);
+        Walk { number, before }
     }
 
     /// Puts a list that stands for a set of futures into some order, if that is open.

@@ -10,6 +10,7 @@ use super::task::{Progress, WaitsFor};
 use super::{Callback, EventLoop, future};
 use crate::choice::Choices;
 use crate::id::{FutureId, ListId, TaskId};
+use crate::machine::{Access, Object};
 use crate::program::{Error, ErrorType, TaskGroups, Value};
 use crate::trace::{Requester, What};
 
@@ -70,6 +71,7 @@ impl EventLoop<'_> {
 
     /// A task was made for the group. One that has started at once may be done.
     pub(super) fn add_to_group<C: Choices + ?Sized>(&mut self, group: u32, task: FutureId, choices: &mut C) {
+        self.touch_group(group);
         if self.futures[task].is_done() {
             return self.count_end(group, task, choices);
         }
@@ -89,14 +91,19 @@ impl EventLoop<'_> {
     }
 
     fn count_end<C: Choices + ?Sized>(&mut self, group: u32, task: FutureId, choices: &mut C) {
+        self.watch_count(Object::Group(group));
+        self.touch(Object::Future(task), Access::Looks);
         let Group { parent, is_aborting, has_cancelled_parent, left, errors, on_completed, .. } =
             self.groups[group as usize];
         if let Some(waiter) = on_completed.filter(|_| left == 0) {
+            self.watch_full(Object::Group(group));
             self.wake(waiter);
         }
         let future::Result::Failed(error) = self.futures[task].result else { return };
+        self.touch_group(group);
         self.memory.list_mut(errors).push(Value::Error(error));
         let parent = self.tasks[parent.index()].future;
+        self.touch(Object::Future(parent), Access::Looks);
         if !is_aborting && !has_cancelled_parent && !self.futures[parent].is_done() {
             if self.abort_group(group, choices).is_err() {
                 // The loop's exception handler is told, and the parent is not cancelled.
@@ -132,13 +139,16 @@ impl EventLoop<'_> {
                 self.memory.list_mut(victims).push(victim);
             }
         }
-        self.order_set(victims, parent, choices);
+        let order = self.order_walk(victims, parent, choices);
         let mut aborted = Ok(());
         for at in 0..self.memory.list(victims).len() {
             let victim = self.memory.handle(victims, at);
+            let before = self.watch_item(order.number, order.item(victim));
+            self.touch(Object::Future(victim), Access::Looks);
             if aborted.is_ok() && !self.futures[victim].is_done() {
                 aborted = self.cancel(victim, Requester::TaskGroup, None).map(|_| ());
             }
+            self.watch_item_done(before);
         }
         self.memory.recycle(victims);
         aborted
@@ -164,6 +174,7 @@ impl EventLoop<'_> {
         error: Option<Error>,
         choices: &mut C,
     ) -> Progress {
+        self.touch_group(group);
         self.groups[group as usize].is_exiting = true;
         let mut propagate = error.filter(|error| error.is_cancelled());
         if self.program.profile.task_groups == TaskGroups::UncancelFirst && self.uncancel_parent(group) {
@@ -185,6 +196,7 @@ impl EventLoop<'_> {
         input: Result<Value, Error>,
         choices: &mut C,
     ) -> Progress {
+        self.touch_group(leaving.group);
         self.groups[leaving.group as usize].on_completed = None;
         if let Err(error) = input {
             leaving.is_newest = false;

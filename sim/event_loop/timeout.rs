@@ -6,6 +6,7 @@
 use super::object::Waiter;
 use super::{EventLoop, Handle, Timer};
 use crate::id::TaskId;
+use crate::machine::{Access, Object};
 use crate::program::{Callable, Error, ErrorType, Value};
 use crate::time::{Nanos, Time};
 use crate::trace::{Requester, What};
@@ -64,6 +65,7 @@ impl EventLoop<'_> {
 
     /// `timeout.reschedule(…)`, by whichever task has the timeout.
     pub(super) fn reschedule(&mut self, task: TaskId, timeout: u32, length: Option<Nanos>) -> Result<Value, Error> {
+        self.touch(Object::Deadline(timeout), Access::Changes);
         let state = match self.timeout(timeout).state {
             State::Entered => {
                 self.set_timeout(task, timeout, length);
@@ -106,11 +108,13 @@ impl EventLoop<'_> {
     }
 
     pub(super) fn arm(&mut self, deadline: u32, until: Time) {
+        self.touch_timer(until);
         let serial = self.deadlines[deadline as usize].serial;
         self.timers.set(until, Timer::Deadline { deadline, serial });
     }
 
     pub(super) fn call_off(&mut self, deadline: u32) {
+        self.touch(Object::Deadline(deadline), Access::Changes);
         self.deadlines[deadline as usize].serial += 1;
     }
 

@@ -34,6 +34,7 @@ enum Stage {
 
 impl EventLoop<'_> {
     pub(super) fn wait_for(&mut self, task: TaskId, future: FutureId, timeout: Nanos) -> Progress {
+        self.touch_future(future);
         if timeout == Nanos(0) {
             if self.futures[future].is_done() {
                 return Some(self.result_in(task, future));
@@ -58,6 +59,7 @@ impl EventLoop<'_> {
     ) -> Progress {
         let waiter = self.waiter_of(task);
         let future = waiting.future;
+        self.touch_future(future);
         let result = match waiting.stage {
             Stage::Waiting if self.futures[future].is_done() => self.result_in(task, future),
             Stage::Waiting => {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Pct, Plan, Pos, Sampler, Surw};
+use super::{Pct, Plan, Pos, Sampler, Starve, Surw};
 use crate::choice::{Choice, Choices, Class, Kind, Ordinary, Question, Seeded};
 use crate::experiment::Experiment;
 use crate::machine::{Footsteps, Opening};
@@ -25,6 +25,8 @@ pub enum Case {
     PosSeed(u64),
     /// Every order of what is shared as likely as any other, from this seed.
     SurwSeed(u64),
+    /// Orders in which some tasks starve for a while, from this seed.
+    StarveSeed(u64),
 }
 
 impl Case {
@@ -36,6 +38,7 @@ impl Case {
             Case::PctSeed(seed) => Some(("pct", seed)),
             Case::PosSeed(seed) => Some(("pos", seed)),
             Case::SurwSeed(seed) => Some(("surw", seed)),
+            Case::StarveSeed(seed) => Some(("starve", seed)),
         }
     }
 }
@@ -151,6 +154,7 @@ impl Cases {
             (Sampler::Pct { .. }, _) | (Sampler::All { .. }, 1) => Case::PctSeed(seed),
             (Sampler::Pos, _) | (Sampler::All { .. }, 2) => Case::PosSeed(seed),
             (Sampler::Surw, _) | (Sampler::All { .. }, 3) => Case::SurwSeed(seed),
+            (Sampler::Starve, _) => Case::StarveSeed(seed),
             (Sampler::Random | Sampler::All { .. }, _) => Case::Seed(seed),
         }
     }
@@ -158,7 +162,7 @@ impl Cases {
     /// Who answers for the cases.
     pub(super) fn answers(&self, sampler: Sampler) -> Answers {
         let depth = match sampler {
-            Sampler::Random | Sampler::Pos | Sampler::Surw => 1,
+            Sampler::Random | Sampler::Pos | Sampler::Surw | Sampler::Starve => 1,
             Sampler::Pct { depth } | Sampler::All { depth } => depth,
         };
         Answers {
@@ -167,6 +171,7 @@ impl Cases {
             pct: Pct::new(depth, self.order_questions),
             pos: Pos::new(self.footsteps.clone()),
             surw: Surw::new(self.footsteps.clone()),
+            starve: Starve::new(self.order_questions),
         }
     }
 }
@@ -188,6 +193,7 @@ pub(super) struct Answers {
     pct: Pct,
     pos: Pos,
     surw: Surw,
+    starve: Starve,
 }
 
 impl Answers {
@@ -213,6 +219,10 @@ impl Answers {
             Case::SurwSeed(seed) => {
                 self.surw.begin(seed);
                 &mut self.surw
+            }
+            Case::StarveSeed(seed) => {
+                self.starve.begin(seed);
+                &mut self.starve
             }
             Case::Seed(seed) => {
                 self.seeded = Seeded::new(seed);

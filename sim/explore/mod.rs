@@ -14,6 +14,7 @@ mod distinct;
 pub mod exhaustive;
 mod pct;
 mod pos;
+mod starve;
 mod surw;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ pub use case::{Case, Cases, Fault};
 pub use distinct::Distinct;
 pub use pct::Pct;
 pub use pos::Pos;
+pub use starve::Starve;
 pub use surw::Surw;
 
 use crate::choice::{Choice, Given, Kind, Log};
@@ -74,6 +76,8 @@ pub enum Sampler {
     Pos,
     /// Selectively uniform random walk, [`Surw`].
     Surw,
+    /// Starvation intervals, [`Starve`].
+    Starve,
     /// Each seed one way after the other: each finds bugs that the others do not. Only evenly, if the ordinary run asks for no
     /// order; by [`Pos`] and [`Surw`] only where anything that is ready may run next, because elsewhere they come to the
     /// same as evenly.
@@ -109,8 +113,8 @@ pub struct Explored {
     pub seeds: Option<Range<u64>>,
     /// The seeds that were tried by priorities, if any.
     pub pct_seeds: Option<Range<u64>>,
-    /// The seeds that were tried by [`Pos`], and by [`Surw`], if any.
-    pub race_seeds: [Option<Range<u64>>; 2],
+    /// The seeds that were tried by [`Pos`], by [`Surw`], and by [`Starve`], if any.
+    pub race_seeds: [Option<Range<u64>>; 3],
     /// In how many orders things happened.
     pub orders: Distinct,
     /// How runs ended, and how often; times left out.
@@ -166,7 +170,7 @@ impl Failure {
         let kinds = match self.case {
             Case::Ordinary => 0,
             Case::Fault(_) => self.kinds,
-            Case::Seed(_) | Case::PctSeed(_) | Case::PosSeed(_) | Case::SurwSeed(_) => usize::MAX,
+            Case::Seed(_) | Case::PctSeed(_) | Case::PosSeed(_) | Case::SurwSeed(_) | Case::StarveSeed(_) => usize::MAX,
         };
         (kinds, self.number)
     }
@@ -317,6 +321,7 @@ impl Worker<'_> {
             Case::PctSeed(seed) => widen(&mut found.pct_seeds, Some(seed..seed + 1)),
             Case::PosSeed(seed) => widen(&mut found.race_seeds[0], Some(seed..seed + 1)),
             Case::SurwSeed(seed) => widen(&mut found.race_seeds[1], Some(seed..seed + 1)),
+            Case::StarveSeed(seed) => widen(&mut found.race_seeds[2], Some(seed..seed + 1)),
         }
         if self.shared.cases.has_cuts() {
             let (mut planned, mut made) = (0, 0);

@@ -93,7 +93,8 @@ mod tests {
     use crate::machine::{Access, Object, Touch};
 
     /// What makes it better than a random walk by an exponential factor: one task is to make all of its ten steps before
-    /// the other's only one, and nothing of it races.
+    /// the other's only one, and nothing of it races. The odds are worked out by us: the other's priority has to be the
+    /// least of eleven.
     #[test]
     fn independent_steps_do_not_have_to_win_every_draw() {
         let mut pos = Pos::new(Arc::default());
@@ -102,7 +103,7 @@ mod tests {
         assert!(share(&found, |order| order[10] == 1, 900..1100));
     }
 
-    /// Two tasks that race with each step: which of them is next is drawn anew each time, evenly.
+    /// Two tasks that race with each step: which of them is next is drawn anew each time, evenly. These odds are ours too.
     #[test]
     fn steps_that_race_draw_anew() {
         let touch = Touch { object: Object::Shared(0), access: Access::Changes };

@@ -96,7 +96,7 @@ impl File {
         }
         if let Some((name, seed)) = case.sampler() {
             option("seeds", &format!("{seed}..{}", seed + 1));
-            if let Case::PosSeed(_) | Case::SurwSeed(_) = case {
+            if let Case::PosSeed(_) | Case::SurwSeed(_) | Case::StarveSeed(_) = case {
                 option("sampler", name);
             }
         }

@@ -23,7 +23,7 @@ use super::oracles::Found;
 use crate::id::{FutureId, TaskId};
 use crate::program::ErrorType;
 use crate::reuse::clone_in_place;
-use crate::trace::{Requester, Waits, What};
+use crate::trace::{Owner, Requester, Waits, What};
 use crate::verdict::Oracle;
 
 /// The requests of a run, and whom they have reached.
@@ -91,7 +91,10 @@ impl LostCancel {
             What::GatherCancelRequested { future, by, .. } => {
                 self.hand_over(just_awaits, by);
                 let request = self.passing.reach(future, by);
-                self.passing.gathers.push((waits.children(future).count() as u32, request));
+                // A shield has a child too, and asks it for nothing.
+                if let Owner::Gather(_) = waits.owner(future) {
+                    self.passing.gathers.push((waits.children(future).count() as u32, request));
+                }
             }
             What::CancelRefused { task, by, .. } => _ = self.passing.reach(waits.future_of(task), by),
             What::GatherCancelRefused { future, by, .. } => _ = self.passing.reach(future, by),
@@ -279,6 +282,16 @@ mod tests {
         check(&[&children, &main, &asks[..3], &[caught(A), returned(A), cancelled(B), returned(MAIN)]], &[]);
         check(&[&children, &main, &asks[..3], &[cancelled(A), cancelled(B), returned(MAIN)]], &["lost-cancel main"]);
         check(&[&children, &main, &asks, &[caught(C), returned(C), returned(MAIN)]], &["lost-cancel main"]);
+    }
+
+    /// What the search has found: whoever was asked directly after a task that awaits a shield was taken for the shield's
+    /// child, so what was lost hung on the order of those two.
+    #[test]
+    fn a_shield_asks_nobody() {
+        let by = Requester::Outside;
+        let shielded = [What::Shielded { future: GATHER, by: A, inner: future(A) }, awaits(A, GATHER)];
+        let asks = [asked(A), What::GatherCancelRequested { future: GATHER, by, message: None }, asked(B)];
+        check(&[&shielded, &asks, &[returned(B), cancelled(A)]], &["lost-cancel b"]);
     }
 
     #[test]

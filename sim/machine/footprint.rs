@@ -3,7 +3,7 @@
 //!
 //! Knows nothing of how a machine finds out, or of what is searched.
 
-use crate::id::{FutureId, InstanceId, TaskId};
+use crate::id::{FutureId, InstanceId, ObjectId, TaskId};
 
 /// Something that two steps may both touch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,6 +21,14 @@ pub enum Object {
         /// Which one of the run.
         number: u32,
     },
+    /// What tasks synchronise by, with all that it is made of and who waits for it.
+    Synchronizer(ObjectId),
+    /// A deadline, or a callback: whether it is still to come.
+    Deadline(u32),
+    /// A task group: who is in it, what has failed, and how far it is with its end.
+    Group(u32),
+    /// What an `as_completed` has to give.
+    Completions(u32),
     /// A shared variable.
     Shared(u16),
     /// Which task of an instance is the newest, and whether its coroutine has been started.
@@ -154,9 +162,11 @@ impl Footsteps {
         steps.filter(|touches| touches.iter().any(|&touch| is_it(touch))).count() as u64
     }
 
-    /// What was touched in the name of more than one, and changed: shared variables, and what only is known as everything.
+    /// What was touched in the name of more than one, and changed: shared variables, what tasks synchronise by, and what only
+    /// is known as everything.
     pub fn shared(&self) -> Vec<Object> {
-        let is_shared = |object: Object| matches!(object, Object::Shared(_) | Object::Everything);
+        let is_shared =
+            |object: Object| matches!(object, Object::Shared(_) | Object::Synchronizer(_) | Object::Everything);
         let all = self.futures.iter().flatten().flatten().filter(|touch| is_shared(touch.object));
         let mut shared: Vec<Object> = all.map(|touch| touch.object).collect();
         shared.sort_unstable();

@@ -148,19 +148,19 @@ pub trait Effects {
     /// The coroutine of the task whose future this is; nothing for a gather's.
     fn instance_of(&self, future: FutureId) -> Option<InstanceId>;
     /// What an object says of itself.
-    fn inquire(&self, object: ObjectId, inquiry: Inquiry) -> Value;
+    fn inquire(&mut self, object: ObjectId, inquiry: Inquiry) -> Value;
     /// `task.cancelling()`; nothing for what is no task.
     fn cancelling(&self, future: FutureId) -> Option<u32>;
     /// Why a task group takes no more tasks, if it does not.
-    fn group_refusal(&self, group: u32) -> Option<&'static str>;
+    fn group_refusal(&mut self, group: u32) -> Option<&'static str>;
     /// Makes a task one of a group's.
     fn add_to_group(&mut self, group: u32, task: FutureId);
     /// `timeout.expired()`
-    fn expired(&self, timeout: u32) -> bool;
+    fn expired(&mut self, timeout: u32) -> bool;
     /// `handle.cancel()` of a callback.
     fn call_off(&mut self, callback: u32);
     /// `handle.cancelled()` of a callback.
-    fn is_called_off(&self, callback: u32) -> bool;
+    fn is_called_off(&mut self, callback: u32) -> bool;
     /// How many futures `as_completed` has not given away.
     fn completions_left(&self, iterator: u32) -> u32;
     /// An operation is about to be executed that is more than fetching the next one; for a machine that is searched.

@@ -47,8 +47,8 @@ pub struct Covered {
     pub seeds: Option<Range<u64>>,
     /// The seeds that were run with orders by priorities.
     pub pct_seeds: Option<Range<u64>>,
-    /// The seeds that were run by POS, and by SURW.
-    pub race_seeds: [Option<Range<u64>>; 2],
+    /// The seeds that were run by POS, by SURW, and with starvation.
+    pub race_seeds: [Option<Range<u64>>; 3],
     /// How many runs reached the limit of steps and were given up.
     pub unfinished: u64,
     /// Whether it was stopped before it was done.
@@ -161,6 +161,7 @@ pub fn json_explored(program: &Program, covered: &Covered) -> String {
         pct_seeds: covered.pct_seeds.as_ref().map(|seeds| [seeds.start, seeds.end]),
         pos_seeds: covered.race_seeds[0].as_ref().map(|seeds| [seeds.start, seeds.end]),
         surw_seeds: covered.race_seeds[1].as_ref().map(|seeds| [seeds.start, seeds.end]),
+        starve_seeds: covered.race_seeds[2].as_ref().map(|seeds| [seeds.start, seeds.end]),
         unfinished: covered.unfinished,
         interrupted: covered.interrupted,
         runs_per_second: covered.runs_per_second,
@@ -189,6 +190,7 @@ struct Line<'a> {
     pct_seeds: Option<[u64; 2]>,
     pos_seeds: Option<[u64; 2]>,
     surw_seeds: Option<[u64; 2]>,
+    starve_seeds: Option<[u64; 2]>,
     unfinished: u64,
     interrupted: bool,
     runs_per_second: Option<f64>,
@@ -255,15 +257,17 @@ impl Covered {
         }
         let told = |seeds: &Range<u64>| format!("seeds {}..{}", seeds.start, seeds.end);
         match (&self.seeds, &self.pct_seeds, &self.race_seeds) {
-            (Some(seeds), Some(pct), [Some(pos), Some(surw)]) if [pct, pos, surw].iter().all(|more| *more == seeds) => {
+            (Some(seeds), Some(pct), [Some(pos), Some(surw), None])
+                if [pct, pos, surw].iter().all(|more| *more == seeds) =>
+            {
                 kinds.push(format!("{} evenly, by PCT, POS and SURW", told(seeds)));
             }
-            (Some(seeds), Some(pct), [None, None]) if seeds == pct => {
+            (Some(seeds), Some(pct), [None, None, None]) if seeds == pct => {
                 kinds.push(format!("{} evenly and by PCT", told(seeds)))
             }
-            (seeds, pct, [pos, surw]) => {
+            (seeds, pct, [pos, surw, starve]) => {
                 kinds.extend(seeds.as_ref().map(told));
-                for (name, seeds) in [("PCT", pct), ("POS", pos), ("SURW", surw)] {
+                for (name, seeds) in [("PCT", pct), ("POS", pos), ("SURW", surw), ("starvation", starve)] {
                     kinds.extend(seeds.as_ref().map(|seeds| format!("{} by {name}", told(seeds))));
                 }
             }

@@ -91,25 +91,25 @@ impl Effects for Alone {
     fn cancelling(&self, _: FutureId) -> Option<u32> {
         unreachable!("alone")
     }
-    fn expired(&self, _: u32) -> bool {
+    fn expired(&mut self, _: u32) -> bool {
         unreachable!("alone")
     }
     fn call_off(&mut self, _: u32) {
         unreachable!("alone")
     }
-    fn is_called_off(&self, _: u32) -> bool {
+    fn is_called_off(&mut self, _: u32) -> bool {
         unreachable!("alone")
     }
     fn completions_left(&self, _: u32) -> u32 {
         unreachable!("alone")
     }
-    fn group_refusal(&self, _: u32) -> Option<&'static str> {
+    fn group_refusal(&mut self, _: u32) -> Option<&'static str> {
         unreachable!("alone")
     }
     fn add_to_group(&mut self, _: u32, _: FutureId) {
         unreachable!("alone")
     }
-    fn inquire(&self, _: ObjectId, _: Inquiry) -> Value {
+    fn inquire(&mut self, _: ObjectId, _: Inquiry) -> Value {
         unreachable!("alone")
     }
 }

@@ -549,7 +549,7 @@ impl Effects for Running<'_> {
         unreachable!("what only asyncio has is refused before it runs")
     }
 
-    fn expired(&self, _: u32) -> bool {
+    fn expired(&mut self, _: u32) -> bool {
         unreachable!("what only asyncio has is refused before it runs")
     }
 
@@ -557,7 +557,7 @@ impl Effects for Running<'_> {
         unreachable!("what only asyncio has is refused before it runs")
     }
 
-    fn is_called_off(&self, _: u32) -> bool {
+    fn is_called_off(&mut self, _: u32) -> bool {
         unreachable!("what only asyncio has is refused before it runs")
     }
 
@@ -565,7 +565,7 @@ impl Effects for Running<'_> {
         unreachable!("what only asyncio has is refused before it runs")
     }
 
-    fn group_refusal(&self, _: u32) -> Option<&'static str> {
+    fn group_refusal(&mut self, _: u32) -> Option<&'static str> {
         unreachable!("what only asyncio has is refused before it runs")
     }
 
@@ -573,7 +573,7 @@ impl Effects for Running<'_> {
         unreachable!("what only asyncio has is refused before it runs")
     }
 
-    fn inquire(&self, _: ObjectId, _: Inquiry) -> Value {
+    fn inquire(&mut self, _: ObjectId, _: Inquiry) -> Value {
         unreachable!("what only asyncio has is refused before it runs")
     }
 
