@@ -119,7 +119,7 @@ fn what_must_be_found_is_no_failure_and_its_absence_is_one() {
 
     // Something else is a failure all the same.
     let (code, text) = ends("else", "explore it.toml", &format!("{INJECT}{}", must("deadlock", 100)));
-    assert!(code == 1 && text.contains("deadlock has to be found") && text.contains("\nlost-cancel: "), "{text}");
+    assert!(code == 1 && text.contains("`deadlock` has to be found") && text.contains("\nlost-cancel: "), "{text}");
 
     // One shard cannot know what the others find.
     let (code, _) = ends("shard", "explore it.toml --seeds 0..10 --shard 2/4", &must("lost-cancel", 100));
