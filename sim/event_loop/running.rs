@@ -157,7 +157,7 @@ impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
         self.event_loop.completions_left(iterator)
     }
 
-    fn group_refusal(&mut self, group: u32) -> Option<&'static str> {
+    fn group_refusal(&mut self, group: u32) -> Option<String> {
         self.touch(Object::Group(group), Access::Looks);
         self.event_loop.group_refusal(group)
     }

@@ -59,14 +59,19 @@ impl EventLoop<'_> {
         Value::TaskGroup(self.groups.len() as u32 - 1)
     }
 
-    /// Why the group takes no more tasks, if it does not.
-    pub(super) fn group_refusal(&self, group: u32) -> Option<&'static str> {
+    /// Why the group takes no more tasks, if it does not: in asyncio's words, with what it shows of a group in them.
+    pub(super) fn group_refusal(&self, group: u32) -> Option<String> {
         let group = &self.groups[group as usize];
-        if group.is_exiting && group.left == 0 {
-            Some("TaskGroup is finished")
-        } else {
-            group.is_aborting.then_some("TaskGroup is shutting down")
-        }
+        let why = match group {
+            Group { is_exiting: true, left: 0, .. } => "is finished",
+            Group { is_aborting: true, .. } => "is shutting down",
+            _ => return None,
+        };
+        let counts = [("tasks", group.left as usize), ("errors", self.memory.list(group.errors).len())];
+        let counts = counts.into_iter().filter(|&(_, count)| count > 0);
+        let counts: String = counts.map(|(what, count)| format!(" {what}={count}")).collect();
+        let phase = if group.is_aborting { "cancelling" } else { "entered" };
+        Some(format!("TaskGroup <TaskGroup{counts} {phase}> {why}"))
     }
 
     /// A task was made for the group. One that has started at once may be done.

@@ -152,7 +152,7 @@ pub trait Effects {
     /// `task.cancelling()`; nothing for what is no task.
     fn cancelling(&self, future: FutureId) -> Option<u32>;
     /// Why a task group takes no more tasks, if it does not.
-    fn group_refusal(&mut self, group: u32) -> Option<&'static str>;
+    fn group_refusal(&mut self, group: u32) -> Option<String>;
     /// Makes a task one of a group's.
     fn add_to_group(&mut self, group: u32, task: FutureId);
     /// `timeout.expired()`
@@ -809,7 +809,7 @@ impl<R: Effects> Run<'_, R> {
     /// Makes a task of a coroutine, for a task group.
     fn start_in(&mut self, group: u32, value: Value) -> Result<FutureId, Error> {
         if let Some(why) = self.rt.group_refusal(group) {
-            return Err(self.error(ErrorType::RUNTIME_ERROR, why));
+            return Err(self.error(ErrorType::RUNTIME_ERROR, &why));
         }
         let task = self.start_new(value)?;
         self.rt.add_to_group(group, task);

@@ -103,7 +103,7 @@ impl Effects for Alone {
     fn completions_left(&self, _: u32) -> u32 {
         unreachable!("alone")
     }
-    fn group_refusal(&mut self, _: u32) -> Option<&'static str> {
+    fn group_refusal(&mut self, _: u32) -> Option<String> {
         unreachable!("alone")
     }
     fn add_to_group(&mut self, _: u32, _: FutureId) {

@@ -565,7 +565,7 @@ impl Effects for Running<'_> {
         unreachable!("what only asyncio has is refused before it runs")
     }
 
-    fn group_refusal(&mut self, _: u32) -> Option<&'static str> {
+    fn group_refusal(&mut self, _: u32) -> Option<String> {
         unreachable!("what only asyncio has is refused before it runs")
     }
 
