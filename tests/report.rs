@@ -501,7 +501,7 @@ failure, in 912 runs (310,000 runs/s)
         (explored(&program, &covered, false).lines().last().unwrap().to_owned(), missed)
     };
     let workers = || Some(Pattern::new("worker *"));
-    let told = |text: &str, is_missed| (format!("lost-cancel{text}"), is_missed);
+    let told = |text: &str, is_missed| (format!("`lost-cancel`{text}"), is_missed);
     let within = " of `worker *` has to be found within 100 runs";
     assert_eq!(sought(must(workers(), Some(100), true)), told(&format!("{within}, and was found in 100"), false));
     assert_eq!(sought(must(workers(), Some(101), true)), told(&format!("{within}, but was found in 101 only"), true));

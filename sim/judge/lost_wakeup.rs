@@ -6,7 +6,7 @@
 //!
 //! What a condition has is notifications. The oracle speaks if one went to a task that left with an error instead, by a
 //! cancellation that came before it could go on, if neither that task nor the condition has notified another one by the
-//! end of that instant, and if there is another that sleeps.
+//! end of that instant, and if there is another that has slept since before.
 //!
 //! Silent about who waits to acquire a condition's lock, for a queue to be done or at a barrier, and once main has ended.
 //!
@@ -48,6 +48,8 @@ struct Sleeper {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum State {
     Asleep,
+    /// It has begun to sleep since a notification was lost in this instant: that one was not for it.
+    Late,
     /// It was told of already.
     Told,
     /// A condition has notified it.
@@ -95,7 +97,7 @@ impl LostWakeup {
             What::Resumed { task, by: Wake::Object(object) } => self.resumed(task, object),
             What::CancelRequested { task, .. } => {
                 // Its waiter is cancelled with it, and no notification goes there.
-                if let Some(sleeper) = self.of(task).filter(|it| matches!(it.state, State::Asleep | State::Told)) {
+                if let Some(sleeper) = self.of(task).filter(|it| it.is_asleep()) {
                     sleeper.state = State::Leaving { notified: false, takes_lock_back: false };
                 }
             }
@@ -133,7 +135,8 @@ impl LostWakeup {
             Some(_) => return,
             None => {}
         }
-        self.sleepers.push(Sleeper { task, operation, object, state: State::Asleep });
+        let state = if self.lost.contains(&object) { State::Late } else { State::Asleep };
+        self.sleepers.push(Sleeper { task, operation, object, state });
     }
 
     fn used(&mut self, task: TaskId, operation: Operation, object: ObjectId, count: u32) {
@@ -195,7 +198,7 @@ impl LostWakeup {
             return;
         }
         let notified = match *state {
-            State::Asleep | State::Told => false,
+            State::Asleep | State::Late | State::Told => false,
             State::Notified => true,
             State::Leaving { notified, .. } => notified,
         };
@@ -215,6 +218,8 @@ impl LostWakeup {
             if sleeper.state == State::Asleep && self.is_there(sleeper) {
                 self.sleepers[at].state = State::Told;
                 found.add(Oracle::LostWakeup, sleeper.task, waits, None);
+            } else if sleeper.state == State::Late {
+                self.sleepers[at].state = State::Asleep;
             }
         }
         self.lost.clear();
@@ -234,8 +239,11 @@ impl LostWakeup {
 
 impl Sleeper {
     fn sleeps_at(&self, object: ObjectId) -> bool {
-        let is_asleep = matches!(self.state, State::Asleep | State::Told);
-        is_asleep && self.object == object && self.operation == Operation::Wait
+        self.is_asleep() && self.object == object && self.operation == Operation::Wait
+    }
+
+    fn is_asleep(&self) -> bool {
+        matches!(self.state, State::Asleep | State::Late | State::Told)
     }
 
     /// Whether it has left with a notification.
