@@ -155,6 +155,9 @@ impl EventLoop<'_> {
             }
             self.watch_item_done(before);
         }
+        if aborted.is_err() {
+            self.watch_broken_off(&order);
+        }
         self.memory.recycle(victims);
         aborted
     }

@@ -108,7 +108,10 @@ impl Oracles {
                 cleanup.see(what, waits, found);
                 endings.see(what, waits, found);
             }
-            What::CancelRequested { .. } => endings.see(what, waits, found),
+            What::CancelRequested { .. } => {
+                overtaken.see(what, waits, found);
+                endings.see(what, waits, found);
+            }
             What::CancelDelivered { .. } => {
                 lost_result.see(what, waits);
                 overtaken.see(what, waits, found);

@@ -55,7 +55,10 @@ impl Overtaken {
                 }
                 asked.map(|at| self.waiters.remove(at));
             }
-            What::CancelDelivered { task, .. } => self.waiters.retain(|waiter| waiter.task != task),
+            // Whoever is asked to cancel waits no more: its place in the line is void already.
+            What::CancelRequested { task, .. } | What::CancelDelivered { task, .. } => {
+                self.waiters.retain(|waiter| waiter.task != task);
+            }
             _ => {}
         }
     }
