@@ -108,6 +108,31 @@ impl Cut {
         Some(Cut { handle: at / u64::from(victims), victim: (at % u64::from(victims)) as u32 })
     }
 
+    /// Asks for all cancellations of a run, before it begins: for up to so many, one after the other, until the answer is
+    /// nobody. `site` tells apart who may be cancelled for which reason.
+    ///
+    /// ```
+    /// use atropos::choice::Cut;
+    ///
+    /// let mut answers = [6, 0, 1].into_iter();
+    /// let planned: Vec<Cut> = Cut::plan(0, 3, 10, 3, |_| answers.next().unwrap()).collect();
+    /// assert_eq!(planned, [Cut { handle: 1, victim: 2 }]);
+    /// ```
+    pub fn plan(
+        site: u16,
+        up_to: u32,
+        handles: u64,
+        victims: u32,
+        mut ask: impl FnMut(&Question<'_>) -> u64,
+    ) -> impl Iterator<Item = Cut> {
+        let up_to = if handles == 0 || victims == 0 { 0 } else { up_to };
+        (1..=up_to).rev().map_while(move |left| {
+            let options = Options::Cuts { handles, victims, left };
+            let question = Question { kind: Kind::Cut, subject: TaskId::MAIN, site, options };
+            Cut::from_answer(ask(&question), victims)
+        })
+    }
+
     /// The answer that stands for it.
     pub fn answer(self, victims: u32) -> u64 {
         1 + self.handle * u64::from(victims) + u64::from(self.victim)

@@ -106,20 +106,15 @@ impl EventLoop<'_> {
         if self.cutting.asked.is_some() {
             return;
         }
+        // Asking takes the whole loop; the plan keeps its memory.
+        let mut plan = std::mem::take(&mut self.cutting.plan);
         for (at, cuts) in self.program.cuts.iter().enumerate() {
-            let (handles, victims) = (cuts.handles, cuts.tasks);
-            if handles == 0 || victims == 0 {
-                continue;
-            }
-            for left in (1..=cuts.up_to).rev() {
-                let options = Options::Cuts { handles, victims, left };
-                let question = Question { kind: Kind::Cut, subject: TaskId::MAIN, site: at as u16, options };
-                let answer = self.ask(choices, &question);
-                let Some(cut) = Cut::from_answer(answer, victims) else { break };
-                self.cutting.plan.push((cut, at));
-            }
+            let ask = |question: &Question<'_>| self.ask(choices, question);
+            let planned = Cut::plan(at as u16, cuts.up_to, cuts.handles, cuts.tasks, ask);
+            plan.extend(planned.map(|cut| (cut, at)));
         }
-        self.cutting.plan.sort_unstable_by(|a, b| b.cmp(a));
+        plan.sort_unstable_by(|a, b| b.cmp(a));
+        self.cutting.plan = plan;
         self.next_cut();
     }
 

@@ -36,7 +36,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::LocalSet;
 
 use crate::body::Body;
-use crate::choice::{Choices, Cut as PlannedCut, Kind, Options, Question, lend};
+use crate::choice::{Choices, Cut as PlannedCut, lend};
 use crate::id::TaskId;
 use crate::machine::{Footprint, Machine, Openings};
 use crate::program::{Error, Limits, Texts, Value};
@@ -262,13 +262,7 @@ async fn root(shared: Rc<Shared>, main: impl Future<Output = ()>) {
 }
 
 fn plan_cuts(shared: &Shared, Cuts { up_to, moments, victims }: Cuts) {
-    if moments == 0 || victims == 0 {
-        return;
-    }
-    for left in (1..=up_to).rev() {
-        let options = Options::Cuts { handles: moments, victims, left };
-        let question = Question { kind: Kind::Cut, subject: TaskId::MAIN, site: 0, options };
-        let Some(cut) = PlannedCut::from_answer(shared.ask(&question), victims) else { break };
+    for cut in PlannedCut::plan(0, up_to, moments, victims, |question| shared.ask(question)) {
         shared.victims.borrow_mut().plan(cut);
     }
 }

@@ -9,7 +9,7 @@
 use std::rc::Rc;
 
 use super::shared::{Shared, Whereabouts};
-use crate::choice::{Cut, Kind, Options, Question};
+use crate::choice::Cut;
 use crate::id::{FutureId, InstanceId, TaskId};
 use crate::machine::{Opening, Openings};
 use crate::program::{Cuts, Error, Value};
@@ -124,17 +124,8 @@ fn candidates(cuts: &Cuts, tasks: &[(TaskId, InstanceId)]) -> Vec<(TaskId, Insta
 fn plan(shared: &Shared) -> Vec<(Cut, usize)> {
     let mut plan = Vec::new();
     for (at, cuts) in shared.program.cuts.iter().enumerate() {
-        let (handles, victims) = (cuts.handles, cuts.tasks);
-        if handles == 0 || victims == 0 {
-            continue;
-        }
-        for left in (1..=cuts.up_to).rev() {
-            let options = Options::Cuts { handles, victims, left };
-            let question = Question { kind: Kind::Cut, subject: TaskId::MAIN, site: at as u16, options };
-            let answer = shared.ask(&question);
-            let Some(cut) = Cut::from_answer(answer, victims) else { break };
-            plan.push((cut, at));
-        }
+        let planned = Cut::plan(at as u16, cuts.up_to, cuts.handles, cuts.tasks, |question| shared.ask(question));
+        plan.extend(planned.map(|cut| (cut, at)));
     }
     plan.sort_unstable();
     plan
