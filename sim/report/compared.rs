@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::json::push_line;
+use super::json::line_of;
 
 /// What became of a scenario on one interpreter.
 #[derive(Clone, Debug)]
@@ -115,9 +115,7 @@ pub fn json_comparison(comparison: &Comparison<'_>) -> String {
         Alike::Different { keys, .. } => (line.result, line.difference) = ("different", Some(keys)),
         Alike::NotApplicable(why) => (line.result, line.why) = ("not-applicable", Some(*why)),
     }
-    let mut out = String::new();
-    push_line(&line, &mut out);
-    out
+    line_of(&line)
 }
 
 /// The same as [`compared`], for programs.
@@ -125,9 +123,7 @@ pub fn json_compared(compared: &Compared) -> String {
     let Compared { equal, different, not_applicable, interrupted, .. } = *compared;
     let pythons = compared.versions();
     let line = ComparedLine { event: "verified", equal, different, not_applicable, pythons, interrupted };
-    let mut out = String::new();
-    push_line(&line, &mut out);
-    out
+    line_of(&line)
 }
 
 #[derive(Default, Serialize)]

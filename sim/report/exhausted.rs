@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::experiment::Bounded;
 
-use super::json::push_line;
+use super::json::line_of;
 use super::names::{counted, grouped, printable};
 use super::paint::{Paint, Style};
 
@@ -148,9 +148,7 @@ pub fn json_exhausted(found: &Exhausted) -> String {
         outcomes: &found.outcomes,
         states_per_second: found.states_per_second,
     };
-    let mut out = String::new();
-    push_line(&line, &mut out);
-    out
+    line_of(&line)
 }
 
 #[derive(Serialize)]

@@ -12,7 +12,7 @@ use crate::program::{Pattern, Program};
 use crate::trace::{Phase, Trace};
 use crate::verdict::MustFind;
 
-use super::json::push_line;
+use super::json::line_of;
 use super::names::{counted, grouped, printable};
 use super::paint::{Paint, Style};
 use super::parting::mismatch;
@@ -168,9 +168,7 @@ pub fn json_explored(program: &Program, covered: &Covered) -> String {
         must_find: covered.sought.as_ref().map(Sought::json),
         unstable: covered.unstable.as_ref().map(|differing| differing.run),
     };
-    let mut out = String::new();
-    push_line(&line, &mut out);
-    out
+    line_of(&line)
 }
 
 #[derive(Serialize)]

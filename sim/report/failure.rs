@@ -13,7 +13,7 @@ use crate::trace::{Owner, Trace};
 use crate::verdict::{Finding, Identity, Oracle, Unmet};
 
 use super::draw::{WIDEST, wrap};
-use super::json::push_line;
+use super::json::line_of;
 use super::lanes::{Focus, tell_lanes};
 use super::names::{clipped, counted, printable};
 use super::paint::{Paint, Style};
@@ -121,9 +121,7 @@ pub fn json_failure(story: &Story<'_>) -> String {
         fingerprint: story.trace.fingerprint().to_string(),
         command: story.command,
     };
-    let mut out = String::new();
-    push_line(&line, &mut out);
-    out
+    line_of(&line)
 }
 
 #[derive(Serialize)]

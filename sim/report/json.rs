@@ -29,7 +29,6 @@ pub struct Origin<'a> {
 ///
 #[doc = include_str!("json.md")]
 pub fn json(origin: &Origin<'_>, program: &Program, trace: &Trace) -> String {
-    let mut out = String::new();
     let header = Header {
         schema: "atropos-trace/1",
         scenario: origin.scenario,
@@ -38,7 +37,7 @@ pub fn json(origin: &Origin<'_>, program: &Program, trace: &Trace) -> String {
         runtime: origin.runtime,
         seed: origin.seed,
     };
-    push_line(&header, &mut out);
+    let mut out = line_of(&header);
     let mut names = Names::new(program, trace);
     let mut counting = Counting::default();
     for moment in trace.iter() {
@@ -50,15 +49,15 @@ pub fn json(origin: &Origin<'_>, program: &Program, trace: &Trace) -> String {
             subject: names.subject(moment.what),
             event: event(&names, moment.what),
         };
-        push_line(&line, &mut out);
+        out.push_str(&line_of(&line));
     }
-    push_line(&end(&names, trace, &counting), &mut out);
+    out.push_str(&line_of(&end(&names, trace, &counting)));
     out
 }
 
-pub(super) fn push_line(line: &impl Serialize, out: &mut String) {
-    out.push_str(&serde_json::to_string(line).expect("a line has nothing but texts and numbers under texts"));
-    out.push('\n');
+/// A line of JSON, with its end.
+pub(super) fn line_of(line: &impl Serialize) -> String {
+    serde_json::to_string(line).expect("a line has nothing but texts and numbers under texts") + "\n"
 }
 
 #[derive(Serialize)]

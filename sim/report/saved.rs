@@ -8,7 +8,7 @@ use crate::choice::Deviation;
 use crate::verdict::Identity;
 
 use super::draw::{WIDEST, wrap};
-use super::json::push_line;
+use super::json::line_of;
 use super::names::{counted, printable};
 use super::paint::{Paint, Style};
 
@@ -129,16 +129,12 @@ pub fn json_rerun(rerun: &Rerun<'_>) -> String {
         story,
         command,
     };
-    let mut out = String::new();
-    push_line(&line, &mut out);
-    out
+    line_of(&line)
 }
 
 /// A line of JSON about where failures were saved: `saved` in `json.md`.
 pub fn json_saved(path: &str, failures: usize) -> String {
-    let mut out = String::new();
-    push_line(&Saved { event: "saved", path, failures }, &mut out);
-    out
+    line_of(&Saved { event: "saved", path, failures })
 }
 
 #[derive(Serialize)]
