@@ -4,22 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A worker that takes a cancellation for one more error.
-const LOST: &str = r#"
-about = "A worker tries twice, and takes a cancellation for one more error."
-
-[[task]]
-name = "worker"
-steps = [
-    { try = [{ sleep = "1s" }], except = { "BaseException" = [{ print = "again" }] } },
-    { sleep = "1s" },
-]
-
-[main]
-steps = [{ spawn = "worker", as = "task" }, { wait = ["task"] }]
-
-[[inject]]
-cancel = "worker"
-"#;
+const LOST: &str = include_str!("lost.toml");
 
 /// The token with which it is found, beside what people read.
 const SAVED: &str = r#"

@@ -6,22 +6,7 @@ use std::process::Stdio;
 use super::{atropos, folder, seen, shows, shows_in};
 
 /// A task that takes whatever comes for an error that it can live with.
-const LOST: &str = r#"
-about = "A worker tries twice, and takes a cancellation for one more error."
-
-[[task]]
-name = "worker"
-steps = [
-    { try = [{ sleep = "1s" }], except = { "BaseException" = [{ print = "again" }] } },
-    { sleep = "1s" },
-]
-
-[main]
-steps = [{ spawn = "worker", as = "task" }, { wait = ["task"] }]
-
-[[inject]]
-cancel = "worker"
-"#;
+const LOST: &str = include_str!("../lost.toml");
 
 /// The same without the mistake.
 fn fixed() -> String {
