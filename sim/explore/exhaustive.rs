@@ -51,7 +51,8 @@ pub struct Bounds {
     pub method: Method,
     /// How many answers in a run may be other than the ordinary ones; as many as there are questions, if it is not said.
     pub deviations: Option<u32>,
-    /// How many states are remembered, at most; each takes some 40 bytes.
+    /// How many states are remembered, at most: of each its key, some 40 bytes. The forks on the way down are kept as
+    /// well, each with all that its run has made so far: in a long run they take far more.
     pub states: usize,
 }
 
@@ -66,7 +67,7 @@ pub enum Method {
     Reduced,
 }
 
-/// How many states a search remembers if nobody says: some 200 MB.
+/// How many states a search remembers if nobody says: some 200 MB of keys.
 pub const STATES_MAX: usize = 5_000_000;
 
 /// After how many states and ends of runs somebody is told.
