@@ -51,6 +51,7 @@ use crate::choice::{Choices, Lent, lend};
 use crate::executor::{self, Registry, Setting, Tasks, panics};
 use crate::explore::Sampler;
 use crate::id::HostId;
+use crate::judge;
 use crate::machine::Openings;
 use crate::network::{Running, Simulation, Software};
 use crate::program::{Begins, CLIENT, Failure, Fault, Host, Limits, Network as Hosted, Outage, Program, Wires};
@@ -374,11 +375,12 @@ impl Made for Runs<'_> {
         self.last.iter().flat_map(Trace::iter).for_each(see);
     }
 
-    fn fingerprint(&self) -> Fingerprint {
-        self.last.as_ref().expect("a run was made").fingerprint()
+    fn show(&self, judge: &mut judge::Futures) {
+        self.each(&mut |moment| judge.see(moment));
     }
 
-    fn order(&self) -> u64 {
-        self.last.as_ref().map_or(0, Trace::order)
+    fn fingerprint_and_order(&self) -> (Fingerprint, u64) {
+        let trace = self.last.as_ref().expect("a run was made");
+        (trace.fingerprint(), trace.order())
     }
 }
