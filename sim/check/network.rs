@@ -47,7 +47,7 @@ use super::{Check, Ending, Found};
 use crate::body::{Body, Recording};
 #[cfg(doc)]
 use crate::check::Sim;
-use crate::choice::{Choices, Lent, lend};
+use crate::choice::{Choices, Lent};
 use crate::executor::{self, Registry, Setting, Tasks, panics};
 use crate::explore::Sampler;
 use crate::id::HostId;
@@ -357,12 +357,12 @@ fn governed(software: Software, host: executor::Host) -> Software {
 
 impl Made for Runs<'_> {
     fn run(&mut self, choices: &mut dyn Choices) -> Outcome {
-        let (trace, _) = panics::quietly(|| lend(choices, || self.make_run(None)));
+        let (trace, _) = executor::quietly(choices, self.with_sites, || self.make_run(None));
         self.last.insert(trace).outcome
     }
 
     fn openings(&mut self, choices: &mut dyn Choices, most: usize) -> Openings {
-        let (trace, openings) = panics::quietly(|| lend(choices, || self.make_run(Some(most))));
+        let (trace, openings) = executor::quietly(choices, self.with_sites, || self.make_run(Some(most)));
         self.last = Some(trace);
         openings
     }

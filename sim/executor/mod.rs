@@ -161,11 +161,7 @@ impl<'a> Executor<'a> {
     }
 
     fn make_run(&self, choices: &mut dyn Choices, victims: Victims) -> Ended {
-        let run = || panics::quietly(|| lend(choices, || self.make_run_quietly(victims)));
-        #[cfg(feature = "tracing")]
-        return events::during(self.with_sites, run);
-        #[cfg(not(feature = "tracing"))]
-        run()
+        quietly(choices, self.with_sites, || self.make_run_quietly(victims))
     }
 
     fn make_run_quietly(&self, victims: Victims) -> Ended {
@@ -228,6 +224,19 @@ impl Machine for Executor<'_> {
 impl fmt::Debug for Executor<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Executor").field("setting", &self.setting).finish_non_exhaustive()
+    }
+}
+
+/// Does something, which is a run that asks these choices, without a sound: panics are noted and not printed, and events of
+/// `tracing` are noted if the run is told, and heard by nobody.
+pub(crate) fn quietly<T>(choices: &mut dyn Choices, is_told: bool, run: impl FnOnce() -> T) -> T {
+    let run = || panics::quietly(|| lend(choices, run));
+    #[cfg(feature = "tracing")]
+    return events::during(is_told, run);
+    #[cfg(not(feature = "tracing"))]
+    {
+        _ = is_told;
+        run()
     }
 }
 
