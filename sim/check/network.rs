@@ -43,7 +43,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::experiment::{Made, Subject, whole};
-use super::{Check, Ending, Found};
+use super::{Check, Ending, Found, replay};
 use crate::body::{Body, Recording};
 #[cfg(doc)]
 use crate::check::Sim;
@@ -202,7 +202,7 @@ impl Network {
         F::Output: Ending,
     {
         let (check, subject) = self.subject(test);
-        check.run_as(subject, Location::caller());
+        check.run_as(subject, replay::test_name::<T>(), Location::caller());
     }
 
     /// Makes the runs, and gives back what was found instead of failing.
@@ -218,7 +218,7 @@ impl Network {
         F::Output: Ending,
     {
         let (check, subject) = self.subject(test);
-        check.called_from(Location::caller()).explore(subject)
+        check.called(replay::test_name::<T>().as_deref(), Location::caller()).explore(subject)
     }
 
     /// The test on its network, and how it is checked.
