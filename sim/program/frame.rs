@@ -90,7 +90,11 @@ pub trait Effects {
     /// Puts a question, and records it with its answer.
     fn ask(&mut self, question: &Question<'_>) -> u64;
     /// Makes a task of an instance's coroutine; where tasks start at once, it has run until it waited.
-    fn spawn(&mut self, instance: InstanceId) -> FutureId;
+    ///
+    /// # Errors
+    ///
+    /// What that has raised, if it is what leaves even the loop.
+    fn spawn(&mut self, instance: InstanceId) -> Result<FutureId, Error>;
     /// Whether a task that starts at once would be one too many that have been started within each other.
     fn is_deepest_start(&self) -> bool {
         false
@@ -769,10 +773,10 @@ impl<R: Effects> Run<'_, R> {
             Value::Call(_) | Value::Coroutine(_) if self.rt.is_deepest_start() => {
                 Err(self.error(ErrorType::RECURSION_ERROR, "maximum recursion depth exceeded"))
             }
-            Value::Call(instance) => Ok(self.rt.spawn(instance)),
+            Value::Call(instance) => self.rt.spawn(instance),
             Value::Coroutine(instance) => {
                 if self.rt.memory().start_once(instance) {
-                    return Ok(self.rt.spawn(instance));
+                    return self.rt.spawn(instance);
                 }
                 Err(self.error(ErrorType::RUNTIME_ERROR, "cannot reuse already awaited coroutine"))
             }
