@@ -142,7 +142,7 @@ pub enum What {
     Cleanup { task: TaskId, instance: InstanceId, finally: u32, stage: Stage },
     /// `wait` gives `done` and `pending` futures to the task.
     WaitReturned { task: TaskId, done: u32, pending: u32, timed_out: bool },
-    /// Main has ended; `run()` cancels the `left` tasks that have not.
+    /// Main has ended, or an error has left the loop; `run()` cancels the `left` tasks that have not ended.
     ShutdownBegan { left: u32 },
     /// A task's error that nobody retrieved, told by `run()` during its shutdown.
     UnhandledInShutdown { task: TaskId, error: Error },

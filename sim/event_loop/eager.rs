@@ -4,8 +4,8 @@
 //!
 //! Knows nothing of what makes tasks.
 
-use super::future::{self, Owner};
 use super::EventLoop;
+use super::future::{self, Owner};
 use crate::choice::Choices;
 use crate::id::FutureId;
 use crate::program::{Error, Value};
@@ -21,7 +21,11 @@ impl EventLoop<'_> {
 
     /// A task that has just been made runs until it waits or ends. What would leave the loop comes back instead.
     #[inline(never)]
-    pub(super) fn start_at_once<C: Choices + ?Sized>(&mut self, future: FutureId, choices: &mut C) -> Result<(), Error> {
+    pub(super) fn start_at_once<C: Choices + ?Sized>(
+        &mut self,
+        future: FutureId,
+        choices: &mut C,
+    ) -> Result<(), Error> {
         let Owner::Task(task) = self.futures[future].owner else { unreachable!("a task has been made") };
         self.touch_future(future);
         self.tasks[task.index()].started = true;

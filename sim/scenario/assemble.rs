@@ -91,9 +91,7 @@ pub(super) fn assemble(
         shared: scenario.shared.clone(),
         objects: scenario.objects.clone(),
         eager_tasks: scenario.eager_tasks.is_some(),
-        is_asyncio_only: scenario.eager_tasks.is_some()
-            || !scenario.objects.is_empty()
-            || !asyncio_only.is_empty(),
+        is_asyncio_only: scenario.eager_tasks.is_some() || !scenario.objects.is_empty() || !asyncio_only.is_empty(),
         is_tokio_only,
         actions: Vec::new(),
         action_ranges: Vec::new(),
