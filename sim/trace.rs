@@ -525,6 +525,7 @@ fn value_bits(value: Value) -> (u32, u64) {
         Value::Callback(callback) => (12, u64::from(callback)),
         Value::Function(callback) => (13, u64::from(callback)),
         Value::List(list) => (8, u64::from(list.0)),
+        Value::Tuple(list) => (14, u64::from(list.0)),
         Value::Error(error) => (9, error_bits(error)),
     }
 }
@@ -545,6 +546,7 @@ fn value_from(event: Event) -> Value {
         11 => Value::TaskGroup(id),
         12 => Value::Callback(id),
         13 => Value::Function(id),
+        14 => Value::Tuple(ListId(id)),
         _ => Value::None,
     }
 }

@@ -396,7 +396,7 @@ class Run(virtual_loop.VirtualLoop):
             return "callback"
         if isinstance(value, Deferred):
             return "function"
-        return shown(value) if isinstance(value, list) else value
+        return shown(value) if isinstance(value, (list, tuple)) else value
 
 
 class Record:
@@ -594,7 +594,7 @@ class Here:
 
     def attribute(self, value, name):
         if name == "exceptions" and hasattr(value, "exceptions"):
-            return list(value.exceptions)
+            return value.exceptions
         if name == "type" and isinstance(value, BaseException):
             return type(value).__name__
         if isinstance(value, (asyncio.Task, Coroutine)):

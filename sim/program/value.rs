@@ -25,6 +25,8 @@ pub enum Value {
     Call(InstanceId),
     /// A list, shared by everything that holds it.
     List(ListId),
+    /// A list that nobody changes: what an exception group is made of.
+    Tuple(ListId),
     /// A timeout that was entered.
     Timeout(u32),
     /// A task group that was entered.
