@@ -142,7 +142,7 @@ pub enum What {
     Cleanup { task: TaskId, instance: InstanceId, finally: u32, stage: Stage },
     /// `wait` gives `done` and `pending` futures to the task.
     WaitReturned { task: TaskId, done: u32, pending: u32, timed_out: bool },
-    /// Main has ended; `run()` cancels the `left` tasks that have not.
+    /// Main has ended, or an error has left the loop; `run()` cancels the `left` tasks that have not ended.
     ShutdownBegan { left: u32 },
     /// A task's error that nobody retrieved, told by `run()` during its shutdown.
     UnhandledInShutdown { task: TaskId, error: Error },
@@ -525,6 +525,7 @@ fn value_bits(value: Value) -> (u32, u64) {
         Value::Callback(callback) => (12, u64::from(callback)),
         Value::Function(callback) => (13, u64::from(callback)),
         Value::List(list) => (8, u64::from(list.0)),
+        Value::Tuple(list) => (14, u64::from(list.0)),
         Value::Error(error) => (9, error_bits(error)),
     }
 }
@@ -545,6 +546,7 @@ fn value_from(event: Event) -> Value {
         11 => Value::TaskGroup(id),
         12 => Value::Callback(id),
         13 => Value::Function(id),
+        14 => Value::Tuple(ListId(id)),
         _ => Value::None,
     }
 }

@@ -139,11 +139,15 @@ def judge(program):
         return {"error": "{}: {}".format(type(error).__name__, error)}
 
 
-class Cut(SystemExit):
-    """A limit was reached. asyncio lets a SystemExit, and nothing else, out of a task and out of the loop."""
+class GivenUp(SystemExit):
+    """The end of a run that is no business of the program's. asyncio lets a SystemExit out of a task and the loop."""
 
 
-class Mistake(SystemExit):
+class Cut(GivenUp):
+    """A limit was reached."""
+
+
+class Mistake(GivenUp):
     """The program makes no sense, and only running it has shown that."""
 
 
@@ -243,9 +247,11 @@ class Run(virtual_loop.VirtualLoop):
             return ["deadlocked"]
         except Cut as cut:
             return ["cut", cut.args[0]]
-        except (KeyboardInterrupt, Mistake):
+        except Mistake:
             raise
         except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and not hasattr(error, "is_scenarios"):
+                raise
             outcome = ["failed", told(error)]
         for record in self.records:
             if not record.task.done():
@@ -390,7 +396,7 @@ class Run(virtual_loop.VirtualLoop):
             return "callback"
         if isinstance(value, Deferred):
             return "function"
-        return shown(value) if isinstance(value, list) else value
+        return shown(value) if isinstance(value, (list, tuple)) else value
 
 
 class Record:
@@ -548,7 +554,7 @@ class Coroutine(collections.abc.Coroutine):
 class Here:
     """What the steps of one coroutine do: `_atropos` in the translated functions."""
 
-    STOPS = (GeneratorExit, KeyboardInterrupt, SystemExit)
+    STOPS = (GeneratorExit, GivenUp)
 
     def __init__(self, run, name, values):
         self.run = run
@@ -588,7 +594,7 @@ class Here:
 
     def attribute(self, value, name):
         if name == "exceptions" and hasattr(value, "exceptions"):
-            return list(value.exceptions)
+            return value.exceptions
         if name == "type" and isinstance(value, BaseException):
             return type(value).__name__
         if isinstance(value, (asyncio.Task, Coroutine)):
@@ -906,7 +912,7 @@ class Entered:
         return type(self.here.object(self.name)).__name__ == "Barrier"
 
     async def __aexit__(self, *error):
-        if self.here.is_over() or error[0] in Here.STOPS or self.is_barrier():
+        if self.here.is_over() or isinstance(error[1], Here.STOPS) or self.is_barrier():
             return
         waiting = self.here.set_aside()
         try:
@@ -934,7 +940,7 @@ class Group:
         return self.group
 
     async def __aexit__(self, *error):
-        if self.here.is_over() or error[0] in Here.STOPS:
+        if self.here.is_over() or isinstance(error[1], Here.STOPS):
             return
         record = self.here.task()
         record.using = ("task_group", None)
@@ -987,7 +993,7 @@ class Timeout:
         return await self.timeout.__aenter__()
 
     async def __aexit__(self, *error):
-        if self.here.is_over() or error[0] in Here.STOPS:
+        if self.here.is_over() or isinstance(error[1], Here.STOPS):
             return
         try:
             self.here.step()

@@ -236,7 +236,7 @@ impl Teller<'_> {
             Value::TaskGroup(_) => json!("task group"),
             Value::Callback(_) => json!("callback"),
             Value::Function(_) => json!("function"),
-            Value::List(_) => unreachable!("an event has the text of a list"),
+            Value::List(_) | Value::Tuple(_) => unreachable!("an event has the text of a list"),
         }
     }
 }

@@ -362,6 +362,12 @@ impl EventLoop<'_> {
 
     fn task_raised(&mut self, task: TaskId, error: Error) {
         let future = self.tasks[task.index()].future;
+        // Out of a task that has started at once it goes to whoever has started that.
+        let leaves_loop = error.ty.leaves_loop() && self.starts == 0;
+        if leaves_loop {
+            // `run_until_complete` is not to be told any more that main is done.
+            self.futures.remove_callback(self.tasks[0].future, Callback::Stop);
+        }
         let state: &mut Future = &mut self.futures[future];
         if error.is_cancelled() {
             state.result = future::Result::Cancelled;
@@ -374,6 +380,9 @@ impl EventLoop<'_> {
             self.recorder.record(What::Failed { task, error });
         }
         self.tell(future);
+        if leaves_loop {
+            self.leave_loop(error);
+        }
     }
 }
 

@@ -90,7 +90,11 @@ pub trait Effects {
     /// Puts a question, and records it with its answer.
     fn ask(&mut self, question: &Question<'_>) -> u64;
     /// Makes a task of an instance's coroutine; where tasks start at once, it has run until it waited.
-    fn spawn(&mut self, instance: InstanceId) -> FutureId;
+    ///
+    /// # Errors
+    ///
+    /// What that has raised, if it is what leaves even the loop.
+    fn spawn(&mut self, instance: InstanceId) -> Result<FutureId, Error>;
     /// Whether a task that starts at once would be one too many that have been started within each other.
     fn is_deepest_start(&self) -> bool {
         false
@@ -133,12 +137,12 @@ pub trait Effects {
     ///
     /// The future's cancellation, or `InvalidStateError`.
     fn exception(&mut self, future: FutureId) -> Result<Value, Error>;
-    /// A value as an event can hold it: a list, which may change later, becomes its text.
+    /// A value as an event can hold it: a list, which may change later, becomes its text, and a tuple as well.
     fn without_list(&mut self, program: &Program, value: Value) -> Value
     where
         Self: Sized,
     {
-        let Value::List(_) = value else { return value };
+        let (Value::List(_) | Value::Tuple(_)) = value else { return value };
         let mut shown = String::new();
         super::repr(program, self, value, &mut shown);
         Value::Text(self.memory().texts.intern(&shown))
@@ -520,6 +524,7 @@ impl<R: Effects> Run<'_, R> {
                 let over = match (from, first, self.eval(over)?) {
                     (Some(_), Value::Int(_), end @ Value::Int(_)) => end,
                     (None, _, list @ Value::List(_)) => list,
+                    (None, _, Value::Tuple(items)) => Value::List(items),
                     (None, _, Value::Text(text)) => self.characters(text),
                     _ => return Err(self.error(ErrorType::TYPE_ERROR, "this is not iterable")),
                 };
@@ -769,10 +774,10 @@ impl<R: Effects> Run<'_, R> {
             Value::Call(_) | Value::Coroutine(_) if self.rt.is_deepest_start() => {
                 Err(self.error(ErrorType::RECURSION_ERROR, "maximum recursion depth exceeded"))
             }
-            Value::Call(instance) => Ok(self.rt.spawn(instance)),
+            Value::Call(instance) => self.rt.spawn(instance),
             Value::Coroutine(instance) => {
                 if self.rt.memory().start_once(instance) {
-                    return Ok(self.rt.spawn(instance));
+                    return self.rt.spawn(instance);
                 }
                 Err(self.error(ErrorType::RUNTIME_ERROR, "cannot reuse already awaited coroutine"))
             }
@@ -917,7 +922,7 @@ impl<R: Effects> Run<'_, R> {
         match value {
             Value::None | Value::Bool(false) | Value::Int(0) => false,
             Value::Text(text) => !text_of(self.program, self.rt, text).is_empty(),
-            Value::List(list) => !self.rt.memory_ref().list(list).is_empty(),
+            Value::List(list) | Value::Tuple(list) => !self.rt.memory_ref().list(list).is_empty(),
             _ => true,
         }
     }
@@ -933,7 +938,7 @@ impl<R: Effects> Run<'_, R> {
         match (a, b) {
             (Value::Text(a), Value::Text(b)) => text(a) == text(b),
             (Value::Bool(a), Value::Int(b)) | (Value::Int(b), Value::Bool(a)) => i64::from(a) == b,
-            (Value::List(a), Value::List(b)) if a != b && levels > 0 => {
+            (Value::List(a), Value::List(b)) | (Value::Tuple(a), Value::Tuple(b)) if a != b && levels > 0 => {
                 let (a, b) = (memory.list(a), memory.list(b));
                 a.len() == b.len() && a.iter().zip(b).all(|(&a, &b)| self.equal_within(a, b, levels - 1))
             }
@@ -989,7 +994,7 @@ impl<R: Effects> Run<'_, R> {
             }
             Expr::Same(other) => self.eval(other)?,
             Expr::Len(of) => match self.eval(of)? {
-                Value::List(list) => Value::Int(self.rt.memory_ref().list(list).len() as i64),
+                Value::List(list) | Value::Tuple(list) => Value::Int(self.rt.memory_ref().list(list).len() as i64),
                 Value::Text(text) => Value::Int(text_of(self.program, self.rt, text).chars().count() as i64),
                 _ => return Err(self.error(ErrorType::TYPE_ERROR, "this has no len()")),
             },
@@ -1021,15 +1026,19 @@ impl<R: Effects> Run<'_, R> {
     }
 
     fn index(&mut self, of: ExprId, at: ExprId) -> Result<Value, Error> {
-        let list = self.list(of)?;
+        let (list, kind) = match self.eval(of)? {
+            Value::List(list) => (list, "list"),
+            Value::Tuple(list) => (list, "tuple"),
+            _ => return Err(self.error(ErrorType::TYPE_ERROR, "this is not subscriptable")),
+        };
         let Some(at) = self.eval(at)?.as_int() else {
-            return Err(self.error(ErrorType::TYPE_ERROR, "list indices must be integers"));
+            return Err(self.error(ErrorType::TYPE_ERROR, &format!("{kind} indices must be integers")));
         };
         let items = self.rt.memory_ref().list(list);
         let from_front = if at < 0 { at + items.len() as i64 } else { at };
         match usize::try_from(from_front).ok().and_then(|at| items.get(at).copied()) {
             Some(item) => Ok(item),
-            None => Err(self.error(ErrorType::INDEX_ERROR, "list index out of range")),
+            None => Err(self.error(ErrorType::INDEX_ERROR, &format!("{kind} index out of range"))),
         }
     }
 
@@ -1042,20 +1051,23 @@ impl<R: Effects> Run<'_, R> {
                 memory.charge(both.len() as u64 / 64);
                 Ok(Value::Text(memory.texts.intern(&both)))
             }
-            (Value::List(a), Value::List(b)) => {
-                let memory = self.rt.memory();
-                let both = memory.new_list();
-                for list in [a, b] {
-                    memory.charge_items(memory.list(list).len());
-                    for at in 0..memory.list(list).len() {
-                        let item = memory.list(list)[at];
-                        memory.list_mut(both).push(item);
-                    }
-                }
-                Ok(Value::List(both))
-            }
+            (Value::List(a), Value::List(b)) => Ok(Value::List(self.concatenated(a, b))),
+            (Value::Tuple(a), Value::Tuple(b)) => Ok(Value::Tuple(self.concatenated(a, b))),
             (a, b) => self.arithmetic(a, b, i64::checked_add),
         }
+    }
+
+    fn concatenated(&mut self, a: ListId, b: ListId) -> ListId {
+        let memory = self.rt.memory();
+        let both = memory.new_list();
+        for list in [a, b] {
+            memory.charge_items(memory.list(list).len());
+            for at in 0..memory.list(list).len() {
+                let item = memory.list(list)[at];
+                memory.list_mut(both).push(item);
+            }
+        }
+        both
     }
 
     fn arithmetic(&mut self, a: Value, b: Value, op: fn(i64, i64) -> Option<i64>) -> Result<Value, Error> {
@@ -1123,7 +1135,7 @@ impl<R: Effects> Run<'_, R> {
             (Attribute::Expired, Value::Timeout(timeout), _) => return Ok(Value::Bool(self.rt.expired(timeout))),
             (Attribute::Exceptions, Value::Error(error), _) => {
                 if let Some(parts) = self.rt.memory_ref().error_parts(error) {
-                    return Ok(Value::List(parts));
+                    return Ok(Value::Tuple(parts));
                 }
             }
             (Attribute::Type, Value::Error(error), _) => {
@@ -1178,7 +1190,10 @@ impl<R: Effects> Run<'_, R> {
                 Piece::Text(text) => out.push_str(self.program.text(text)),
                 Piece::Value(expr, padding) => {
                     // An expression that raises leaves the memory of `out` behind, and nothing else.
-                    let value = self.eval(expr)?;
+                    let mut value = self.eval(expr)?;
+                    if padding.width > 0 {
+                        value = self.paddable(value)?;
+                    }
                     let mut shown = std::mem::take(&mut self.rt.memory().scratch.shown);
                     display(self.program, self.rt, value, &mut shown);
                     padding.apply(&shown, matches!(value, Value::Int(_)), &mut out);
@@ -1192,5 +1207,19 @@ impl<R: Effects> Run<'_, R> {
         let made = memory.texts.intern(&out);
         memory.scratch.text = out;
         Ok(made)
+    }
+
+    /// What a format with a width makes of a value before it is shown. To Python a truth value is a number there, and
+    /// most of what is neither a number nor a text has no such format.
+    fn paddable(&mut self, value: Value) -> Result<Value, Error> {
+        let class = match value {
+            Value::Bool(bool) => return Ok(Value::Int(i64::from(bool))),
+            Value::None => "NoneType",
+            Value::Tuple(_) => "tuple",
+            Value::Error(error) => self.program.error_types.name(error.ty),
+            other => return Ok(other),
+        };
+        let message = format!("unsupported format string passed to {class}.__format__");
+        Err(self.error(ErrorType::TYPE_ERROR, &message))
     }
 }

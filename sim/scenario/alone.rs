@@ -63,7 +63,7 @@ impl Effects for Alone {
             self.printed.push(text);
         }
     }
-    fn spawn(&mut self, _: InstanceId) -> FutureId {
+    fn spawn(&mut self, _: InstanceId) -> Result<FutureId, Error> {
         unreachable!("alone")
     }
     fn cancel(&mut self, _: FutureId, _: Option<TextId>) -> Result<bool, Error> {

@@ -118,6 +118,8 @@ pub(super) struct Strikes {
     count: usize,
     pub(super) outside: Vec<OutsideCancel>,
     pub(super) failures: Vec<Failure>,
+    /// Where one raises what no other runtime knows.
+    pub(super) asyncio_only: Option<Span>,
 }
 
 /// Resolves the faults of a file against its tasks.
@@ -148,6 +150,9 @@ impl<'a, 't> Resolver<'a, 't> {
         match &fault.kind {
             Kind::Fail { ty, message, print, asked } => {
                 let class = self.class(ty.as_ref(), message)?;
+                if let Some(ty) = ty.as_ref().filter(|_| class.leaves_loop()) {
+                    self.strikes.asyncio_only.get_or_insert_with(|| ty.span());
+                }
                 let points = self.all_points(&targets, fault)?;
                 let asked = asked.map(|asked| self.asked(asked, targets.len() * points.len()));
                 for target in targets {

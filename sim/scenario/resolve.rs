@@ -526,7 +526,12 @@ impl<'a> Resolver<'a, '_> {
     fn error_type(&mut self, name: &Name) -> Option<ErrorType> {
         let types = self.around.error_types;
         match types.find(name.get_ref()) {
-            Some(ty) => Some(ty),
+            Some(ty) => {
+                if ty.leaves_loop() {
+                    self.asyncio_only(&name.span());
+                }
+                Some(ty)
+            }
             None => self.error(
                 unknown(name.span(), "exception", name.get_ref(), types.names())
                     .help("a class of the file's own is declared with `exceptions = [\"…\"]`"),

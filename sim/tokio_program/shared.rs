@@ -484,12 +484,12 @@ impl Effects for Running<'_> {
         self.state.ask(question)
     }
 
-    fn spawn(&mut self, instance: InstanceId) -> FutureId {
+    fn spawn(&mut self, instance: InstanceId) -> Result<FutureId, Error> {
         let who = self.state.add_task(instance, self.task);
         let task = Task::new(self.shared.clone(), who.task, who.future, instance);
         let handle = self.shared.spawner.spawn(Some(who), Box::pin(task.run())).abort_handle();
         self.state.futures[who.future.index()].abort = Some(Box::new(move || handle.abort()));
-        who.future
+        Ok(who.future)
     }
 
     /// An abort takes no message, whatever the profile.
