@@ -42,7 +42,7 @@ pub(super) trait Made {
     fn trace(&self) -> Trace;
     /// The same, event by event.
     fn each(&self, see: &mut dyn FnMut(Moment));
-    /// Shows all of it to a judge: what [`each`](Made::each) does, without a call for each event.
+    /// Shows what happened to a judge, without a call for each event as in [`each`](Made::each).
     fn show(&self, judge: &mut judge::Futures);
     /// A hash of what happened and was asked, and one of what happened, whatever was asked.
     fn fingerprint_and_order(&self) -> (Fingerprint, u64);
@@ -108,7 +108,7 @@ impl Made for Executor<'_> {
     }
 
     fn show(&self, judge: &mut judge::Futures) {
-        for moment in self.moments() {
+        for moment in self.happened() {
             judge.see(moment);
         }
     }

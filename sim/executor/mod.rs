@@ -131,7 +131,12 @@ impl<'a> Executor<'a> {
         Openings { handles: moments, tasks: vec![victims], ..openings }
     }
 
-    /// What happened in the last run.
+    /// What happened in the last run, without what was asked.
+    pub fn happened(&self) -> impl Iterator<Item = Moment> {
+        self.ended().recorder.happened()
+    }
+
+    /// What happened and was asked in the last run.
     pub fn moments(&self) -> impl Iterator<Item = Moment> {
         self.ended().recorder.iter()
     }

@@ -88,7 +88,12 @@ impl Recorder {
         super::order(&self.events)
     }
 
-    /// What happened so far, in order.
+    /// What happened so far, in order, without what was asked: half of it may be questions.
+    pub fn happened(&self) -> impl Iterator<Item = Moment> {
+        moments(&self.events, &[], self.from)
+    }
+
+    /// What happened and was asked so far, in order.
     pub fn iter(&self) -> impl Iterator<Item = Moment> {
         moments(&self.events, &self.choices, self.from)
     }
