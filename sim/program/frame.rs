@@ -12,7 +12,7 @@ use crate::machine::{Access, Object};
 use crate::time::{Nanos, Time};
 use crate::trace::What;
 
-use super::memory::Frame;
+use super::memory::{Frame, Progress, Source};
 use super::show::{DEEPEST_LIST, Lookup, display, text_of};
 use super::{
     Attribute, Body, Callable, Comparison, Deferred, Error, ErrorType, Expr, ExprId, FrameId, Inquiry, Library, Local,
@@ -49,7 +49,7 @@ pub enum Next {
         timeout: Option<Nanos>,
     },
     /// It runs a coroutine in place, and is resumed with what that returns.
-    Call(InstanceId),
+    Call(InstanceId, Source),
     /// It calls asyncio's library, and is resumed with what that gives.
     Library(Library),
     /// It returned.
@@ -94,7 +94,7 @@ pub trait Effects {
     /// # Errors
     ///
     /// What that has raised, if it is what leaves even the loop.
-    fn spawn(&mut self, instance: InstanceId) -> Result<FutureId, Error>;
+    fn spawn(&mut self, instance: InstanceId, source: Source) -> Result<FutureId, Error>;
     /// Whether a task that starts at once would be one too many that have been started within each other.
     fn is_deepest_start(&self) -> bool {
         false
@@ -192,6 +192,12 @@ impl<R: Effects> Lookup for R {
     }
 }
 
+/// What Python says of a coroutine that has ended.
+const SPENT: &str = "cannot reuse already awaited coroutine";
+
+/// One that has not: in Python whoever comes next takes a step of it, whatever it waits for on behalf of the others.
+const STARTED_TWICE: &str = "a coroutine that has not ended cannot be started again here";
+
 /// How deep coroutines may call each other, as Python's recursion limit.
 const DEEPEST_CALL: u32 = 1000;
 
@@ -201,8 +207,12 @@ const DEEPEST_CALL: u32 = 1000;
 #[inline(always)]
 pub fn resume<R: Effects>(program: &Program, rt: &mut R, frame: FrameId, input: Result<Value, Error>) -> Next {
     let state = &mut rt.memory().frames[frame.0 as usize];
-    let Frame { instance, body, consts, locals, mut pc, begun, .. } = *state;
+    let Frame { instance, source, body, consts, locals, mut pc, begun, .. } = *state;
     state.begun = true;
+    if source == Source::Spent {
+        let message = Some(rt.memory().texts.intern(SPENT));
+        return Next::Raised(Error { ty: ErrorType::RUNTIME_ERROR, message });
+    }
     let body = &program.bodies[body as usize];
     // An error that arrives before the first operation finds no guard: no line of an unstarted coroutine runs.
     if let Err(error) = input
@@ -742,13 +752,12 @@ impl<R: Effects> Run<'_, R> {
             Value::Coroutine(_) | Value::Call(_) if self.is_deepest() => {
                 Err(self.error(ErrorType::RECURSION_ERROR, "maximum recursion depth exceeded"))
             }
-            Value::Call(instance) => Ok(Flow::Out(Next::Call(instance))),
-            Value::Coroutine(instance) => {
-                if !self.rt.memory().start_once(instance) {
-                    return Err(self.error(ErrorType::RUNTIME_ERROR, "cannot reuse already awaited coroutine"));
-                }
-                Ok(Flow::Out(Next::Call(instance)))
-            }
+            Value::Call(instance) => Ok(Flow::Out(Next::Call(instance, Source::Call))),
+            Value::Coroutine(instance) => match self.rt.memory().start_object(instance) {
+                Progress::Unstarted => Ok(Flow::Out(Next::Call(instance, Source::Object))),
+                Progress::Started => Err(self.error(ErrorType::RUNTIME_ERROR, STARTED_TWICE)),
+                Progress::Ended => Err(self.error(ErrorType::RUNTIME_ERROR, SPENT)),
+            },
             _ => Err(self.error(ErrorType::TYPE_ERROR, "this can't be used in 'await' expression")),
         }
     }
@@ -774,13 +783,12 @@ impl<R: Effects> Run<'_, R> {
             Value::Call(_) | Value::Coroutine(_) if self.rt.is_deepest_start() => {
                 Err(self.error(ErrorType::RECURSION_ERROR, "maximum recursion depth exceeded"))
             }
-            Value::Call(instance) => self.rt.spawn(instance),
-            Value::Coroutine(instance) => {
-                if self.rt.memory().start_once(instance) {
-                    return self.rt.spawn(instance);
-                }
-                Err(self.error(ErrorType::RUNTIME_ERROR, "cannot reuse already awaited coroutine"))
-            }
+            Value::Call(instance) => self.rt.spawn(instance, Source::Call),
+            Value::Coroutine(instance) => match self.rt.memory().start_object(instance) {
+                Progress::Unstarted => self.rt.spawn(instance, Source::Object),
+                Progress::Started => Err(self.error(ErrorType::RUNTIME_ERROR, STARTED_TWICE)),
+                Progress::Ended => self.rt.spawn(instance, Source::Spent),
+            },
             _ => Err(self.error(ErrorType::TYPE_ERROR, "a coroutine was expected")),
         }
     }

@@ -30,7 +30,7 @@ pub use code::{
 pub use expr::{Attribute, Comparison, Expr, ExprId};
 pub use frame::{Effects, FutureState, Next, resume};
 pub use library::{Callable, Library};
-pub use memory::{FrameId, Memory};
+pub use memory::{FrameId, Memory, Source};
 pub use network::{Answer, Begins, CLIENT, Fault, Host, Network, Outage, Reply, TooMany, Url, Wires};
 pub use object::{Inquiry, Make, Object, Operation};
 pub use pattern::Pattern;
