@@ -277,6 +277,8 @@ const RAISES: &[&str] = &[
     "ConnectionResetError",
     "BaseException",
 ];
+/// What leaves the loop, and so ends the run: seldom, because little happens after it.
+const LEAVES: &[&str] = &["SystemExit", "SystemExit", "KeyboardInterrupt"];
 const CATCHES: &[&str] = &[
     "CancelledError",
     "CancelledError",
@@ -296,6 +298,7 @@ const CATCHES: &[&str] = &[
     "BaseExceptionGroup",
     "BrokenBarrierError",
     "RuntimeError",
+    "SystemExit",
 ];
 const FAMILIES: &[Family] = &[
     Family { name: "lock", make: "Lock()", uses: LOCK, is_held: true },
@@ -413,6 +416,11 @@ fn opening() -> impl Strategy<Value = Vec<Step>> {
     ]
 }
 
+/// The class of an error.
+fn raises() -> impl Strategy<Value = &'static str> {
+    prop_oneof![12 => select(RAISES), 1 => select(LEAVES)]
+}
+
 fn step(place: Where, depth: u32) -> BoxedStrategy<Step> {
     let seldom = |place_of_many| if place == place_of_many { 6 } else { 2 };
     let simple = prop_oneof![
@@ -425,7 +433,7 @@ fn step(place: Where, depth: u32) -> BoxedStrategy<Step> {
         seldom(Where::Main) + 6 => any::<(Pick, Message, Keep)>()
             .prop_map(|(whom, message, keep)| Step::Cancel(whom, message, keep)),
         1 => any::<Message>().prop_map(Step::CancelAll),
-        seldom(Where::Task) / 2 => select(RAISES).prop_map(Step::Raise),
+        seldom(Where::Task) / 2 => raises().prop_map(Step::Raise),
         seldom(Where::Task) / 2 => any::<Pick>().prop_map(Step::Return),
         seldom(Where::Main) => gather(),
         seldom(Where::Main) => wait(),
@@ -523,7 +531,7 @@ fn fault() -> impl Strategy<Value = Fault> {
             .prop_map(|(victim, time, message)| Fault::CancelFromOutside { victim, time, message }),
         2 => (any::<Pick>(), option::of(any::<Pick>()), not_before(), any::<Message>())
             .prop_map(|(at, victim, not_before, message)| Fault::Cancel { at, victim, not_before, message }),
-        2 => (any::<Pick>(), any::<bool>(), not_before(), select(RAISES), any::<bool>()).prop_map(
+        2 => (any::<Pick>(), any::<bool>(), not_before(), raises(), any::<bool>()).prop_map(
             |(at, everywhere, not_before, raises, prints)| {
                 Fault::Fail { at, everywhere, not_before, raises, prints }
             }

@@ -74,6 +74,7 @@ fn seen(program: &Program, trace: &Trace) -> BTreeSet<String> {
                 see(INTERESTING[3]);
                 see(&format!("it is a {}", program.objects[object.index()].make.class()));
             }
+            What::Failed { error, .. } if error.ty.leaves_loop() => see("an error leaves the loop"),
             What::UnhandledInShutdown { .. } => see("run() tells of an error that nobody retrieved"),
             What::Dropped { .. } => see("a task is dropped"),
             _ => {}

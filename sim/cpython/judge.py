@@ -27,7 +27,8 @@ of its clauses, or a list of pairs. A sleep with a range lasts its minimum; sets
 
 An outcome is `["finished", value]`, `["failed", error]`, `["deadlocked"]`, or `["cut", why]` when the run was given
 up: a limit of `"turns"` or `"steps"` was reached, or Python's `"recursion"` limit was about to be (a circle of tasks
-that await each other is cancelled, which some versions do not survive); then `events` holds the first thousand only.
+that await each other is cancelled, which some versions do not survive), or a `"coroutine"` was started again that had
+not ended (whoever comes next takes a step of it, which is not told here); then `events` holds the first thousand only.
 Or, in place of all of it, `{"error": "…"}` for a program that makes no sense.
 
 An event is `[turn, time in ns, task, what, detail…]`, in the order of happening. A task is its number in creation
@@ -139,11 +140,15 @@ def judge(program):
         return {"error": "{}: {}".format(type(error).__name__, error)}
 
 
-class Cut(SystemExit):
-    """A limit was reached. asyncio lets a SystemExit, and nothing else, out of a task and out of the loop."""
+class GivenUp(SystemExit):
+    """The end of a run that is no business of the program's. asyncio lets a SystemExit out of a task and the loop."""
 
 
-class Mistake(SystemExit):
+class Cut(GivenUp):
+    """A limit was reached."""
+
+
+class Mistake(GivenUp):
     """The program makes no sense, and only running it has shown that."""
 
 
@@ -243,9 +248,11 @@ class Run(virtual_loop.VirtualLoop):
             return ["deadlocked"]
         except Cut as cut:
             return ["cut", cut.args[0]]
-        except (KeyboardInterrupt, Mistake):
+        except Mistake:
             raise
         except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and not hasattr(error, "is_scenarios"):
+                raise
             outcome = ["failed", told(error)]
         for record in self.records:
             if not record.task.done():
@@ -273,6 +280,7 @@ class Run(virtual_loop.VirtualLoop):
             return super().create_task(coro, **options)
         if self.starts == DEEPEST_START:
             self.abandon(Cut("recursion"))
+        coro.start_again(Cut("coroutine"))
         coro.record, coro.by = None, self.by()
         # What a task that starts at once does is not what its maker is doing.
         is_shielding, self.is_shielding = self.is_shielding, False
@@ -390,7 +398,7 @@ class Run(virtual_loop.VirtualLoop):
             return "callback"
         if isinstance(value, Deferred):
             return "function"
-        return shown(value) if isinstance(value, list) else value
+        return shown(value) if isinstance(value, (list, tuple)) else value
 
 
 class Record:
@@ -473,7 +481,16 @@ class Coroutine(collections.abc.Coroutine):
         self.name = name
         self.record = None
         self.real = None
+        # Whether a task has been made of it, or somebody awaits it in place; and whether it has ended.
+        self.is_started = False
+        self.is_over = False
         run.coroutines.append(self)
+
+    def start_again(self, cut):
+        """It gets a task, or somebody who awaits it, maybe not the first one; then it has to have ended."""
+        if self.is_started and not self.is_over:
+            self.run.abandon(cut)
+        self.is_started = True
 
     def begin(self):
         """The real coroutine, made when it is needed: one that nobody awaits is no mistake here."""
@@ -516,7 +533,7 @@ class Coroutine(collections.abc.Coroutine):
         """One step of the task: until it waits, or to its end."""
         task = self.record.task
         try:
-            awaited = method(argument)
+            awaited = self.seen_to_end(method, argument)
         except StopIteration as returned:
             self.record.since = self.run.turn
             if task._must_cancel:
@@ -541,6 +558,13 @@ class Coroutine(collections.abc.Coroutine):
             self.record.entered = "object"
         return awaited
 
+    def seen_to_end(self, method, argument):
+        try:
+            return method(argument)
+        except BaseException:
+            self.is_over = True
+            raise
+
     def tell(self, what, *detail):
         self.run.record(self.record.number, what, *detail)
 
@@ -548,7 +572,7 @@ class Coroutine(collections.abc.Coroutine):
 class Here:
     """What the steps of one coroutine do: `_atropos` in the translated functions."""
 
-    STOPS = (GeneratorExit, KeyboardInterrupt, SystemExit)
+    STOPS = (GeneratorExit, GivenUp)
 
     def __init__(self, run, name, values):
         self.run = run
@@ -588,7 +612,7 @@ class Here:
 
     def attribute(self, value, name):
         if name == "exceptions" and hasattr(value, "exceptions"):
-            return list(value.exceptions)
+            return value.exceptions
         if name == "type" and isinstance(value, BaseException):
             return type(value).__name__
         if isinstance(value, (asyncio.Task, Coroutine)):
@@ -692,7 +716,8 @@ class Here:
 
     async def awaited(self, what):
         if isinstance(what, Coroutine):
-            if what.real is not None or what.record is not None:
+            what.start_again(Cut("coroutine"))
+            if what.is_over:
                 return await what
             task = self.task()
             task.depth += 1
@@ -702,6 +727,7 @@ class Here:
             try:
                 value = await what
             finally:
+                what.is_over = True
                 task.depth -= 1
             self.tell("call_returned", self.run.value(value))
             return value
@@ -906,7 +932,7 @@ class Entered:
         return type(self.here.object(self.name)).__name__ == "Barrier"
 
     async def __aexit__(self, *error):
-        if self.here.is_over() or error[0] in Here.STOPS or self.is_barrier():
+        if self.here.is_over() or isinstance(error[1], Here.STOPS) or self.is_barrier():
             return
         waiting = self.here.set_aside()
         try:
@@ -934,7 +960,7 @@ class Group:
         return self.group
 
     async def __aexit__(self, *error):
-        if self.here.is_over() or error[0] in Here.STOPS:
+        if self.here.is_over() or isinstance(error[1], Here.STOPS):
             return
         record = self.here.task()
         record.using = ("task_group", None)
@@ -987,7 +1013,7 @@ class Timeout:
         return await self.timeout.__aenter__()
 
     async def __aexit__(self, *error):
-        if self.here.is_over() or error[0] in Here.STOPS:
+        if self.here.is_over() or isinstance(error[1], Here.STOPS):
             return
         try:
             self.here.step()

@@ -64,6 +64,12 @@ impl Told {
         }
     }
 
+    /// Why the judge has given the run up, where that is the program's doing and nothing that we would do as well.
+    pub fn refusal(&self) -> Option<&'static str> {
+        let why = "a coroutine is started again that has not ended: Python takes steps of it in both places";
+        (self.outcome == json!(["cut", "coroutine"])).then_some(why)
+    }
+
     /// How many events there are.
     pub fn len(&self) -> usize {
         self.events.len()
@@ -236,7 +242,7 @@ impl Teller<'_> {
             Value::TaskGroup(_) => json!("task group"),
             Value::Callback(_) => json!("callback"),
             Value::Function(_) => json!("function"),
-            Value::List(_) => unreachable!("an event has the text of a list"),
+            Value::List(_) | Value::Tuple(_) => unreachable!("an event has the text of a list"),
         }
     }
 }

@@ -122,10 +122,11 @@ class VirtualLoop(base_events.BaseEventLoop):
         return timer
 
     def create_task(self, coro, **options):
+        # Its place is before that of the tasks that it makes if it starts at once.
+        place = next(self._futures_created)
         task = super().create_task(coro, **options)
-        # One that has started at once may have been given its place before the tasks that it has made.
         if not hasattr(task, "creation"):
-            self.created(task)
+            task.creation = place
         return task
 
     def created(self, future):

@@ -66,11 +66,9 @@ impl EventLoop<'_> {
         let barrier = used.object;
         match used.operation {
             Operation::Abort => self.change_barrier(barrier, State::Broken),
-            Operation::Reset if self.object(barrier).value == 0 => self.object_mut(barrier).state = State::Filling,
-            Operation::Reset if self.object(barrier).state != State::Resetting => {
-                self.change_barrier(barrier, State::Resetting);
-            }
-            Operation::Reset => {}
+            // Notified even if nothing changes: who is blocked wakes for nothing, a turn earlier.
+            Operation::Reset if self.object(barrier).value == 0 => self.change_barrier(barrier, State::Filling),
+            Operation::Reset => self.change_barrier(barrier, State::Resetting),
             _ => return self.block_at_barrier(task, used),
         }
         _ = self.release_lock(self.lock_of(barrier));

@@ -5,10 +5,10 @@
 //! Knows nothing of what makes tasks.
 
 use super::EventLoop;
-use super::future::Owner;
+use super::future::{self, Owner};
 use crate::choice::Choices;
 use crate::id::FutureId;
-use crate::program::Value;
+use crate::program::{Error, Value};
 use crate::trace::What;
 
 /// How deep tasks may start at once within each other. Python has a limit too, and no program a reason to come near.
@@ -19,9 +19,13 @@ impl EventLoop<'_> {
         self.starts >= DEEPEST_START
     }
 
-    /// A task that has just been made runs until it waits or ends.
+    /// A task that has just been made runs until it waits or ends. What would leave the loop comes back instead.
     #[inline(never)]
-    pub(super) fn start_at_once<C: Choices + ?Sized>(&mut self, future: FutureId, choices: &mut C) {
+    pub(super) fn start_at_once<C: Choices + ?Sized>(
+        &mut self,
+        future: FutureId,
+        choices: &mut C,
+    ) -> Result<(), Error> {
         let Owner::Task(task) = self.futures[future].owner else { unreachable!("a task has been made") };
         self.touch_future(future);
         self.tasks[task.index()].started = true;
@@ -29,5 +33,9 @@ impl EventLoop<'_> {
         self.starts += 1;
         self.resume_task(task, Ok(Value::None), choices);
         self.starts -= 1;
+        match self.futures[future].result {
+            future::Result::Failed(error) if error.ty.leaves_loop() => Err(error),
+            _ => Ok(()),
+        }
     }
 }

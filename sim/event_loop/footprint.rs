@@ -301,6 +301,15 @@ impl EventLoop<'_> {
         }
     }
 
+    /// What is left of the batch comes first in what is ready.
+    pub(super) fn watch_left(&mut self) {
+        let (ready, next) = (self.ready.len(), self.batch_next);
+        if let Some(watch) = &mut self.watch {
+            watch.settle(ready);
+            watch.ready.splice(0..0, watch.batch.drain(next..));
+        }
+    }
+
     /// A handle is about to run: the one before `batch_next`.
     pub(super) fn watch_handle(&mut self, handle: Handle) {
         let at = self.batch_next - 1;

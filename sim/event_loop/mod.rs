@@ -65,7 +65,7 @@ use wait::Wait;
 use crate::choice::{Choice, Choices, Cut, Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, TaskId};
 use crate::machine::{Footprint, KeyHasher, Machine, Size, Watched};
-use crate::program::{Memory, Messages, Program, Texts};
+use crate::program::{Error, Memory, Messages, Program, Source, Texts};
 use crate::reuse::clone_in_place;
 use crate::time::{Nanos, Time};
 use crate::trace::{Fingerprint, Moment, Outcome, Recorder, Requester, Trace, What};
@@ -120,6 +120,8 @@ pub struct EventLoop<'p> {
     phase: Phase,
     /// Whether the loop stops at the end of this turn.
     stopping: bool,
+    /// What has left the loop while main was waited for.
+    left_by: Option<Error>,
     cutting: Cutting,
     /// What a search wants to know of each step.
     watch: Option<Box<Watch>>,
@@ -153,6 +155,7 @@ clone_in_place!(EventLoop<'p> {
     memory,
     phase,
     stopping,
+    left_by,
     cutting,
     watch,
     scratch,
@@ -253,6 +256,7 @@ impl<'p> EventLoop<'p> {
             memory: Memory::default(),
             phase: Phase::Main,
             stopping: false,
+            left_by: None,
             cutting: Cutting::default(),
             watch: None,
             scratch: Scratch::default(),
@@ -288,13 +292,14 @@ impl<'p> EventLoop<'p> {
         self.memory.reset(self.program);
         self.phase = Phase::Main;
         self.stopping = false;
+        self.left_by = None;
         self.cutting.reset(self.program);
         self.watch = None;
 
         for (at, cancel) in (0..).zip(&self.program.outside_cancels) {
             self.timers.set(Time::ZERO + cancel.at, Timer::OutsideCancel(at));
         }
-        let main = self.create_task(InstanceId::MAIN, TaskId::MAIN);
+        let main = self.create_task(InstanceId::MAIN, Source::Call, TaskId::MAIN);
         self.futures.add_callback(main, Callback::Stop);
         for object in self.program.bare_futures() {
             let future = self.futures.add(Owner::Nobody);
@@ -614,7 +619,7 @@ impl<'p> EventLoop<'p> {
 
     /// Hashes the state but for what stands in queues.
     fn hash_unordered(&self, hasher: &mut impl Hasher) {
-        (self.outcome, self.now, self.stopping, self.phase).hash(hasher);
+        (self.outcome, self.now, self.stopping, self.phase, self.left_by).hash(hasher);
         (&self.tasks, &self.gathers, &self.waits, &self.objects).hash(hasher);
         (&self.deadlines, &self.shields, &self.groups, &self.completions).hash(hasher);
         self.cutting.hash_state(self.handles(), hasher);

@@ -6,7 +6,7 @@ use super::{EventLoop, Owner};
 use crate::choice::{Choices, Question};
 use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
 use crate::machine::{Access, Object};
-use crate::program::{Effects, Error, FutureState, Inquiry, Memory, Op, Value};
+use crate::program::{Effects, Error, FutureState, Inquiry, Memory, Op, Source, Value};
 use crate::time::Time;
 use crate::trace::{Requester, What};
 
@@ -56,14 +56,15 @@ impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
         self.event_loop.touch(object, access);
     }
 
-    fn spawn(&mut self, instance: InstanceId) -> FutureId {
+    fn spawn(&mut self, instance: InstanceId, source: Source) -> Result<FutureId, Error> {
         self.touch(Object::Numbers, Access::Changes);
         self.touch(Object::Instance(instance), Access::Changes);
-        let future = self.event_loop.create_task(instance, self.task);
+        let future = self.event_loop.create_task(instance, source, self.task);
         if self.event_loop.program.eager_tasks {
-            self.event_loop.start_at_once(future, self.choices);
+            let started = self.event_loop.start_at_once(future, self.choices);
+            started.map_err(|error| self.event_loop.raised(self.task, error))?;
         }
-        future
+        Ok(future)
     }
 
     fn is_deepest_start(&self) -> bool {

@@ -6,6 +6,7 @@ use super::cancel::TooDeep;
 use super::{Callback, EventLoop, Handle, future};
 use crate::choice::{Choices, Kind};
 use crate::id::{FutureId, ListId, TaskId};
+use crate::machine::{Access, Object};
 use crate::program::{Error, ErrorType, Value};
 use crate::trace::{Outcome, Requester, What};
 
@@ -14,8 +15,8 @@ use crate::trace::{Outcome, Requester, What};
 pub(super) enum Phase {
     /// Main runs.
     Main,
-    /// What was left is being waited for: the list of those tasks.
-    CancelAll(ListId),
+    /// What was left is being waited for: the list of those tasks, and the gather of them.
+    CancelAll(ListId, FutureId),
     /// So many rounds with a task that does nothing are to come.
     Rounds(u8),
 }
@@ -46,7 +47,8 @@ impl EventLoop<'_> {
     pub(super) fn next_phase<C: Choices + ?Sized>(&mut self, choices: &mut C) {
         match self.phase {
             Phase::Main => self.cancel_what_is_left(choices),
-            Phase::CancelAll(left) => {
+            Phase::CancelAll(_, gathered) if !self.futures[gathered].is_done() => self.stopped_too_early(),
+            Phase::CancelAll(left, _) => {
                 self.tell_unhandled(left);
                 self.begin_rounds();
             }
@@ -82,7 +84,34 @@ impl EventLoop<'_> {
         }
         let gathered = self.begin_gather(left, 0, true, TaskId::MAIN);
         self.futures.add_callback(gathered, Callback::Stop);
-        self.phase = Phase::CancelAll(left);
+        self.phase = Phase::CancelAll(left, gathered);
+    }
+
+    /// What a task has raised leaves the loop, and with it `run_until_complete`. What was to run in this turn stays ready;
+    /// if main was what was waited for, `run()` goes on to its shutdown, and raises the error after it, otherwise at once.
+    #[cold]
+    pub(super) fn leave_loop(&mut self, error: Error) {
+        self.touch(Object::Everything, Access::Changes);
+        if self.phase != Phase::Main {
+            return self.close(Some(error));
+        }
+        self.left_by = Some(error);
+        self.stopping = true;
+        self.cutting.handles = self.handles();
+        self.batch_clear = self.batch_next;
+        if !self.program.schedule.ready_any_order {
+            self.watch_left();
+            self.ready.splice(0..0, self.batch.drain(self.batch_next..));
+        }
+        self.batch_end = self.batch_next;
+    }
+
+    /// Main had ended in the turn in which an error left the loop: the news of that stops the next loop, which is the one
+    /// that waits for what is left.
+    #[cold]
+    fn stopped_too_early(&mut self) {
+        let error = self.python_error(ErrorType::RUNTIME_ERROR, "Event loop stopped before Future completed.");
+        self.close(Some(error));
     }
 
     /// `all_tasks()`, without the current one, as a set in the order in which it is walked.
@@ -146,7 +175,7 @@ impl EventLoop<'_> {
             }
         }
         let main = self.tasks[0].future;
-        let outcome = match error.map_or_else(|| self.take_result(main), Err) {
+        let outcome = match error.or(self.left_by).map_or_else(|| self.take_result(main), Err) {
             Ok(value) => Outcome::Finished(value),
             Err(error) => Outcome::Failed(error),
         };

@@ -7,7 +7,7 @@ use super::{Callback, EventLoop, Future, Handle, Owner, Running, Timer, future};
 use crate::choice::{Choices, Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, ObjectId, TaskId, TextId};
 use crate::machine::{Access, Object};
-use crate::program::{Effects as _, Error, ErrorType, FrameId, Next, Value, resume};
+use crate::program::{Effects as _, Error, ErrorType, FrameId, Next, Source, Value, resume};
 use crate::time::Nanos;
 use crate::trace::{Outcome, Wake, What};
 
@@ -77,10 +77,10 @@ pub(super) enum Own {
 }
 
 impl EventLoop<'_> {
-    pub(super) fn create_task(&mut self, instance: InstanceId, by: TaskId) -> FutureId {
+    pub(super) fn create_task(&mut self, instance: InstanceId, source: Source, by: TaskId) -> FutureId {
         let task = TaskId(self.tasks.len() as u32);
         let future = self.futures.add(Owner::Task(task));
-        let frame = self.memory.open(self.program, instance, None);
+        let frame = self.memory.open(self.program, instance, source, None);
         self.tasks.push(Task {
             future,
             instance,
@@ -207,8 +207,8 @@ impl EventLoop<'_> {
             Next::Wait { over, timeout, return_when } => self.begin_wait(task, over, timeout, return_when),
             Next::Library(call) => return self.call_library(task, call, choices),
             Next::Get { .. } => unreachable!("a program with a network runs on one"),
-            Next::Call(instance) => {
-                self.tasks[task.index()].frame = self.memory.open(self.program, instance, Some(frame));
+            Next::Call(instance, source) => {
+                self.tasks[task.index()].frame = self.memory.open(self.program, instance, source, Some(frame));
                 self.recorder.record(What::Called { task, instance });
                 return Some(Ok(Value::None));
             }
@@ -362,6 +362,12 @@ impl EventLoop<'_> {
 
     fn task_raised(&mut self, task: TaskId, error: Error) {
         let future = self.tasks[task.index()].future;
+        // Out of a task that has started at once it goes to whoever has started that.
+        let leaves_loop = error.ty.leaves_loop() && self.starts == 0;
+        if leaves_loop {
+            // `run_until_complete` is not to be told any more that main is done.
+            self.futures.remove_callback(self.tasks[0].future, Callback::Stop);
+        }
         let state: &mut Future = &mut self.futures[future];
         if error.is_cancelled() {
             state.result = future::Result::Cancelled;
@@ -374,6 +380,9 @@ impl EventLoop<'_> {
             self.recorder.record(What::Failed { task, error });
         }
         self.tell(future);
+        if leaves_loop {
+            self.leave_loop(error);
+        }
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) struct Group {
     left: u32,
     /// What has failed, in the order in which that was noted.
     errors: ListId,
+    /// The first of it that leaves the loop, or such an error of the block's: then the group raises that alone.
+    alone: Option<Error>,
     /// The parent, where it waits for the last task.
     on_completed: Option<Waiter>,
 }
@@ -54,6 +56,7 @@ impl EventLoop<'_> {
             tasks,
             left: 0,
             errors,
+            alone: None,
             on_completed: None,
         });
         Value::TaskGroup(self.groups.len() as u32 - 1)
@@ -107,6 +110,7 @@ impl EventLoop<'_> {
         let future::Result::Failed(error) = self.futures[task].result else { return };
         self.touch_group(group);
         self.memory.list_mut(errors).push(Value::Error(error));
+        self.note_alone(group, error);
         let parent = self.tasks[parent.index()].future;
         self.touch(Object::Future(parent), Access::Looks);
         if !is_aborting && !has_cancelled_parent && !self.futures[parent].is_done() {
@@ -118,6 +122,11 @@ impl EventLoop<'_> {
             // Nobody is there to be told that the recursion was too deep.
             _ = self.cancel(parent, Requester::TaskGroup, None);
         }
+    }
+
+    fn note_alone(&mut self, group: u32, error: Error) {
+        let Group { alone, .. } = &mut self.groups[group as usize];
+        *alone = alone.or(Some(error).filter(|error| error.ty.leaves_loop()));
     }
 
     /// Takes a task out of the group; out of the list only together with as many others as stay.
@@ -184,6 +193,9 @@ impl EventLoop<'_> {
     ) -> Progress {
         self.touch_group(group);
         self.groups[group as usize].is_exiting = true;
+        if let Some(error) = error {
+            self.note_alone(group, error);
+        }
         let mut propagate = error.filter(|error| error.is_cancelled());
         if self.program.profile.task_groups == TaskGroups::UncancelFirst && self.uncancel_parent(group) {
             propagate = None;
@@ -234,6 +246,9 @@ impl EventLoop<'_> {
 
     fn end_of_group(&mut self, task: TaskId, leaving: Leaving) -> Result<Value, Error> {
         let Leaving { group, error, mut propagate, is_newest } = leaving;
+        if let Some(alone) = self.groups[group as usize].alone {
+            return Err(if is_newest && error == Some(alone) { alone } else { self.raised(task, alone) });
+        }
         let is_last = self.program.profile.task_groups == TaskGroups::UncancelLast;
         if is_last && self.uncancel_parent(group) {
             propagate = None;

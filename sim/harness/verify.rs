@@ -119,7 +119,11 @@ impl Verifier {
                     let mut event_loop = EventLoop::new(&program);
                     event_loop.run(&mut Ordinary);
                     let difference = Told::ours(&program, &event_loop.trace()).difference(&theirs);
-                    difference.map_or(Compared::Equal(theirs.len()), |it| Compared::Different(it.into()))
+                    match (difference, theirs.refusal()) {
+                        (Some(difference), _) => Compared::Different(difference.into()),
+                        (None, Some(why)) => Compared::NotApplicable(why.to_owned()),
+                        (None, None) => Compared::Equal(theirs.len()),
+                    }
                 }
             };
             compared.push((judge.interpreter().clone(), result));

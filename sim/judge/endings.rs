@@ -5,7 +5,7 @@
 //!   raises that class, or if the file expects it of main.
 //! - `main-failed`: main failed with anything else. Silent if the file expects that main fails, or if a declared fault
 //!   (`[[fail]]` or `[[inject]]`) raises an error of that class; and about `CancelledError` if anybody but `run()` cancelled
-//!   anybody.
+//!   anybody. About the task that raised it, if it is a `SystemExit` or a `KeyboardInterrupt`, which end the run.
 //! - `deadlock`, `livelock`, `unsettled`: the run ended so, and the file does not expect it. `deadlock` is about the first
 //!   task in the first circle of those who wait for each other; about main, if no circle can be seen.
 //!
@@ -25,9 +25,11 @@ pub(super) struct Endings {
     declared: Vec<ErrorType>,
     was_cancelled: bool,
     assertion_failed: bool,
+    /// The last task that an error has left which leaves the loop as well.
+    left_by: TaskId,
 }
 
-clone_in_place!(Endings { declared, was_cancelled, assertion_failed });
+clone_in_place!(Endings { declared, was_cancelled, assertion_failed, left_by });
 
 impl Endings {
     pub(super) fn new(program: &Program) -> Endings {
@@ -38,17 +40,19 @@ impl Endings {
         let mut declared: Vec<ErrorType> = raised.collect();
         declared.sort_unstable_by_key(|ty| ty.0);
         declared.dedup();
-        Endings { declared, was_cancelled: false, assertion_failed: false }
+        Endings { declared, was_cancelled: false, assertion_failed: false, left_by: TaskId::MAIN }
     }
 
     pub(super) fn reset(&mut self) {
         self.was_cancelled = false;
         self.assertion_failed = false;
+        self.left_by = TaskId::MAIN;
     }
 
     pub(super) fn see(&mut self, what: What, waits: &Waits, found: &mut Found) {
         match what {
             What::CancelRequested { by, .. } => self.was_cancelled |= by != Requester::Shutdown,
+            What::Failed { task, error } if error.ty.leaves_loop() => self.left_by = task,
             What::Failed { task, error } if error.ty == ErrorType::ASSERTION_ERROR && task != TaskId::MAIN => {
                 self.assertion_failed = true;
                 if !self.declared.contains(&error.ty) {
@@ -83,7 +87,8 @@ impl Endings {
             return;
         }
         if error != ErrorType::ASSERTION_ERROR {
-            found.add(Oracle::MainFailed, TaskId::MAIN, waits, Some(error));
+            let task = if error.leaves_loop() { self.left_by } else { TaskId::MAIN };
+            found.add(Oracle::MainFailed, task, waits, Some(error));
         } else if !self.assertion_failed {
             found.add(Oracle::AssertionFailed, TaskId::MAIN, waits, Some(error));
         }
@@ -145,6 +150,15 @@ mod tests {
         unexpected(RETURNED, &[&[fails]], &[told]);
         unexpected(Outcome::Failed(ASSERTION), &[&[fails]], &[told]);
         unexpected(Outcome::Failed(ASSERTION), &[], &["assertion-failed main AssertionError"]);
+    }
+
+    #[test]
+    fn what_leaves_the_loop_is_told_of_the_task_that_raised_it() {
+        let exit = Error::new(ErrorType::SYSTEM_EXIT);
+        let raised = [What::Failed { task: A, error: exit }, cancelled(MAIN)];
+        unexpected(Outcome::Failed(exit), &[&raised], &["main-failed a SystemExit"]);
+        let last = What::Failed { task: B, error: exit };
+        unexpected(Outcome::Failed(exit), &[&raised, &[last]], &["main-failed b SystemExit"]);
     }
 
     #[test]

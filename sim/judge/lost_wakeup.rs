@@ -279,7 +279,7 @@ mod tests {
     /// Whether somebody is told of, when the instant of these events is over.
     fn is_told(events: &[What]) -> bool {
         let (mut waits, mut found) = (Waits::default(), Found::default());
-        [A, B, C].map(|task| waits.see(What::Created { task, by: MAIN, instance: InstanceId(task.0) }));
+        [A, B, C].iter().for_each(|&task| waits.see(What::Created { task, by: MAIN, instance: InstanceId(task.0) }));
         let mut oracle = LostWakeup {
             makes: vec![Make::Condition],
             has: vec![0],
@@ -301,7 +301,7 @@ mod tests {
             told(A),
             What::Used { task: A, operation: Operation::Acquire, object: CONDITION, count: 0 },
         ];
-        assert!(is_told(&[&[waits(A), waits(C)], &[notifies(B, 1)], &lost[1..]].concat()), "it slept all the while");
-        assert!(!is_told(&[&[waits(A)], &lost[..], &[waits(C)]].concat()), "it has come since");
+        assert!(is_told(&[&[waits(A), waits(C), notifies(B, 1)], &lost[1..]].concat()), "it slept all the while");
+        assert!(!is_told(&[&[waits(A)], &lost[..], &[waits(C)][..]].concat()), "it has come since");
     }
 }

@@ -168,8 +168,12 @@ fn concerns_nobody(what: What) -> bool {
 /// Main has ended, `run()` begins its shutdown, and tasks are left: each is a finding, however main came to its end. That
 /// it was cancelled itself and left its children running is what this is about.
 ///
-/// Silent about tasks that end in the turn in which main does, and where main never ends.
+/// Silent about tasks that end in the turn in which main does, and where main never ends: or is cancelled as the others are,
+/// because an error has left the loop.
 fn outlives_main(waits: &Waits, found: &mut Found) {
+    if !waits.is_done(waits.future_of(TaskId::MAIN)) {
+        return;
+    }
     for task in waits.unfinished() {
         found.add(Oracle::OutlivesMain, task, waits, None);
     }
@@ -274,6 +278,7 @@ pub(super) mod tests {
         check(&[&[returned(A), cancelled(B), failed(C), returned(MAIN)]], &[]);
         let cut = [told(MAIN), cancelled(MAIN), What::ShutdownBegan { left: 3 }];
         assert_eq!(found(&Expectation::default(), Outcome::Failed(CANCELLED), &[&cut])[..1], ["outlives-main a"]);
+        check(&[&[failed(A), What::ShutdownBegan { left: 3 }, cancelled(MAIN), cancelled(B), cancelled(C)]], &[]);
     }
 
     #[test]

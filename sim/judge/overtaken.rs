@@ -73,7 +73,7 @@ mod tests {
     /// How often somebody is told of, after these events.
     fn told_of(events: &[What]) -> usize {
         let (mut waits, mut found, mut oracle) = (Waits::default(), Found::default(), Overtaken::default());
-        [A, B, C].map(|task| waits.see(What::Created { task, by: MAIN, instance: InstanceId(task.0) }));
+        [A, B, C].iter().for_each(|&task| waits.see(What::Created { task, by: MAIN, instance: InstanceId(task.0) }));
         events.iter().for_each(|&what| oracle.see(what, &waits, &mut found));
         found.iter().count()
     }

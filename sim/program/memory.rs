@@ -14,9 +14,29 @@ use crate::reuse::clone_in_place;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FrameId(pub u32);
 
+/// Which coroutine a frame runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// A new one, of a call.
+    Call,
+    /// The coroutine object in `coros`.
+    Object,
+    /// That object again, though it has ended: it raises `RuntimeError`, whatever it is told.
+    Spent,
+}
+
+/// How far the coroutine object of an instance has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Progress {
+    Unstarted,
+    Started,
+    Ended,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Frame {
     pub(super) instance: InstanceId,
+    pub(super) source: Source,
     /// The instance's code and constants, so that nothing has to be looked up to go on.
     pub(super) body: u32,
     pub(super) consts: u32,
@@ -39,8 +59,8 @@ pub struct Memory {
     pub(super) locals: Vec<Value>,
     lists: Lists,
     pub(super) shared: Vec<Value>,
-    /// Whether the coroutine object in `coros` has been started.
-    pub(super) started: Vec<bool>,
+    /// The coroutine objects in `coros`.
+    coroutines: Vec<Progress>,
     /// The newest task of each instance.
     pub(super) newest: Vec<Option<FutureId>>,
     /// The exception groups, in the order of their texts.
@@ -61,7 +81,7 @@ clone_in_place!(Memory {
     locals,
     lists,
     shared,
-    started,
+    coroutines,
     newest,
     error_groups,
     texts,
@@ -165,8 +185,8 @@ impl Memory {
         self.error_groups.clear();
         self.shared.clear();
         self.shared.extend(program.shared.iter().map(|&(_, initial)| Value::Int(initial)));
-        self.started.clear();
-        self.started.resize(program.instances.len(), false);
+        self.coroutines.clear();
+        self.coroutines.resize(program.instances.len(), Progress::Unstarted);
         self.newest.clear();
         self.newest.resize(program.instances.len(), None);
         self.texts.restart_above(&program.texts);
@@ -177,14 +197,20 @@ impl Memory {
     }
 
     /// A frame at the start of `instance`, run on behalf of `caller` if it is run in place.
-    pub fn open(&mut self, program: &Program, instance: InstanceId, caller: Option<FrameId>) -> FrameId {
+    pub fn open(
+        &mut self,
+        program: &Program,
+        instance: InstanceId,
+        source: Source,
+        caller: Option<FrameId>,
+    ) -> FrameId {
         let Instance { body, consts, .. } = *program.instance(instance);
         let locals = self.locals.len() as u32;
         let count = program.bodies[body as usize].locals.len();
         if count > 0 {
             self.locals.resize(self.locals.len() + count, Value::Unbound);
         }
-        self.frames.push(Frame { instance, body, consts, pc: 0, begun: false, locals, caller, closed: false });
+        self.frames.push(Frame { instance, source, body, consts, pc: 0, begun: false, locals, caller, closed: false });
         FrameId(self.frames.len() as u32 - 1)
     }
 
@@ -200,6 +226,9 @@ impl Memory {
         let ended = &mut self.frames[frame.0 as usize];
         ended.closed = true;
         let caller = ended.caller;
+        if ended.source == Source::Object {
+            self.coroutines[ended.instance.index()] = Progress::Ended;
+        }
         while let Some(newest) = self.frames.pop_if(|newest| newest.closed) {
             self.locals.truncate(newest.locals as usize);
         }
@@ -327,14 +356,19 @@ impl Memory {
         &self.texts
     }
 
-    /// Marks the coroutine object of an instance as started; false if it was before.
-    pub fn start_once(&mut self, instance: InstanceId) -> bool {
-        !std::mem::replace(&mut self.started[instance.index()], true)
+    /// Marks the coroutine object of an instance as started, and says how far it had come.
+    pub(super) fn start_object(&mut self, instance: InstanceId) -> Progress {
+        let progress = &mut self.coroutines[instance.index()];
+        let before = *progress;
+        if before == Progress::Unstarted {
+            *progress = Progress::Started;
+        }
+        before
     }
 
     /// Whether the coroutine object of an instance has been started.
     pub fn is_started(&self, instance: InstanceId) -> bool {
-        self.started[instance.index()]
+        self.coroutines[instance.index()] != Progress::Unstarted
     }
 
     /// The status of the last answer that a task got.

@@ -64,22 +64,15 @@ fn repr_within<L: Lookup>(program: &Program, lookup: &L, value: Value, levels: u
         },
         Value::Coroutine(instance) | Value::Call(instance) => out.push_str(program.name(instance)),
         Value::List(list) => {
-            let Some(items) = lookup.items(list).filter(|_| levels > 0) else {
-                out.push_str("[...]");
-                return;
-            };
             out.push('[');
-            for (at, &item) in items.iter().enumerate() {
-                if at > 0 {
-                    out.push_str(", ");
-                }
-                if out.len() > LONGEST {
-                    out.push_str("...");
-                    break;
-                }
-                repr_within(program, lookup, item, levels - 1, out);
-            }
+            items_within(program, lookup, list, levels, out);
             out.push(']');
+        }
+        Value::Tuple(list) => {
+            out.push('(');
+            items_within(program, lookup, list, levels, out);
+            // Without it, one thing in parentheses would be that thing.
+            out.push_str(if lookup.items(list).is_some_and(|items| items.len() == 1) { ",)" } else { ")" });
         }
         Value::Timeout(_) => out.push_str("timeout"),
         Value::TaskGroup(_) => out.push_str("task group"),
@@ -97,6 +90,24 @@ fn repr_within<L: Lookup>(program: &Program, lookup: &L, value: Value, levels: u
             }
             out.push(')');
         }
+    }
+}
+
+/// What stands between the brackets of a list.
+fn items_within<L: Lookup>(program: &Program, lookup: &L, list: ListId, levels: u32, out: &mut String) {
+    let Some(items) = lookup.items(list).filter(|_| levels > 0) else {
+        out.push_str("...");
+        return;
+    };
+    for (at, &item) in items.iter().enumerate() {
+        if at > 0 {
+            out.push_str(", ");
+        }
+        if out.len() > LONGEST {
+            out.push_str("...");
+            break;
+        }
+        repr_within(program, lookup, item, levels - 1, out);
     }
 }
 

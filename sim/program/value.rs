@@ -25,6 +25,8 @@ pub enum Value {
     Call(InstanceId),
     /// A list, shared by everything that holds it.
     List(ListId),
+    /// A list that nobody changes: what an exception group is made of.
+    Tuple(ListId),
     /// A timeout that was entered.
     Timeout(u32),
     /// A task group that was entered.
@@ -100,12 +102,19 @@ builtin_errors! {
     BASE_EXCEPTION_GROUP = 24 "BaseExceptionGroup": BASE_EXCEPTION;
     CONNECTION_REFUSED_ERROR = 25 "ConnectionRefusedError": CONNECTION_ERROR;
     BROKEN_BARRIER_ERROR = 26 "BrokenBarrierError": RUNTIME_ERROR;
+    SYSTEM_EXIT = 27 "SystemExit": BASE_EXCEPTION;
+    KEYBOARD_INTERRUPT = 28 "KeyboardInterrupt": BASE_EXCEPTION;
 }
 
 impl ErrorType {
     /// Whether errors of this class are made of others.
     pub fn is_group(self) -> bool {
         matches!(self, ErrorType::EXCEPTION_GROUP | ErrorType::BASE_EXCEPTION_GROUP)
+    }
+
+    /// Whether errors of this class end more than their task: asyncio lets them out of the loop, and out of `run()`.
+    pub fn leaves_loop(self) -> bool {
+        matches!(self, ErrorType::SYSTEM_EXIT | ErrorType::KEYBOARD_INTERRUPT)
     }
 }
 

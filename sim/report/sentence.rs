@@ -63,7 +63,8 @@ pub(super) fn finding(program: &Program, trace: &Trace, finding: &Finding) -> St
             format!("{who} was still there at the end although what had made it was cut{now}.")
         }
         Oracle::MainFailed => {
-            format!("main failed{}, which nothing in the file accounts for.", run.error(TaskId::MAIN))
+            let ended = if task == TaskId::MAIN { "failed" } else { "ended the whole run" };
+            format!("{who} {ended}{}, which nothing in the file accounts for.", run.error(task))
         }
         Oracle::AssertionFailed => format!("an `assert` failed in {who}{}.", run.error(task)),
     }

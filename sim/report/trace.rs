@@ -6,8 +6,8 @@
 //! Knows nothing of judging: whether any of it was expected is not said here.
 
 use crate::choice::{Choice, Kind};
-use crate::id::TextId;
-use crate::program::{Make, Operation, Program};
+use crate::id::{TaskId, TextId};
+use crate::program::{Error, Make, Operation, Program};
 use crate::time::{Nanos, Time};
 use crate::trace::{Counting, Outcome, Phase, Requester, Trace, Wake, What};
 
@@ -41,7 +41,7 @@ pub fn trace(program: &Program, trace: &Trace) -> String {
         align(&rows, [Side::Right, Side::Left, Side::Left], &mut out);
     }
     out.push('\n');
-    tell_outcome(program, &names, trace.outcome, time, &mut out);
+    tell_outcome(program, &names, trace, time, &mut out);
     tell_tally(&counting, &mut out);
     out
 }
@@ -256,10 +256,24 @@ fn chosen(names: &Names<'_>, choice: Choice) -> String {
     }
 }
 
-fn tell_outcome(program: &Program, names: &Names<'_>, outcome: Outcome, time: Time, out: &mut String) {
-    match outcome {
+/// Whether a run has failed as main did, and not by what another task or `run()` itself has raised.
+fn is_mains(error: Error, trace: &Trace) -> bool {
+    let end = trace.iter().filter_map(|moment| match moment.what {
+        What::Finished { task: TaskId::MAIN, .. } => Some(false),
+        What::Failed { task: TaskId::MAIN, error: failed } => Some(failed == error),
+        What::Cancelled { task: TaskId::MAIN, .. } => Some(error.is_cancelled()),
+        _ => None,
+    });
+    end.last().unwrap_or(!error.ty.leaves_loop())
+}
+
+fn tell_outcome(program: &Program, names: &Names<'_>, trace: &Trace, time: Time, out: &mut String) {
+    match trace.outcome {
         Outcome::Finished(value) => out.push_str(&format!("finished: main returned {}\n", names.value(value))),
-        Outcome::Failed(error) => out.push_str(&format!("failed: main raised {}\n", names.error(error))),
+        Outcome::Failed(error) => {
+            let who = if is_mains(error, trace) { "main" } else { "run()" };
+            out.push_str(&format!("failed: {who} raised {}\n", names.error(error)));
+        }
         Outcome::Deadlocked => {
             out.push_str("deadlocked: nothing is ready and no timer is set\n");
             for (task, doing) in names.unfinished() {

@@ -132,7 +132,7 @@ trade.toml: 11 findings
   `buy` was cancelled by main at 0s, and the result of what it awaited is lost (lost-result)
   `buy` was cancelled by main at 0s, and the ValueError of what it awaited is lost (lost-result)
   an `assert` failed in `buy` (assertion-failed)
-  main failed, which nothing in the file accounts for (main-failed)
+  `buy` ended the whole run, which nothing in the file accounts for (main-failed)
   time stands still at 0s (livelock)
   and 1 more
 If that is as it should be, say why in the file:

@@ -4,7 +4,7 @@
 
 use crate::choice::Question;
 use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
-use crate::program::{Effects, Error, FutureState, Inquiry, Memory, Next, Program, Value, display, resume};
+use crate::program::{Effects, Error, FutureState, Inquiry, Memory, Next, Program, Source, Value, display, resume};
 use crate::time::Time;
 use crate::trace::What;
 
@@ -17,7 +17,7 @@ struct Alone {
 pub(super) fn run(program: &Program) -> Vec<String> {
     let mut alone = Alone { memory: Memory::default(), printed: Vec::new() };
     alone.memory.reset(program);
-    let frame = alone.memory.open(program, InstanceId::MAIN, None);
+    let frame = alone.memory.open(program, InstanceId::MAIN, Source::Call, None);
     let end = loop {
         match resume(program, &mut alone, frame, Ok(Value::None)) {
             Next::Sleep { .. } => {}
@@ -63,7 +63,7 @@ impl Effects for Alone {
             self.printed.push(text);
         }
     }
-    fn spawn(&mut self, _: InstanceId) -> FutureId {
+    fn spawn(&mut self, _: InstanceId, _: Source) -> Result<FutureId, Error> {
         unreachable!("alone")
     }
     fn cancel(&mut self, _: FutureId, _: Option<TextId>) -> Result<bool, Error> {

@@ -64,7 +64,9 @@ pub(super) fn assemble(
     if let Some(span) = &scenario.eager_tasks {
         errors.extend(lacking(profile, span, "asyncio.eager_task_factory", |profile| profile.has_eager_tasks));
     }
-    check_runtimes(scenario, &bodies, &mut errors);
+    let asyncio_only: Vec<Span> =
+        bodies.iter().filter_map(|body| body.asyncio_only.clone()).chain(strikes.asyncio_only.clone()).collect();
+    check_runtimes(scenario, &asyncio_only, &mut errors);
     let is_tokio_only = strategy.is_some_and(|strategy| strategy.python.is_none());
     if let Some(span) = main.span.clone().filter(|_| is_tokio_only && scenario.runtimes.contains(&Runtime::Asyncio)) {
         let error =
@@ -89,9 +91,7 @@ pub(super) fn assemble(
         shared: scenario.shared.clone(),
         objects: scenario.objects.clone(),
         eager_tasks: scenario.eager_tasks.is_some(),
-        is_asyncio_only: scenario.eager_tasks.is_some()
-            || !scenario.objects.is_empty()
-            || bodies.iter().any(|body| body.asyncio_only.is_some()),
+        is_asyncio_only: scenario.eager_tasks.is_some() || !scenario.objects.is_empty() || !asyncio_only.is_empty(),
         is_tokio_only,
         actions: Vec::new(),
         action_ranges: Vec::new(),
@@ -239,20 +239,19 @@ fn check_size(cast: &Cast, bodies: &[Resolved], errors: &mut Vec<Diagnostic>) {
 }
 
 /// What only asyncio has cannot run on anything else.
-fn check_runtimes(scenario: &Scenario, bodies: &[Resolved], errors: &mut Vec<Diagnostic>) {
+fn check_runtimes(scenario: &Scenario, asyncio_only: &[Span], errors: &mut Vec<Diagnostic>) {
     let Some(runtime) = scenario.runtimes.iter().find(|runtime| **runtime != Runtime::Asyncio) else { return };
     if let Some(span) = &scenario.eager_tasks {
         let message = format!("expected a file that {} can run, but found tasks that start at once", runtime.name());
         let error = Diagnostic::at(span.clone(), message, "only on asyncio");
         errors.push(error.help("leave `eager_tasks` out"));
     }
-    if !scenario.objects.is_empty() && bodies.iter().all(|body| body.asyncio_only.is_none()) {
+    if !scenario.objects.is_empty() && asyncio_only.is_empty() {
         let message =
             format!("expected a file that {} can run, but found objects that only asyncio has", runtime.name());
         errors.push(Diagnostic::whole(message).help("leave them out of [objects]"));
     }
-    for body in bodies {
-        let Some(span) = &body.asyncio_only else { continue };
+    for span in asyncio_only {
         let message = format!("expected steps that {} has, but found one that only asyncio has", runtime.name());
         let error = Diagnostic::at(span.clone(), message, "only on asyncio");
         let error = error.help(format!("leave \"{}\" out of `runtimes`", runtime.name()));

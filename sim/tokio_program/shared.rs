@@ -16,7 +16,9 @@ use super::task::{Gather, Task};
 use crate::body::{Guest, Http, Recording, Spawner, Timer, Who};
 use crate::choice::{Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
-use crate::program::{Effects, Error, ErrorType, FrameId, FutureState, Inquiry, Memory, Next, Program, Value, resume};
+use crate::program::{
+    Effects, Error, ErrorType, FrameId, FutureState, Inquiry, Memory, Next, Program, Source, Value, resume,
+};
 use crate::time::{Nanos, Time};
 use crate::trace::{Outcome, Phase, Requester, Trace, What};
 
@@ -484,12 +486,12 @@ impl Effects for Running<'_> {
         self.state.ask(question)
     }
 
-    fn spawn(&mut self, instance: InstanceId) -> FutureId {
+    fn spawn(&mut self, instance: InstanceId, _: Source) -> Result<FutureId, Error> {
         let who = self.state.add_task(instance, self.task);
         let task = Task::new(self.shared.clone(), who.task, who.future, instance);
         let handle = self.shared.spawner.spawn(Some(who), Box::pin(task.run())).abort_handle();
         self.state.futures[who.future.index()].abort = Some(Box::new(move || handle.abort()));
-        who.future
+        Ok(who.future)
     }
 
     /// An abort takes no message, whatever the profile.

@@ -16,7 +16,7 @@ use super::shared::Shared;
 use super::stage::Stage;
 use super::strategies;
 use crate::id::{FutureId, InstanceId, ListId, TaskId};
-use crate::program::{Effects as _, Error, FutureState, IN_RUST, Next, ReturnWhen, Value};
+use crate::program::{Effects as _, Error, FutureState, IN_RUST, Next, ReturnWhen, Source, Value};
 use crate::time::Nanos;
 use crate::trace::{Outcome, Wake, What};
 
@@ -84,7 +84,7 @@ async fn in_rust<T>(shared: &Shared, task: TaskId, mut main: Pin<Box<dyn Future<
 
 /// Runs a coroutine, and those that it calls, on behalf of `task`.
 pub(super) async fn run_in_place(shared: &Rc<Shared>, task: TaskId, instance: InstanceId) -> Result<Value, Error> {
-    let mut frame = shared.memory().open(&shared.program, instance, None);
+    let mut frame = shared.memory().open(&shared.program, instance, Source::Call, None);
     let mut input = Ok(Value::None);
     loop {
         let next = shared.resume(task, frame, input);
@@ -97,8 +97,8 @@ pub(super) async fn run_in_place(shared: &Rc<Shared>, task: TaskId, instance: In
             Next::Wait { over, timeout, return_when } => wait(shared, task, over, timeout, return_when).await,
             Next::Library(_) => unreachable!("what only asyncio has is refused before it runs"),
             Next::Get { url, timeout } => get(shared, task, url, timeout).await,
-            Next::Call(instance) => {
-                frame = shared.memory().open(&shared.program, instance, Some(frame));
+            Next::Call(instance, _) => {
+                frame = shared.memory().open(&shared.program, instance, Source::Call, Some(frame));
                 shared.record(What::Called { task, instance });
                 Ok(Value::None)
             }
