@@ -69,8 +69,8 @@ pub trait Judging: Clone + Hash {
 pub enum Bounded {
     /// Somebody said how many deviations there may be, and there could be more.
     Deviations(u32),
-    /// There were more states than are remembered.
-    States(usize),
+    /// What has to be remembered took more than its share of so many bytes.
+    Memory(usize),
     /// A run asked more often than is kept.
     Depth(usize),
     /// Of some sleep not every length was tried.

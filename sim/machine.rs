@@ -56,6 +56,14 @@ pub trait Machine {
         self.key()
     }
 
+    /// About how many bytes a fork takes.
+    fn size(&self) -> usize
+    where
+        Self: Sized,
+    {
+        size_of::<Self>()
+    }
+
     /// From here on, before its first step, the machine is searched: it says what its steps touch, and asks for each cut
     /// where it comes, so that what has not been asked has not been decided.
     fn begin_search(&mut self) {}
@@ -145,6 +153,35 @@ impl Openings {
         self.total += openings.len() as u64;
         let room = most.saturating_sub(self.list.len()).min(openings.len());
         self.list.extend_from_slice(&openings[..room]);
+    }
+}
+
+/// About how many bytes a value takes elsewhere: half as many again as it gives to be hashed, because values of an enum take
+/// as many as the largest of them.
+#[derive(Default)]
+pub struct Size(usize);
+
+impl Size {
+    /// The size of one value.
+    pub fn of(value: &impl Hash) -> usize {
+        let mut size = Size::default();
+        value.hash(&mut size);
+        size.bytes()
+    }
+
+    /// The size of everything that was written.
+    pub fn bytes(&self) -> usize {
+        self.0 * 3 / 2
+    }
+}
+
+impl Hasher for Size {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 += bytes.len();
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 as u64
     }
 }
 

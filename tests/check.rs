@@ -249,8 +249,15 @@ fn a_failure_is_saved_and_run_first() {
 
 /// What one of the ignored tests says when it is the only one.
 fn test_alone(name: &str) -> (bool, String) {
+    test_alone_with(name, &[])
+}
+
+fn test_alone_with(name: &str, arguments: &[&str]) -> (bool, String) {
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", name, "--ignored", "--nocapture"]).env("CARGO_MANIFEST_DIR", env!("CARGO_TARGET_TMPDIR"));
+    command
+        .args(["--exact", name, "--ignored", "--nocapture"])
+        .args(arguments)
+        .env("CARGO_MANIFEST_DIR", env!("CARGO_TARGET_TMPDIR"));
     let output = command.env_remove("RUST_BACKTRACE").output().unwrap();
     (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
 }
@@ -264,6 +271,9 @@ fn what_a_process_keeps_between_runs_is_seen_in_a_fresh_one() {
     let (passes, text) = test_alone("a_hash_map_that_is_made_once");
     assert!(!passes && text.contains("in a fresh process.") && text.contains("a HashMap"), "{text}");
     let (passes, text) = test_alone("nothing_is_kept");
+    assert!(passes && text.contains("9 runs were the same in a fresh process"), "{text}");
+    // On one thread no thread is called after the test.
+    let (passes, text) = test_alone_with("nothing_is_kept", &["--test-threads=1"]);
     assert!(passes && text.contains("9 runs were the same in a fresh process"), "{text}");
 }
 
@@ -591,8 +601,16 @@ fn a_check_in_a_runtime_or_in_another_check_says_what_to_do() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let in_runtime = refused(move || runtime.block_on(async { atropos::check(|_| async {}) }));
     assert!(in_runtime.contains("write #[test] instead of #[tokio::test]"), "{in_runtime}");
+    let (passes, in_test) = test_alone("in_a_test_of_tokio");
+    assert!(!passes && in_test.contains("write #[test] instead of #[tokio::test]"), "{in_test}");
     let nested = story(|_| async { atropos::check(|_| async {}) });
     assert!(nested.contains("in a run of another check"), "{nested}");
+}
+
+#[tokio::test]
+#[ignore = "the test above runs it"]
+async fn in_a_test_of_tokio() {
+    atropos::check(|_| async {});
 }
 
 #[test]

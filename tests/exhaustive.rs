@@ -7,10 +7,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use atropos::experiment::Experiment;
-use atropos::explore::exhaustive::{Bounds, Method, STATES_MAX, Searched};
+use atropos::choice::Ordinary;
+use atropos::event_loop::EventLoop;
+use atropos::experiment::{Bounded, Experiment};
+use atropos::explore::exhaustive::{Bounds, MEMORY_MAX, Method, Searched, Searching};
 use atropos::generate::{Sketch, scenarios};
 use atropos::harness::{Asyncio, File, RunsOn, Setting, find};
+use atropos::machine::Machine;
 use atropos::program::{Cuts, Pattern};
 use atropos::scenario::Scenario;
 use atropos::verdict::{Before, Does, EventPattern, Expectation, Paired};
@@ -19,7 +22,14 @@ use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunne
 
 /// Searches; nothing, if there are more runs than that.
 fn search(experiment: &Asyncio, method: Method, runs: u64) -> Option<Searched> {
-    let bounds = Bounds { method, deviations: None, states: STATES_MAX };
+    let bounds = Bounds { method, deviations: None, memory: MEMORY_MAX };
+    let searched = experiment.search(bounds, &mut |searching| searching.runs < runs && searching.states < 5 * runs);
+    searched.is_complete().then_some(searched)
+}
+
+/// The same in so little memory that few forks are kept.
+fn search_in_little(experiment: &Asyncio, runs: u64) -> Option<Searched> {
+    let bounds = Bounds { memory: 100_000, ..Bounds::default() };
     let searched = experiment.search(bounds, &mut |searching| searching.runs < runs && searching.states < 5 * runs);
     searched.is_complete().then_some(searched)
 }
@@ -36,6 +46,12 @@ fn agree(experiment: &Asyncio, runs: u64) -> Result<[Option<Searched>; 3], Strin
     let reduced = search(experiment, Method::Reduced, runs);
     let more = |method| reduced.as_ref().and_then(|_| search(experiment, method, runs));
     let (naive, merged) = (more(Method::Naive), more(Method::Merged));
+    if let (Some(reduced), Some(little)) = (&reduced, search_in_little(experiment, runs)) {
+        let other = Searched { steps: reduced.steps, ..little };
+        if other != *reduced {
+            return Err(format!("in little memory {other:#?}\ninstead of {reduced:#?}"));
+        }
+    }
     let ways = [naive, merged, reduced];
     let names = ["naively", "merged", "reduced"];
     let mut done = names.iter().zip(&ways).filter_map(|(name, way)| Some((name, ends(way.as_ref()?))));
@@ -168,6 +184,65 @@ fn aborted(count: usize) -> Asyncio {
 fn asyncio(text: &str) -> Asyncio {
     let program = Scenario::parse(text, &[]).unwrap().program(None, None).unwrap();
     Asyncio::new(program.into(), Expectation::default())
+}
+
+/// A search takes the memory that it may, and at most a quarter more, as the allocator sees it: forks that are too many are
+/// made again, and all that is found is the same.
+#[test]
+fn a_deep_search_of_large_states_stays_within_its_memory() {
+    let sleeps = "{ sleep = \"1s\" }, ".repeat(12);
+    let mut text = "about = \"Many tasks, who wake at one instant again and again.\"\n".to_owned();
+    (0..60).for_each(|at| text.push_str(&format!("[[task]]\nname = \"t{at}\"\nsteps = [{sleeps}]\n")));
+    text.push_str("[main]\nsteps = [{ gather = \"coros\", as = \"g\" }, { await = \"g\" }]\n");
+    let mut program = Scenario::parse(&text, &[]).unwrap().program(None, None).unwrap();
+    let victims = vec![true; program.instances.len()];
+    program.cuts = vec![Cuts { up_to: 1, victims, handles: 0, tasks: 0 }];
+    let experiment = Asyncio::new(program.into(), Expectation::default());
+    let search = |memory| {
+        let mut searched = Searched::default();
+        let bounds = Bounds { memory, ..Bounds::default() };
+        let watch = &mut |searching: Searching| searching.states + searching.runs < 2_000;
+        let seen = allocation_counter::measure(|| searched = experiment.search(bounds, watch));
+        (seen.bytes_max, Searched { steps: 0, ..searched })
+    };
+    let (few, many) = (4_000_000, MEMORY_MAX);
+    let (within, found) = search(few);
+    let (without, all) = search(many);
+    println!("{within} bytes within {few}, {without} within {many}");
+    assert!(within < few as u64 * 5 / 4 && without > 5 * within);
+    assert!(found == all, "found {} and {} runs", found.runs, all.runs);
+}
+
+/// The bound on memory goes by what states say of their size: that is hardly less than what a fork takes, and at most twice that.
+#[test]
+fn a_fork_takes_no_more_than_it_says() {
+    for path in find(&[Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")]).unwrap() {
+        let file = File::load(&path).unwrap();
+        for strategy in file.scenario.mains() {
+            let setting = Setting { strategy: strategy.map(str::to_owned), cancels: Some(1), ..Setting::default() };
+            let RunsOn::Asyncio(experiment) = file.experiment(&setting).unwrap() else { continue };
+            let program = experiment.program();
+            let mut run = EventLoop::new(&program);
+            run.begin_search();
+            while run.step(&mut Ordinary).is_some() {
+                run.watched();
+                run.drain(&mut |_, _| {});
+                let mut fork = None;
+                let taken = allocation_counter::measure(|| fork = run.fork()).bytes_current as usize;
+                let (taken, said) = (taken + size_of_val(&run), run.size());
+                assert!(taken <= said * 9 / 8 && said <= 2 * taken, "{}: {said} of {taken} bytes", path.display());
+            }
+        }
+    }
+}
+
+/// Whoever remembers more than fits says so, and ends.
+#[test]
+fn a_search_that_has_to_remember_too_much_is_bounded_by_memory() {
+    let together = |at: usize| format!("{{ set = \"v0\", to = {at} }}");
+    let memory = 200_000;
+    let searched = tied(8, &together).search(Bounds { memory, ..Bounds::default() }, &mut |_| true);
+    assert_eq!(searched.bounded_by, [Bounded::Memory(memory)]);
 }
 
 /// What a random program has found: whoever is asked to cancel itself in a circle raises, and then nobody further down the

@@ -32,6 +32,29 @@ fn events_stand_in_the_lanes_at_virtual_time() {
     });
 }
 
+#[cfg(feature = "network")]
+#[test]
+fn events_of_hosts_stand_in_the_lanes_as_well() {
+    let found = atropos::check::Network::new().name("traced").find(|hosts| {
+        hosts.host("store", || async {
+            info!("opens");
+            sleep(Duration::from_millis(3)).await;
+            info!("closes");
+            std::future::pending().await
+        });
+        async {
+            info_span!("customer").in_scope(|| info!("comes"));
+            sleep(Duration::from_millis(2)).await;
+            Err::<(), _>("leaves")
+        }
+    });
+    let story = &found.failures[0].story;
+    for event in ["INFO opens", "INFO customer: comes"] {
+        assert!(story.contains(event), "{event}: {story}");
+    }
+    assert!(!story.contains("TRACE") && !story.contains("INFO closes"), "{story}");
+}
+
 /// Counts what a subscriber of the test's own gets to hear.
 struct Counting;
 
@@ -64,6 +87,8 @@ impl Subscriber for Counting {
 fn runs_that_are_made_and_told_are_silent() {
     tracing::subscriber::set_global_default(Counting).unwrap();
     Check::new().runs(50).find(a_permit_is_given_back);
+    #[cfg(feature = "network")]
+    atropos::check::Network::new().runs(5).find(|_| async { info!("on a network") });
     assert_eq!(HEARD.load(Ordering::Relaxed), 0);
     info!("outside of a check");
     assert_eq!(HEARD.load(Ordering::Relaxed), 1);

@@ -53,8 +53,14 @@ pub struct Timer {
 impl Recording {
     /// A recording of nothing, whose questions go to `choices`.
     pub fn new(choices: Box<dyn Choices>) -> Recording {
+        Recording::over(Recorder::default(), choices)
+    }
+
+    /// The same in the memory of another one.
+    pub fn over(mut recorder: Recorder, choices: Box<dyn Choices>) -> Recording {
+        recorder.reset();
         Recording(Rc::new(RefCell::new(State {
-            recorder: Recorder::default(),
+            recorder,
             time: Time::ZERO,
             now: Time::ZERO,
             choices,

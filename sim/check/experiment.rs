@@ -42,10 +42,10 @@ pub(super) trait Made {
     fn trace(&self) -> Trace;
     /// The same, event by event.
     fn each(&self, see: &mut dyn FnMut(Moment));
-    /// A hash of what happened and was asked.
-    fn fingerprint(&self) -> Fingerprint;
-    /// A hash of what happened, whatever was asked.
-    fn order(&self) -> u64;
+    /// Shows what happened to a judge, without a call for each event as in [`each`](Made::each).
+    fn show(&self, judge: &mut judge::Futures);
+    /// A hash of what happened and was asked, and one of what happened, whatever was asked.
+    fn fingerprint_and_order(&self) -> (Fingerprint, u64);
 }
 
 /// A test in a runtime of its own.
@@ -107,12 +107,14 @@ impl Made for Executor<'_> {
         self.moments().for_each(see);
     }
 
-    fn fingerprint(&self) -> Fingerprint {
-        Machine::fingerprint(self)
+    fn show(&self, judge: &mut judge::Futures) {
+        for moment in self.happened() {
+            judge.see(moment);
+        }
     }
 
-    fn order(&self) -> u64 {
-        Executor::order(self)
+    fn fingerprint_and_order(&self) -> (Fingerprint, u64) {
+        Executor::fingerprint_and_order(self)
     }
 }
 
@@ -248,15 +250,10 @@ impl Run for Runs<'_> {
     fn run(&mut self, choices: &mut dyn Choices) -> Ran {
         let outcome = self.made.run(choices);
         self.judge.reset();
-        self.made.each(&mut |moment| self.judge.see(moment));
+        self.made.show(&mut self.judge);
         self.verdict = self.judge.end(outcome);
-        Ran {
-            fingerprint: self.made.fingerprint(),
-            order: self.made.order(),
-            outcome,
-            tally: self.judge.tally(),
-            is_good: self.verdict.is_good(),
-        }
+        let (fingerprint, order) = self.made.fingerprint_and_order();
+        Ran { fingerprint, order, outcome, tally: self.judge.tally(), is_good: self.verdict.is_good() }
     }
 
     fn trace(&self) -> Trace {

@@ -17,7 +17,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use super::experiment::Futures;
-use super::replay::{executable, test_name, variable};
+use super::replay::{executable, variable};
 use super::telling::{SUSPECTS, unstable_in_fresh_process};
 use super::{Check, Failed};
 use crate::choice::{Given, Seeded};
@@ -71,9 +71,9 @@ enum Wanted {
 }
 
 /// Which check of the test this one is, called there: counted, as it may stand in a loop.
-pub(super) fn this_check(caller: &Location<'_>) -> String {
+pub(super) fn this_check(test: &str, caller: &Location<'_>) -> String {
     static CALLS: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
-    let place = format!("{} {caller}", test_name().unwrap_or_default());
+    let place = format!("{test} {caller}");
     let mut calls = CALLS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let count = calls.entry(place).or_insert(0);
     *count += 1;
@@ -127,8 +127,8 @@ impl Wanted {
 
 impl Rerun {
     /// The check, if the test that it stands in can be started again.
-    pub(super) fn new(check: String) -> Option<Rerun> {
-        Some(Rerun { test: test_name()?, check }).filter(|_| variable("CARGO_MANIFEST_DIR").is_some())
+    pub(super) fn new(test: String, check: String) -> Option<Rerun> {
+        variable("CARGO_MANIFEST_DIR").map(|_| Rerun { test, check })
     }
 
     /// How many runs were compared, and what is told if one of them differs: the run of these answers, or else the ordinary

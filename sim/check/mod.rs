@@ -237,21 +237,21 @@ impl Check {
         F: Future + 'static,
         F::Output: Ending,
     {
-        self.run_as(experiment::alone(test), Location::caller());
+        self.run_as(experiment::alone(test), replay::test_name::<T>(), Location::caller());
     }
 
     /// The same for a test wherever it runs.
     #[track_caller]
-    fn run_as(self, test: Arc<dyn Subject>, caller: &Location<'_>) {
-        let this = fresh::this_check(caller);
-        let check = self.called_from(caller);
+    fn run_as(self, test: Arc<dyn Subject>, name: Option<String>, caller: &Location<'_>) {
+        let this = fresh::this_check(name.as_deref().unwrap_or_default(), caller);
+        let check = self.called(name.as_deref(), caller);
         if let Some(request) = fresh::request() {
             if request.is_for(&this) {
                 print!("{}", check.answer(test, request));
             }
             return;
         }
-        let check = Check { rerun: fresh::Rerun::new(this), ..check };
+        let check = Check { rerun: name.and_then(|test| fresh::Rerun::new(test, this)), ..check };
         let wanted = replay::wanted(&check);
         let path = saved::path(&check, replay::package());
         let tokens = match (&wanted, &path) {
@@ -287,7 +287,7 @@ impl Check {
         F: Future + 'static,
         F::Output: Ending,
     {
-        self.called_from(Location::caller()).explore(experiment::alone(test))
+        self.called(replay::test_name::<T>().as_deref(), Location::caller()).explore(experiment::alone(test))
     }
 
     /// Makes the runs of the plan.
@@ -366,9 +366,9 @@ impl Check {
         }
     }
 
-    /// With a name in any case.
-    fn called_from(self, caller: &Location<'_>) -> Check {
-        let name = self.name.clone().or_else(replay::test_name).unwrap_or_else(|| caller.to_string());
+    /// With a name in any case: its own, that of the test, or else where it is called.
+    fn called(self, test: Option<&str>, caller: &Location<'_>) -> Check {
+        let name = self.name.clone().or_else(|| test.map(str::to_owned)).unwrap_or_else(|| caller.to_string());
         Check { name: Some(name), ..self }
     }
 

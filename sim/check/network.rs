@@ -43,14 +43,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::experiment::{Made, Subject, whole};
-use super::{Check, Ending, Found};
+use super::{Check, Ending, Found, replay};
 use crate::body::{Body, Recording};
 #[cfg(doc)]
 use crate::check::Sim;
-use crate::choice::{Choices, Lent, lend};
+use crate::choice::{Choices, Lent};
 use crate::executor::{self, Registry, Setting, Tasks, panics};
 use crate::explore::Sampler;
 use crate::id::HostId;
+use crate::judge;
 use crate::machine::Openings;
 use crate::network::{Running, Simulation, Software};
 use crate::program::{Begins, CLIENT, Failure, Fault, Host, Limits, Network as Hosted, Outage, Program, Wires};
@@ -201,7 +202,7 @@ impl Network {
         F::Output: Ending,
     {
         let (check, subject) = self.subject(test);
-        check.run_as(subject, Location::caller());
+        check.run_as(subject, replay::test_name::<T>(), Location::caller());
     }
 
     /// Makes the runs, and gives back what was found instead of failing.
@@ -217,7 +218,7 @@ impl Network {
         F::Output: Ending,
     {
         let (check, subject) = self.subject(test);
-        check.called_from(Location::caller()).explore(subject)
+        check.called(replay::test_name::<T>().as_deref(), Location::caller()).explore(subject)
     }
 
     /// The test on its network, and how it is checked.
@@ -356,12 +357,12 @@ fn governed(software: Software, host: executor::Host) -> Software {
 
 impl Made for Runs<'_> {
     fn run(&mut self, choices: &mut dyn Choices) -> Outcome {
-        let (trace, _) = panics::quietly(|| lend(choices, || self.make_run(None)));
+        let (trace, _) = executor::quietly(choices, self.with_sites, || self.make_run(None));
         self.last.insert(trace).outcome
     }
 
     fn openings(&mut self, choices: &mut dyn Choices, most: usize) -> Openings {
-        let (trace, openings) = panics::quietly(|| lend(choices, || self.make_run(Some(most))));
+        let (trace, openings) = executor::quietly(choices, self.with_sites, || self.make_run(Some(most)));
         self.last = Some(trace);
         openings
     }
@@ -374,11 +375,12 @@ impl Made for Runs<'_> {
         self.last.iter().flat_map(Trace::iter).for_each(see);
     }
 
-    fn fingerprint(&self) -> Fingerprint {
-        self.last.as_ref().expect("a run was made").fingerprint()
+    fn show(&self, judge: &mut judge::Futures) {
+        self.each(&mut |moment| judge.see(moment));
     }
 
-    fn order(&self) -> u64 {
-        self.last.as_ref().map_or(0, Trace::order)
+    fn fingerprint_and_order(&self) -> (Fingerprint, u64) {
+        let trace = self.last.as_ref().expect("a run was made");
+        (trace.fingerprint(), trace.order())
     }
 }

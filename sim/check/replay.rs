@@ -17,10 +17,23 @@ pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The name of the test that runs, which is that of its thread.
+/// The name of the test that runs, which is that of its thread; or, where all tests run on the main thread, that of the
+/// function in which this closure stands.
 #[expect(clippy::disallowed_methods, reason = "the name is for people, and no run sees it")]
-pub(super) fn test_name() -> Option<String> {
-    std::thread::current().name().filter(|name| *name != "main").map(str::to_owned)
+pub(super) fn test_name<T>() -> Option<String> {
+    let thread = std::thread::current();
+    thread
+        .name()
+        .filter(|name| *name != "main")
+        .or_else(|| function_around(std::any::type_name::<T>()))
+        .map(str::to_owned)
+}
+
+/// `pool::tests::a_cut` for the type `shop::pool::tests::a_cut::{{closure}}`.
+fn function_around(closure: &str) -> Option<&str> {
+    let (path, _) = closure.split_once("::{{closure}}")?;
+    let (_, function) = path.split_once("::")?;
+    Some(function).filter(|function| !function.contains(['<', '{']))
 }
 
 /// What runs, to be started again.

@@ -66,7 +66,7 @@ impl EventLoop<'_> {
         let barrier = used.object;
         match used.operation {
             Operation::Abort => self.change_barrier(barrier, State::Broken),
-            // Even where nothing changes by it: somebody may have come since the last change.
+            // Notified even if nothing changes: who is blocked wakes for nothing, a turn earlier.
             Operation::Reset if self.object(barrier).value == 0 => self.change_barrier(barrier, State::Filling),
             Operation::Reset => self.change_barrier(barrier, State::Resetting),
             _ => return self.block_at_barrier(task, used),

@@ -88,6 +88,11 @@ impl Cutting {
         clear
     }
 
+    /// How many bytes that takes.
+    pub(super) fn size(&self) -> usize {
+        self.candidates.iter().map(|candidates| size_of::<Vec<TaskId>>() + size_of_val(&candidates[..])).sum()
+    }
+
     /// Hashes how much is to come before the next cuts, once so many handles have run.
     pub(super) fn hash_state(&self, handles: u64, hasher: &mut impl Hasher) {
         if let Some(asked) = &self.asked {

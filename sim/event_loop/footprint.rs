@@ -93,6 +93,12 @@ impl Watch {
         }
     }
 
+    /// About how many bytes it takes.
+    pub(super) fn size(&self) -> usize {
+        let sets: usize = self.sets.iter().map(|set| size_of::<Vec<Root>>() + size_of_val(&set[..])).sum();
+        size_of::<Watch>() + sets + size_of_val(&self.batch[..]) + size_of_val(&self.ready[..])
+    }
+
     fn set(&mut self, roots: Vec<Root>) -> u32 {
         let known = self.sets.iter().position(|set| *set == roots);
         known.unwrap_or_else(|| {

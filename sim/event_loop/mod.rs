@@ -45,7 +45,7 @@ mod timers;
 mod wait;
 mod wait_for;
 
-use std::hash::Hash as _;
+use std::hash::{Hash as _, Hasher};
 
 use completed::Completions;
 use cut::Cutting;
@@ -64,7 +64,7 @@ use wait::Wait;
 
 use crate::choice::{Choice, Choices, Cut, Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, TaskId};
-use crate::machine::{Footprint, KeyHasher, Machine, Watched};
+use crate::machine::{Footprint, KeyHasher, Machine, Size, Watched};
 use crate::program::{Error, Memory, Messages, Program, Source, Texts};
 use crate::reuse::clone_in_place;
 use crate::time::{Nanos, Time};
@@ -617,7 +617,7 @@ impl<'p> EventLoop<'p> {
     }
 
     /// Hashes the state but for what stands in queues.
-    fn hash_unordered(&self, hasher: &mut KeyHasher) {
+    fn hash_unordered(&self, hasher: &mut impl Hasher) {
         (self.outcome, self.now, self.stopping, self.phase, self.left_by).hash(hasher);
         (&self.tasks, &self.gathers, &self.waits, &self.objects).hash(hasher);
         (&self.deadlines, &self.shields, &self.groups, &self.completions).hash(hasher);
@@ -702,6 +702,14 @@ impl Machine for EventLoop<'_> {
         }
         self.hash_unordered(&mut hasher);
         Some(hasher.finish_128())
+    }
+
+    fn size(&self) -> usize {
+        let mut size = Size::default();
+        (&self.batch, &self.ready, &self.batch_whose).hash(&mut size);
+        self.hash_unordered(&mut size);
+        let watch = self.watch.as_ref().map_or(0, |watch| watch.size());
+        size_of::<Self>() + size.bytes() + self.timers.size() + self.cutting.size() + watch
     }
 
     fn begin_search(&mut self) {

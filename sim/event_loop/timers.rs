@@ -142,6 +142,11 @@ impl<T: Copy> Timers<T> {
         self.first = 0;
     }
 
+    /// How many bytes they take.
+    pub(super) fn size(&self) -> usize {
+        size_of_val(&self.rising[self.first..]) + self.others.len() * size_of::<Entry<T>>()
+    }
+
     /// In the order in which they would fire.
     pub(super) fn in_order(&self) -> Vec<(Time, T)> {
         let others = self.others.clone().into_sorted_vec();

@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use super::names::{self, Called};
 use super::queue::Queue;
-use super::shared::{Shared, VALUE, current, reason};
+use super::shared::{Shared, VALUE, at_home, current, reason};
 use super::sites;
 use super::strays::Strays;
 use crate::choice;
@@ -74,7 +74,8 @@ struct Victim {
 /// What those who wake a victim leave for it.
 #[derive(Debug)]
 struct Signal {
-    queue: Arc<Queue>,
+    /// Where it is polled.
+    home: usize,
     is_woken: AtomicBool,
     by: AtomicU32,
 }
@@ -157,8 +158,8 @@ impl Victims {
     }
 
     fn add(&mut self, shared: &Shared, task: TaskId, owner: TaskId) -> Life {
-        let queue = shared.queue();
-        let signal = Arc::new(Signal { queue, is_woken: AtomicBool::new(false), by: AtomicU32::new(NOBODY) });
+        let home = shared.home();
+        let signal = Arc::new(Signal { home, is_woken: AtomicBool::new(false), by: AtomicU32::new(NOBODY) });
         let (victim, next) = (self.list.len() as u32, self.moment + 1);
         let waker = None;
         self.list.push(Victim { task, owner, born: next, polled: next, signal: signal.clone(), waker, is_cut: false });
@@ -371,7 +372,7 @@ impl Wake for VictimWaker {
 
     fn wake_by_ref(self: &Arc<VictimWaker>) {
         if !self.signal.is_woken.swap(true, Ordering::Relaxed) {
-            let by = self.signal.queue.running().map_or(NOBODY, |task| task.0);
+            let by = at_home(self.signal.home, Queue::running).flatten().map_or(NOBODY, |task| task.0);
             self.signal.by.store(by, Ordering::Relaxed);
         }
         self.parent.wake_by_ref();

@@ -33,7 +33,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::LocalSet;
 
 use crate::body::Body;
 use crate::choice::{Choices, Cut as PlannedCut, lend};
@@ -52,7 +51,7 @@ pub use task::InAnyOrder;
 use cut::Victims;
 use names::Called;
 use rounds::Rounds;
-use shared::{Entered, Shared};
+use shared::{Entered, Memory, Shared};
 use sites::Places;
 
 /// How runs are made.
@@ -92,8 +91,7 @@ pub struct Executor<'a> {
 #[derive(Default)]
 struct Kept {
     runtime: Option<Runtime>,
-    /// Empty places for tasks.
-    spare: Vec<LocalSet>,
+    memory: Memory,
 }
 
 /// A run that has ended.
@@ -119,7 +117,9 @@ impl<'a> Executor<'a> {
 
     /// Forgets the last run, so that another one can be made.
     pub fn reset(&mut self) {
-        self.last = None;
+        if let Some(ended) = self.last.take() {
+            self.kept.get_mut().memory.recorder = ended.recorder;
+        }
     }
 
     /// Makes a run and lists where it could have been cut: of more than `most` places, the first.
@@ -131,9 +131,14 @@ impl<'a> Executor<'a> {
         Openings { handles: moments, tasks: vec![victims], ..openings }
     }
 
-    /// What happened in the last run.
+    /// What happened in the last run, without what was asked.
+    pub fn happened(&self) -> impl Iterator<Item = Moment> {
+        self.ended().recorder.happened()
+    }
+
+    /// What happened and was asked in the last run.
     pub fn moments(&self) -> impl Iterator<Item = Moment> {
-        self.last.iter().flat_map(|ended| ended.recorder.iter())
+        self.ended().recorder.iter()
     }
 
     /// The texts of the last run.
@@ -141,9 +146,10 @@ impl<'a> Executor<'a> {
         self.last.as_ref().map(|ended| &ended.texts)
     }
 
-    /// A hash of what happened in the last run, whatever was asked.
-    pub fn order(&self) -> u64 {
-        self.last.as_ref().map_or(0, |ended| ended.recorder.order())
+    /// The fingerprint of the last run, and a hash of what happened in it, whatever was asked.
+    pub fn fingerprint_and_order(&self) -> (Fingerprint, u64) {
+        let ended = self.ended();
+        ended.recorder.fingerprint_and_order(ended.outcome, &ended.texts)
     }
 
     fn ended(&self) -> &Ended {
@@ -153,28 +159,22 @@ impl<'a> Executor<'a> {
     /// Whether a runtime is as good as new but for the hour: nothing in it is left of the run, no thread has to do with it,
     /// and its clock stands still.
     fn is_clean(&self, runtime: &Runtime, shared: &Shared) -> bool {
-        let is_still = shared.now() == shared.now() && shared.now() == shared.now();
-        is_still
+        shared.now() == shared.now()
             && runtime.metrics().num_alive_tasks() == 0
             && self.names.strays() == 0
             && !self.names.is_woken_from_outside()
     }
 
     fn make_run(&self, choices: &mut dyn Choices, victims: Victims) -> Ended {
-        let run = || panics::quietly(|| lend(choices, || self.make_run_quietly(victims)));
-        #[cfg(feature = "tracing")]
-        return events::during(self.with_sites, run);
-        #[cfg(not(feature = "tracing"))]
-        run()
+        quietly(choices, self.with_sites, || self.make_run_quietly(victims))
     }
 
     fn make_run_quietly(&self, victims: Victims) -> Ended {
-        let Kept { runtime, spare } = self.kept.take();
+        let Kept { runtime, memory } = self.kept.take();
         let runtime = runtime.unwrap_or_else(self::runtime);
         let guard = runtime.enter();
         let body = (self.make)();
-        let shared = Rc::new(Shared::new(self.names.clone(), victims, self.with_sites, body.guest()));
-        shared.use_again(spare);
+        let shared = Rc::new(Shared::new(self.names.clone(), victims, self.with_sites, body.guest(), memory));
         let entered = Entered::new(shared.clone());
         let mut outcome = run(&runtime, &shared, body, &self.setting);
         self.names.stray(runtime.metrics().num_alive_tasks());
@@ -188,13 +188,13 @@ impl<'a> Executor<'a> {
         }
         let is_clean = matches!(outcome, Outcome::Finished(_)) && self.is_clean(&runtime, &shared);
         drop(guard);
+        let (recorder, texts, places) = shared.take_told();
         if is_clean {
-            self.kept.replace(Kept { runtime: Some(runtime), spare: shared.take_spare() });
+            self.kept.replace(Kept { runtime: Some(runtime), memory: shared.take_memory() });
         } else {
             drop(runtime);
         }
         drop(entered);
-        let (recorder, texts, places) = shared.take_told();
         let victims = shared.victims.take();
         Ended { recorder, texts, outcome, places, victims }
     }
@@ -229,6 +229,19 @@ impl Machine for Executor<'_> {
 impl fmt::Debug for Executor<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Executor").field("setting", &self.setting).finish_non_exhaustive()
+    }
+}
+
+/// Does something, which is a run that asks these choices, without a sound: panics are noted and not printed, and events of
+/// `tracing` are noted if the run is told, and heard by nobody.
+pub(crate) fn quietly<T>(choices: &mut dyn Choices, is_told: bool, run: impl FnOnce() -> T) -> T {
+    let run = || panics::quietly(|| lend(choices, run));
+    #[cfg(feature = "tracing")]
+    return events::during(is_told, run);
+    #[cfg(not(feature = "tracing"))]
+    {
+        _ = is_told;
+        run()
     }
 }
 

@@ -5,15 +5,29 @@
 //!
 //! Knows nothing of what a task is made of, or of who is polled next.
 
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Wake, Waker};
 
+use super::shared;
 use crate::id::TaskId;
 
 /// The tasks that are to be polled.
 #[derive(Debug, Default)]
-pub(super) struct Queue(Mutex<State>);
+pub(super) struct Queue {
+    state: RefCell<State>,
+    /// Who is polled.
+    running: Cell<Option<TaskId>>,
+    /// Whether the round is going on, so that nobody has to be told of more work.
+    is_in_round: Cell<bool>,
+    /// Wakes whoever polls the executor.
+    runtime: RefCell<Option<Waker>>,
+    /// Whether another thread has woken anybody.
+    is_woken_from_outside: Cell<bool>,
+    door: Arc<Door>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -23,13 +37,21 @@ struct State {
     root: Option<TaskId>,
     /// By task; those of other hosts are gone here.
     tasks: Vec<Entry>,
-    running: Option<TaskId>,
-    /// Whether the round is going on, so that nobody has to be told of more work.
-    is_in_round: bool,
-    /// Wakes whoever polls the executor.
+}
+
+/// Through which other threads wake tasks: a lock for each wake would cost more than all the rest of it.
+#[derive(Debug, Default)]
+struct Door {
+    /// Whether anybody is outside.
+    is_knocked_at: AtomicBool,
+    outside: Mutex<Outside>,
+}
+
+#[derive(Debug, Default)]
+struct Outside {
+    /// Who is to be woken, and whether to be dropped.
+    woken: Vec<(TaskId, bool)>,
     runtime: Option<Waker>,
-    /// Whether another thread has woken anybody.
-    is_woken_from_outside: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,18 +83,35 @@ pub(super) struct Woken {
 impl Queue {
     /// A queue of which this task, which is the first one to come, is the root.
     pub(super) fn with_root(root: TaskId) -> Queue {
-        Queue(Mutex::new(State { root: Some(root), ..State::default() }))
+        Queue { state: RefCell::new(State { root: Some(root), ..State::default() }), ..Queue::default() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    /// After whoever has knocked is let in.
+    #[inline]
+    fn state(&self) -> RefMut<'_, State> {
+        if self.door.is_knocked_at.load(Ordering::Relaxed) {
+            self.let_in();
+        }
+        self.state.borrow_mut()
+    }
+
+    #[cold]
+    fn let_in(&self) {
+        self.is_woken_from_outside.set(true);
+        let woken = {
+            let mut outside = self.door.outside();
+            self.door.is_knocked_at.store(false, Ordering::Relaxed);
+            std::mem::take(&mut outside.woken)
+        };
+        let mut state = self.state.borrow_mut();
+        woken.into_iter().for_each(|(task, is_abort)| _ = state.wake(task, None, is_abort));
     }
 
     /// This task exists, with a higher number than those before it; `is_ready` if it is to be polled at once.
     pub(super) fn add(&self, task: TaskId, is_ready: bool) {
         let mut state = self.state();
         let stage = if is_ready { Stage::Queued } else { Stage::Idle };
-        let woken = Woken { by: state.running, is_aborted: false };
+        let woken = Woken { by: self.running.get(), is_aborted: false };
         state.tasks.resize(task.index(), Entry::default());
         state.tasks.push(Entry { state: stage, woken });
         if is_ready {
@@ -80,20 +119,30 @@ impl Queue {
         }
     }
 
+    /// What wakes a task, and what tokio wakes it with to drop it. The queue is that of this home.
+    pub(super) fn wakers(&self, home: usize, task: TaskId) -> (Waker, Aborts) {
+        let waker = |is_abort| {
+            let is_polled = AtomicBool::new(false);
+            Arc::new(TaskWaker { door: self.door.clone(), home, task, is_abort, is_polled })
+        };
+        let aborts = waker(true);
+        (Waker::from(waker(false)), Aborts { waker: Waker::from(aborts.clone()), aborts })
+    }
+
     /// A round begins: what is woken from here on is seen before it ends.
     pub(super) fn begin_round(&self, runtime: &Waker) {
-        let mut state = self.state();
-        state.is_in_round = true;
-        if !state.runtime.as_ref().is_some_and(|known| known.will_wake(runtime)) {
-            state.runtime = Some(runtime.clone());
+        self.is_in_round.set(true);
+        let mut known = self.runtime.borrow_mut();
+        if !known.as_ref().is_some_and(|known| known.will_wake(runtime)) {
+            *known = Some(runtime.clone());
+            self.door.outside().runtime = Some(runtime.clone());
         }
     }
 
     /// The round is over; whether there is more to do.
     pub(super) fn end_round(&self) -> bool {
-        let mut state = self.state();
-        state.is_in_round = false;
-        !state.ready.is_empty() || state.is_root_woken()
+        self.is_in_round.set(false);
+        !self.is_empty()
     }
 
     /// The first tasks that may be polled next, at most so many, the ordinary one first: the root in the beginning of a
@@ -125,11 +174,13 @@ impl Queue {
     /// A task is about to be polled, wherever it is in the queue.
     pub(super) fn begin(&self, task: TaskId) -> Woken {
         let mut state = self.state();
-        if state.tasks[task.index()].state == Stage::Queued && Some(task) != state.root {
+        if state.ready.front() == Some(&task) {
+            state.ready.pop_front();
+        } else if state.tasks[task.index()].state == Stage::Queued && Some(task) != state.root {
             let at = state.ready.iter().position(|&other| other == task);
             at.and_then(|at| state.ready.remove(at));
         }
-        state.running = Some(task);
+        self.running.set(Some(task));
         let entry = &mut state.tasks[task.index()];
         entry.state = Stage::Running;
         std::mem::take(&mut entry.woken)
@@ -138,7 +189,7 @@ impl Queue {
     /// It was polled, and may be gone by that.
     pub(super) fn end(&self, task: TaskId, is_gone: bool) {
         let mut state = self.state();
-        state.running = None;
+        self.running.set(None);
         let entry = &mut state.tasks[task.index()];
         if is_gone {
             entry.state = Stage::Gone;
@@ -152,42 +203,23 @@ impl Queue {
 
     /// Who is polled at the moment.
     pub(super) fn running(&self) -> Option<TaskId> {
-        self.state().running
+        self.running.get()
     }
 
     /// Whether another thread has woken anybody.
     pub(super) fn is_woken_from_outside(&self) -> bool {
-        self.state().is_woken_from_outside
+        self.state();
+        self.is_woken_from_outside.get()
     }
 
+    /// Wakes a task from the thread of the run.
     fn wake(&self, task: TaskId, is_abort: bool) {
-        let is_outside = !super::is_in_run();
-        let mut state = self.state();
-        state.is_woken_from_outside |= is_outside;
-        let by = if is_outside { None } else { state.running };
-        let entry = &mut state.tasks[task.index()];
-        match entry.state {
-            // tokio itself schedules a task that is polled: that is no abort, and no news.
-            Stage::Running | Stage::RunningAndWoken if is_abort => return,
-            Stage::Queued => {
-                entry.woken.is_aborted |= is_abort;
-                return;
-            }
-            Stage::RunningAndWoken | Stage::Gone => return,
-            Stage::Running => {
-                entry.state = Stage::RunningAndWoken;
-                entry.woken = Woken { by, is_aborted: false };
-            }
-            Stage::Idle => {
-                entry.state = Stage::Queued;
-                entry.woken = Woken { by, is_aborted: is_abort };
-                state.queue(task);
-            }
-        }
-        let runtime = if state.is_in_round { None } else { state.runtime.clone() };
-        drop(state);
-        if let Some(runtime) = runtime {
-            runtime.wake();
+        let is_news = self.state().wake(task, self.running.get(), is_abort);
+        if is_news
+            && !self.is_in_round.get()
+            && let Some(runtime) = &*self.runtime.borrow()
+        {
+            runtime.wake_by_ref();
         }
     }
 }
@@ -203,15 +235,70 @@ impl State {
             self.ready.push_back(task);
         }
     }
+
+    /// A task is woken, or aborted, by whoever is polled; whether that is news.
+    fn wake(&mut self, task: TaskId, by: Option<TaskId>, is_abort: bool) -> bool {
+        let entry = &mut self.tasks[task.index()];
+        match entry.state {
+            Stage::Queued => {
+                entry.woken.is_aborted |= is_abort;
+                false
+            }
+            Stage::RunningAndWoken | Stage::Gone => false,
+            Stage::Running => {
+                entry.state = Stage::RunningAndWoken;
+                entry.woken = Woken { by, is_aborted: false };
+                true
+            }
+            Stage::Idle => {
+                entry.state = Stage::Queued;
+                entry.woken = Woken { by, is_aborted: is_abort };
+                self.queue(task);
+                true
+            }
+        }
+    }
 }
 
-/// Puts a task into the queue.
+impl Door {
+    fn outside(&self) -> MutexGuard<'_, Outside> {
+        self.outside.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Wakes a task from another thread.
+    fn knock(&self, task: TaskId, is_abort: bool) {
+        let runtime = {
+            let mut outside = self.outside();
+            outside.woken.push((task, is_abort));
+            self.is_knocked_at.store(true, Ordering::Relaxed);
+            outside.runtime.clone()
+        };
+        runtime.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// What tokio wakes a task with to drop it.
 #[derive(Debug)]
-pub(super) struct TaskWaker {
-    pub(super) queue: Arc<Queue>,
-    pub(super) task: TaskId,
-    /// Whether it is tokio that wakes the task, which it does only to drop it.
-    pub(super) is_abort: bool,
+pub(super) struct Aborts {
+    pub(super) waker: Waker,
+    aborts: Arc<TaskWaker>,
+}
+
+impl Aborts {
+    /// Whether the task is polled: then tokio itself wakes it, and that is no abort.
+    pub(super) fn set_polled(&self, is_polled: bool) {
+        self.aborts.is_polled.store(is_polled, Ordering::Relaxed);
+    }
+}
+
+/// Puts a task into the queue behind the door.
+#[derive(Debug)]
+struct TaskWaker {
+    door: Arc<Door>,
+    home: usize,
+    task: TaskId,
+    is_abort: bool,
+    is_polled: AtomicBool,
 }
 
 impl Wake for TaskWaker {
@@ -220,6 +307,18 @@ impl Wake for TaskWaker {
     }
 
     fn wake_by_ref(self: &Arc<TaskWaker>) {
-        self.queue.wake(self.task, self.is_abort);
+        if self.is_polled.load(Ordering::Relaxed) {
+            return;
+        }
+        let is_inside = shared::at_home(self.home, |queue| {
+            let is_behind = Arc::ptr_eq(&queue.door, &self.door);
+            if is_behind {
+                queue.wake(self.task, self.is_abort);
+            }
+            is_behind
+        });
+        if is_inside != Some(true) {
+            self.door.knock(self.task, self.is_abort);
+        }
     }
 }

@@ -8,7 +8,6 @@
 
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::time::{Duration, Instant, Sleep};
@@ -51,7 +50,7 @@ pub(super) struct Rounds {
     shared: Rc<Shared>,
     /// Which host.
     home: usize,
-    queue: Arc<Queue>,
+    queue: Rc<Queue>,
     any_order: bool,
     steps_max: u64,
     steps_at_one_instant_max: u64,
@@ -121,7 +120,7 @@ impl Rounds {
             if self.shared.guest.is_some() && left > 0 && !self.queue.is_empty() {
                 self.shared.moment(&self.queue);
             }
-            self.queue.options(is_beginning, CHOSEN_FROM, &mut self.options);
+            self.queue.options(is_beginning, if self.any_order { CHOSEN_FROM } else { 1 }, &mut self.options);
             if self.options.is_empty() || left == 0 {
                 break;
             }
@@ -174,13 +173,10 @@ impl Rounds {
         if self.options.len() == 1 || !self.any_order || self.shared.has_ended() {
             return self.options[0];
         }
-        // What is nobody's comes when it is its turn.
         let first = self.options[0];
-        if self.shared.who(first).is_none() {
-            return first;
-        }
         self.shared.futures(&mut self.options, &mut self.futures);
-        if self.options.len() == 1 {
+        // What is nobody's comes when it is its turn.
+        if self.options.first() != Some(&first) || self.options.len() == 1 {
             return first;
         }
         let options = Options::Futures(&self.futures);
@@ -207,19 +203,21 @@ impl Rounds {
         WOKEN_BY.set(woken.by);
         let mut is_gone = true;
         let strays = Strays::before(shared, task);
-        if let Some((mut set, poke, aborts)) = shared.begin_poll(task) {
+        if let Some(mut polled) = shared.begin_poll(task) {
             self.steer(task);
             let shared = &self.shared;
             shared.turn.set(Some(task));
-            if let Some(poke) = poke {
-                poke.wake();
+            polled.aborts.set_polled(true);
+            if let Some(poke) = &polled.poke {
+                poke.wake_by_ref();
             }
-            is_gone = Pin::new(&mut set).poll(&mut Context::from_waker(&aborts)).is_ready();
+            is_gone = Pin::new(&mut polled.set).poll(&mut Context::from_waker(&polled.aborts.waker)).is_ready();
+            polled.aborts.set_polled(false);
             shared.turn.set(None);
             if is_gone {
-                shared.is_gone(set);
+                shared.is_gone(polled.set);
             } else {
-                shared.keep_set(task, set);
+                shared.end_poll(task, polled);
             }
         }
         let shared = &self.shared;
@@ -297,7 +295,7 @@ impl Rounds {
     /// Nobody is woken: sets a timer for what comes next if nobody ever is.
     fn idle(&mut self, context: &mut Context<'_>) -> Poll<Outcome> {
         let shared = self.shared.clone();
-        let begun = shared.now();
+        let begun = shared.last_look();
         let idle = &mut self.idle;
         let polls = shared.polls.get();
         if idle.steps != polls {

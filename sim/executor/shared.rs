@@ -11,12 +11,12 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use tokio::task::LocalSet;
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 
 use super::cut::Victims;
 use super::names::{Called, Registry};
 use super::panics::Panic;
-use super::queue::{Queue, TaskWaker};
+use super::queue::{Aborts, Queue};
 use super::sim::Probe;
 use super::sites::{Kept, Places};
 use crate::body::{Guest, Recording, Who};
@@ -42,6 +42,16 @@ pub(super) fn current() -> Option<Rc<Shared>> {
 /// Whether a run goes on on this thread.
 pub(super) fn is_there() -> bool {
     CURRENT.try_with(|current| current.borrow().is_some()).unwrap_or(false)
+}
+
+/// What is done with the tasks of a home of the run that goes on on this thread, if there is one.
+pub(super) fn at_home<T>(home: usize, what: impl FnOnce(&Queue) -> T) -> Option<T> {
+    let done = CURRENT.try_with(|current| {
+        let current = current.try_borrow().ok()?;
+        let homes = current.as_ref()?.homes.try_borrow().ok()?;
+        Some(what(&homes.get(home)?.queue))
+    });
+    done.ok().flatten()
 }
 
 /// Makes a run the one of this thread as long as it is there.
@@ -85,6 +95,8 @@ pub(super) struct Shared {
     tasks: RefCell<Vec<Task>>,
     /// Empty ones, used again.
     spare: RefCell<Vec<LocalSet>>,
+    /// Whether questions call some tasks otherwise than by their own numbers.
+    is_anyone_renamed: Cell<bool>,
     recording: Recording,
     /// The body, if it wants to be told of moments.
     pub(super) guest: Option<Rc<dyn Guest>>,
@@ -101,6 +113,22 @@ pub(super) struct Shared {
 /// What is watched: its name, how much there was, and who says how much there is.
 pub(super) type Watched = (String, i64, Box<dyn Probe>);
 
+/// What a task is polled through, while it is.
+pub(super) struct Polled {
+    pub(super) set: LocalSet,
+    pub(super) poke: Option<Waker>,
+    pub(super) aborts: Aborts,
+}
+
+/// What a run leaves to the next one, because it takes long to make.
+#[derive(Default)]
+pub(super) struct Memory {
+    /// Empty places for tasks.
+    spare: Vec<LocalSet>,
+    tasks: Vec<Task>,
+    pub(super) recorder: Recorder,
+}
+
 /// Who waits until nothing else can run.
 #[derive(Default)]
 pub(super) struct Settlers {
@@ -110,7 +138,7 @@ pub(super) struct Settlers {
 
 /// Where tasks are polled.
 struct Home {
-    queue: Arc<Queue>,
+    queue: Rc<Queue>,
     /// On a network: what is spawned there past the [`twin`](super::twin), in tokio's order.
     strays: Option<Rc<LocalSet>>,
 }
@@ -134,10 +162,10 @@ struct Task {
     set: Option<LocalSet>,
     /// Has tokio poll it.
     poke: Option<Waker>,
-    /// What it is polled with.
-    waker: Waker,
+    /// What it is polled with. Away while it is polled, as are those of its set: a copy of each would take a while.
+    waker: Option<Waker>,
     /// What its set is polled with.
-    aborts: Waker,
+    aborts: Option<Aborts>,
     /// How often it was polled without being done.
     suspensions: u32,
     was_polled: bool,
@@ -153,12 +181,22 @@ impl Shared {
         victims: Victims,
         with_sites: bool,
         guest: Option<Rc<dyn Guest>>,
+        memory: Memory,
     ) -> Shared {
-        let home = Home { queue: Arc::new(Queue::with_root(TaskId::MAIN)), strays: None };
-        let own = || Recording::new(Box::new(Lent));
+        let Memory { spare, tasks, recorder } = memory;
+        let home = Home { queue: Rc::new(Queue::with_root(TaskId::MAIN)), strays: None };
+        let own = || Recording::over(recorder, Box::new(Lent));
         let recording = guest.as_ref().map_or_else(own, |guest| guest.recording());
         let shared = Shared::on_network(recording, names, victims, with_sites);
-        Shared { homes: RefCell::new(vec![home]), start: Some(now()), is_told: guest.is_none(), guest, ..shared }
+        Shared {
+            homes: RefCell::new(vec![home]),
+            start: Some(now()),
+            is_told: guest.is_none(),
+            guest,
+            spare: RefCell::new(spare),
+            tasks: RefCell::new(tasks),
+            ..shared
+        }
     }
 
     /// A run on a network, which has this recording, and whose hosts are yet to come.
@@ -177,6 +215,7 @@ impl Shared {
             polls: Cell::new(0),
             tasks: RefCell::default(),
             spare: RefCell::default(),
+            is_anyone_renamed: Cell::new(false),
             recording,
             guest: None,
             is_told: true,
@@ -212,14 +251,19 @@ impl Shared {
         self.home.set(home);
     }
 
+    /// Where they are polled now.
+    pub(super) fn home(&self) -> usize {
+        self.home.get()
+    }
+
     /// A host begins, or begins anew: nothing is left of what was there.
     pub(super) fn move_in(&self, home: usize) {
         self.drop_all_of(home);
         let mut homes = self.homes.borrow_mut();
         while homes.len() <= home {
-            homes.push(Home { queue: Arc::default(), strays: None });
+            homes.push(Home { queue: Rc::default(), strays: None });
         }
-        homes[home] = Home { queue: Arc::default(), strays: Some(Rc::new(LocalSet::new())) };
+        homes[home] = Home { queue: Rc::default(), strays: Some(Rc::new(LocalSet::new())) };
     }
 
     /// Drops what is left of the tasks of a host, the last one first.
@@ -236,7 +280,7 @@ impl Shared {
     }
 
     /// Who is woken there.
-    pub(super) fn queue(&self) -> Arc<Queue> {
+    pub(super) fn queue(&self) -> Rc<Queue> {
         self.homes.borrow()[self.home.get()].queue.clone()
     }
 
@@ -252,15 +296,16 @@ impl Shared {
         let task = {
             let mut tasks = self.tasks.borrow_mut();
             let task = TaskId(tasks.len() as u32);
-            let waker = |is_abort| Waker::from(Arc::new(TaskWaker { queue: queue.clone(), task, is_abort }));
+            let home = self.home();
+            let (waker, aborts) = queue.wakers(home, task);
             tasks.push(Task {
                 instance,
                 who: Some(Who { task, future: FutureId(task.0) }),
-                home: self.home.get(),
+                home,
                 set: None,
                 poke: None,
-                waker: waker(false),
-                aborts: waker(true),
+                waker: Some(waker),
+                aborts: Some(aborts),
                 suspensions: 0,
                 was_polled: false,
                 is_over: false,
@@ -275,6 +320,7 @@ impl Shared {
 
     /// A question about a task calls it this.
     pub(super) fn call(&self, task: TaskId, who: Option<Who>) {
+        self.is_anyone_renamed.set(true);
         self.tasks.borrow_mut()[task.index()].who = who;
     }
 
@@ -285,8 +331,11 @@ impl Shared {
 
     /// What questions call these tasks; those that there are none about are left out.
     pub(super) fn futures(&self, tasks: &mut Vec<TaskId>, futures: &mut Vec<FutureId>) {
-        let known = self.tasks.borrow();
         futures.clear();
+        if !self.is_anyone_renamed.get() {
+            return futures.extend(tasks.iter().map(|task| FutureId(task.0)));
+        }
+        let known = self.tasks.borrow();
         tasks.retain(|task| {
             let who = known[task.index()].who;
             futures.extend(who.map(|who| who.future));
@@ -320,10 +369,17 @@ impl Shared {
     }
 
     /// What a task is polled through: its set, what has tokio poll it, and the waker for the set.
-    pub(super) fn begin_poll(&self, task: TaskId) -> Option<(LocalSet, Option<Waker>, Waker)> {
-        let mut tasks = self.tasks.borrow_mut();
-        let task = &mut tasks[task.index()];
-        Some((task.set.take()?, task.poke.clone(), task.aborts.clone()))
+    pub(super) fn begin_poll(&self, task: TaskId) -> Option<Polled> {
+        let task = &mut self.tasks.borrow_mut()[task.index()];
+        Some(Polled { set: task.set.take()?, poke: task.poke.take(), aborts: task.aborts.take()? })
+    }
+
+    /// It was polled and goes on.
+    pub(super) fn end_poll(&self, task: TaskId, Polled { set, poke, aborts }: Polled) {
+        let task = &mut self.tasks.borrow_mut()[task.index()];
+        task.set = Some(set);
+        task.poke = poke.or(task.poke.take());
+        task.aborts = Some(aborts);
     }
 
     /// The task's set is empty.
@@ -331,12 +387,18 @@ impl Shared {
         self.spare.borrow_mut().push(set);
     }
 
-    /// Remembers what has tokio poll a task, and gives what the task itself is polled with.
-    pub(super) fn waker(&self, task: TaskId, poke: &Waker) -> Waker {
-        let mut tasks = self.tasks.borrow_mut();
-        let task = &mut tasks[task.index()];
-        task.poke.get_or_insert_with(|| poke.clone());
-        task.waker.clone()
+    /// Takes what a task itself is polled with, and remembers what has tokio poll it.
+    pub(super) fn take_waker(&self, task: TaskId, poke: &Waker) -> Option<Waker> {
+        let known = &mut self.tasks.borrow_mut()[task.index()];
+        if !known.was_polled {
+            known.poke = Some(poke.clone());
+        }
+        known.waker.take()
+    }
+
+    /// Gives it back.
+    pub(super) fn keep_waker(&self, task: TaskId, waker: Waker) {
+        self.tasks.borrow_mut()[task.index()].waker = Some(waker);
     }
 
     /// The task is polled, for this reason.
@@ -476,19 +538,19 @@ impl Shared {
         now()
     }
 
+    /// tokio's time when somebody last looked: while a round goes on, it stands still.
+    pub(super) fn last_look(&self) -> Instant {
+        self.start.map_or_else(now, |start| start + Duration::from_nanos(self.time().0))
+    }
+
     /// The time when somebody last looked.
     pub(super) fn time(&self) -> Time {
         self.told.borrow().time
     }
 
-    /// Takes over empty places for tasks from another run.
-    pub(super) fn use_again(&self, spare: Vec<LocalSet>) {
-        self.spare.replace(spare);
-    }
-
-    /// The empty places that are left, for another run.
-    pub(super) fn take_spare(&self) -> Vec<LocalSet> {
-        self.spare.take()
+    /// What is left for another run, once all tasks are dropped.
+    pub(super) fn take_memory(&self) -> Memory {
+        Memory { spare: self.spare.take(), tasks: self.tasks.take(), ..Memory::default() }
     }
 
     /// Whether anybody waits for a time, as far as the body says.
@@ -498,12 +560,12 @@ impl Shared {
 
     /// Who makes what is made now: the future that is polled and may be cut, or else the task.
     pub(super) fn maker(&self) -> Option<TaskId> {
-        self.inside.get().or_else(|| self.queue().running())
+        self.inside.get().or_else(|| self.homes.borrow()[self.home.get()].queue.running())
     }
 
     /// Who is polled, or main if nobody is.
     pub(super) fn running(&self) -> TaskId {
-        self.queue().running().unwrap_or(TaskId::MAIN)
+        self.homes.borrow()[self.home.get()].queue.running().unwrap_or(TaskId::MAIN)
     }
 
     pub(super) fn instance(&self, task: TaskId) -> InstanceId {

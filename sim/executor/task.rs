@@ -5,13 +5,13 @@
 //!
 //! Knows nothing of whose turn it is.
 
-use std::cell::RefCell;
-use std::future::poll_fn;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use pin_project_lite::pin_project;
 use tokio::task::{AbortHandle, JoinHandle, JoinSet, LocalSet};
 
 use super::names::Called;
@@ -25,7 +25,7 @@ use crate::trace::What;
 
 thread_local! {
     /// Why the task that is polled was woken.
-    pub(super) static WOKEN_BY: RefCell<Option<TaskId>> = const { RefCell::new(None) };
+    pub(super) static WOKEN_BY: Cell<Option<TaskId>> = const { Cell::new(None) };
 }
 
 /// Makes a task of a future.
@@ -116,12 +116,28 @@ impl Place {
     }
 }
 
-/// Lets a future be polled only when it is its turn, and sees everything that becomes of it.
-pub(super) async fn gate<F: Future>(task: TaskId, future: F) -> F::Output {
-    // Dropped after the future, so that the task is over when everything of it is.
-    let _life = Life(task);
-    let mut future = pin!(future);
-    poll_fn(|context| poll(task, future.as_mut(), context)).await
+pin_project! {
+    /// Lets a future be polled only when it is its turn, and sees everything that becomes of it.
+    pub(super) struct Gate<F> {
+        #[pin]
+        future: F,
+        // Dropped after the future, so that the task is over when everything of it is.
+        life: Life,
+    }
+}
+
+/// An `async fn` would have room for the future twice, and a task is moved a few times before its first poll.
+pub(super) fn gate<F: Future>(task: TaskId, future: F) -> Gate<F> {
+    Gate { future, life: Life(task) }
+}
+
+impl<F: Future> Future for Gate<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let gate = self.project();
+        poll(gate.life.0, gate.future, context)
+    }
 }
 
 /// Thrown to end a run that is none of those that are meant.
@@ -143,11 +159,11 @@ impl Drop for Life {
 
 fn poll<F: Future>(task: TaskId, future: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
     let Some(shared) = current().filter(|shared| shared.turn.get() == Some(task)) else { return Poll::Pending };
+    let Some(waker) = shared.take_waker(task, context.waker()) else { return Poll::Pending };
     shared.polled(task, reason(WOKEN_BY.take(), task));
     shared.names.begin_poll(shared.instance(task));
-    let waker = shared.waker(task, context.waker());
-    let waker = if shared.with_sites { sites::recording(task, waker) } else { waker };
-    let mut context = Context::from_waker(&waker);
+    let recorded = shared.with_sites.then(|| sites::recording(task, waker.clone()));
+    let mut context = Context::from_waker(recorded.as_ref().unwrap_or(&waker));
     panics::take();
     let strays = shared.strays();
     let polled = {
@@ -155,6 +171,7 @@ fn poll<F: Future>(task: TaskId, future: Pin<&mut F>, context: &mut Context<'_>)
         catch_unwind(AssertUnwindSafe(|| future.poll(&mut context)))
     };
     shared.names.end_poll();
+    shared.keep_waker(task, waker);
     match polled {
         Ok(Poll::Pending) => {
             shared.suspended(task);

@@ -15,7 +15,8 @@
 //!
 //! Knows nothing of who is polled next.
 
-pub use ::tokio::{join, pin, runtime, select, sync, time, try_join};
+// All of it, so that whatever features of tokio a package has on are here, too; what stands below comes first.
+pub use ::tokio::*;
 
 pub use task::spawn;
 

@@ -30,16 +30,18 @@
 
 mod branch;
 mod normal;
+mod stack;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use branch::{Branch, Room, Script, Sleeper};
+use branch::{Branch, Room, Script};
+use stack::{Stack, State, Turn};
 
 use crate::experiment::{Bounded, Judging};
 #[expect(unused_imports, reason = "for the page above")]
 use crate::machine::Root;
-use crate::machine::{KeyHasher, Machine, Part, Touch, Watched, conflict};
+use crate::machine::{KeyHasher, Machine, Part, Size, Touch, Watched, conflict};
 use crate::program::{Op, Program};
 use crate::trace::{Outcome, Tally};
 use crate::verdict::{Ending, Identity};
@@ -51,9 +53,12 @@ pub struct Bounds {
     pub method: Method,
     /// How many answers in a run may be other than the ordinary ones; as many as there are questions, if it is not said.
     pub deviations: Option<u32>,
-    /// How many states are remembered, at most: of each its key, some 40 bytes. The forks on the way down are kept as
-    /// well, each with all that its run has made so far: in a long run they take far more.
-    pub states: usize,
+    /// How many bytes it may take, as far as it can tell, which is true to a quarter. One half is for forks on the way down:
+    /// when they take more, some are dropped and made again when they are wanted, so a long run with large states takes
+    /// more time and not more memory. But there are always three. The other half is for all that has to be remembered: known
+    /// states, of each its key, what was asked on the way down, and what was found. When that is full the search ends, and
+    /// says why.
+    pub memory: usize,
 }
 
 /// How much of what comes to the same is left out.
@@ -67,19 +72,22 @@ pub enum Method {
     Reduced,
 }
 
-/// How many states a search remembers if nobody says: some 200 MB of keys.
-pub const STATES_MAX: usize = 5_000_000;
+/// How many bytes a search may take if nobody says. Its half for what is remembered is room for five million states.
+pub const MEMORY_MAX: usize = 512 << 20;
+
+/// What a known state takes in the map of those: key and count, in nodes that are two thirds full.
+const KNOWN_SIZE: usize = 42;
 
 /// After how many states and ends of runs somebody is told.
 const TICKS: u64 = 64;
 
-/// So many branches of one run are kept as forks at once.
+/// No run is followed that asks more often.
 const DEPTH_MAX: usize = 20_000;
 
 /// What is searched if nobody says otherwise: everything, with all that comes to the same left out.
 impl Default for Bounds {
     fn default() -> Bounds {
-        Bounds { method: Method::Reduced, deviations: None, states: STATES_MAX }
+        Bounds { method: Method::Reduced, deviations: None, memory: MEMORY_MAX }
     }
 }
 
@@ -166,12 +174,13 @@ pub fn search<M: Machine, J: Judging>(
         is_free,
         has_ranges,
         watch,
-        stack: Vec::new(),
+        stack: Stack::new(bounds.memory / 2),
         orders: Vec::new(),
         known: BTreeMap::new(),
         is_over: false,
         ticks: 0,
         unfinished: 0,
+        found_size: 0,
         searched: Searched::default(),
     };
     search.all(State { machine, judge, turn: Turn::default(), asleep: Vec::new(), deviations: 0, orders_at_rest: 0 });
@@ -183,39 +192,11 @@ pub fn search<M: Machine, J: Judging>(
     searched
 }
 
-/// A run somewhere on its way, and what is remembered of that.
-struct State<M, J> {
-    machine: M,
-    judge: J,
-    turn: Turn,
-    asleep: Vec<Sleeper>,
-    /// How many answers so far were not the ordinary ones.
-    deviations: u32,
-    /// How many orders had been asked for when nothing was ready.
-    orders_at_rest: usize,
-}
-
-/// What was touched in the present turn.
-#[derive(Clone, Debug, Default)]
-struct Turn {
-    number: u32,
-    parts: Vec<Part>,
-}
-
 /// What came of one step.
 struct Step {
     asked: Vec<branch::Asked>,
     watched: Watched,
     is_over: bool,
-}
-
-struct Frame<M, J> {
-    before: State<M, J>,
-    branch: Branch,
-    key: Option<u128>,
-    classes: u64,
-    /// How many orders the run had asked for before.
-    orders: usize,
 }
 
 struct Search<'a, M, J> {
@@ -224,7 +205,7 @@ struct Search<'a, M, J> {
     is_free: bool,
     has_ranges: bool,
     watch: &'a mut dyn FnMut(Searching) -> bool,
-    stack: Vec<Frame<M, J>>,
+    stack: Stack<M, J>,
     /// In which frame each order of the present run was asked for.
     orders: Vec<usize>,
     /// The states from which everything has been tried, and how many classes of runs that were.
@@ -232,30 +213,22 @@ struct Search<'a, M, J> {
     is_over: bool,
     ticks: u64,
     unfinished: u64,
+    /// About how many bytes the runs take that were found.
+    found_size: usize,
     searched: Searched,
-}
-
-impl<M: Machine, J: Judging> State<M, J> {
-    fn fork(&self) -> Option<State<M, J>> {
-        Some(State {
-            machine: self.machine.fork()?,
-            judge: self.judge.clone(),
-            turn: self.turn.clone(),
-            asleep: self.asleep.clone(),
-            deviations: self.deviations,
-            orders_at_rest: self.orders_at_rest,
-        })
-    }
 }
 
 impl<M: Machine, J: Judging> Search<'_, M, J> {
     fn all(&mut self, first: State<M, J>) {
         self.go_on(first);
         while !self.is_over {
-            let Some(frame) = self.stack.last_mut() else { break };
-            let room = room(self.bounds, &frame.before);
-            let script = frame.branch.next(room);
-            if frame.branch.is_bounded
+            if self.is_full() {
+                break;
+            }
+            self.make_again();
+            let Some((before, branch)) = self.stack.last() else { break };
+            let script = branch.next(room(self.bounds, before));
+            if branch.is_bounded
                 && let Some(most) = self.bounds.deviations
             {
                 self.bound(Bounded::Deviations(most));
@@ -264,13 +237,13 @@ impl<M: Machine, J: Judging> Search<'_, M, J> {
                 self.leave();
                 continue;
             };
-            let Some(frame) = self.stack.last_mut() else { break };
-            let Some(mut state) = frame.before.fork() else { break };
+            let Some(mut state) = self.stack.last().and_then(|(before, _)| before.fork()) else { break };
             let mut step = self.step(&mut state, &script);
             let is_reduced = self.bounds.method == Method::Reduced;
-            let Some(frame) = self.stack.last_mut() else { break };
-            frame.branch.adopt(script, std::mem::take(&mut step.asked), &mut step.watched, is_reduced);
-            if self.takes(&mut state, step) {
+            let Some((_, branch)) = self.stack.last() else { break };
+            branch.adopt(script, std::mem::take(&mut step.asked), &mut step.watched, is_reduced);
+            self.stack.measure();
+            if self.takes_last(&mut state, step) {
                 self.go_on(state);
             }
         }
@@ -278,10 +251,9 @@ impl<M: Machine, J: Judging> Search<'_, M, J> {
 
     /// Follows a run with ordinary answers to its end, or to a state that is known.
     fn go_on(&mut self, mut state: State<M, J>) {
+        let mut steps = 0;
         loop {
-            if state.machine.is_at_rest() {
-                state.orders_at_rest = self.orders.len();
-            }
+            self.rest(&mut state);
             let Some(before) = state.fork() else { return self.give_up(Bounded::NoFork) };
             let mut step = self.step(&mut state, &[]);
             if !step.asked.is_empty() {
@@ -289,10 +261,10 @@ impl<M: Machine, J: Judging> Search<'_, M, J> {
                 if let Some(&classes) = key.and_then(|key| self.known.get(&key)) {
                     return self.count(classes);
                 }
-                if self.known.len() >= self.bounds.states {
-                    return self.give_up(Bounded::States(self.bounds.states));
+                if self.is_full() {
+                    return;
                 }
-                if self.stack.len() >= DEPTH_MAX {
+                if self.stack.frames.len() >= DEPTH_MAX {
                     return self.give_up(Bounded::Depth(DEPTH_MAX));
                 }
                 self.searched.states += 1;
@@ -300,14 +272,55 @@ impl<M: Machine, J: Judging> Search<'_, M, J> {
                 let mut branch = Branch::default();
                 let is_reduced = self.bounds.method == Method::Reduced;
                 branch.adopt(Vec::new(), std::mem::take(&mut step.asked), &mut step.watched, is_reduced);
-                self.stack.push(Frame { before, branch, key, classes: 0, orders: self.orders.len() });
-                if !self.takes(&mut state, step) {
+                self.stack.push(before, steps, branch, key, self.orders.len());
+                steps = 0;
+                if !self.takes_last(&mut state, step) {
                     return;
                 }
-            } else if !self.takes_unasked(&mut state, step) {
+            } else if !self.takes_unasked(&mut state, &step.watched) || !self.is_going_on(&state, step.is_over) {
                 return;
+            } else {
+                steps += 1;
             }
         }
+    }
+
+    /// Makes the fork of the last frame again if it was dropped, and those on the way there from the nearest that was not.
+    fn make_again(&mut self) {
+        let Some(last) = self.stack.frames.len().checked_sub(1) else { return };
+        if self.stack.last().is_some() {
+            return;
+        }
+        let Some((nearest, mut state)) = self.stack.nearest() else { return };
+        for at in nearest..last {
+            let answers = self.stack.frames[at].branch.answers.clone();
+            let step = self.step(&mut state, &answers);
+            self.takes(at, &mut state, &step.watched);
+            for _ in 0..self.stack.frames[at + 1].steps {
+                self.rest(&mut state);
+                let step = self.step(&mut state, &[]);
+                self.takes_unasked(&mut state, &step.watched);
+            }
+            self.rest(&mut state);
+            let Some(before) = state.fork() else { return };
+            self.stack.keep(at + 1, before);
+        }
+    }
+
+    fn rest(&self, state: &mut State<M, J>) {
+        if state.machine.is_at_rest() {
+            state.orders_at_rest = self.orders.len();
+        }
+    }
+
+    /// Whether there is no room for more that cannot be made again.
+    fn is_full(&mut self) -> bool {
+        let remembered = self.known.len() * KNOWN_SIZE + self.stack.size + self.found_size;
+        let is_full = remembered > self.bounds.memory / 2;
+        if is_full {
+            self.give_up(Bounded::Memory(self.bounds.memory));
+        }
+        is_full
     }
 
     /// Makes a step.
@@ -346,38 +359,41 @@ impl<M: Machine, J: Judging> Search<'_, M, J> {
     }
 
     /// Takes the step of the last frame; false if the run need not go on from there.
-    fn takes(&mut self, state: &mut State<M, J>, step: Step) -> bool {
-        let at = self.stack.len() - 1;
-        let frame = &mut self.stack[at];
-        let room = room(self.bounds, &frame.before);
-        if frame.branch.is_asleep(room) {
+    fn takes_last(&mut self, state: &mut State<M, J>, step: Step) -> bool {
+        let Some((before, branch)) = self.stack.last() else { return false };
+        if branch.is_asleep(room(self.bounds, before)) {
             return false;
         }
-        state.deviations = frame.before.deviations + frame.branch.deviations();
+        self.takes(self.stack.frames.len() - 1, state, &step.watched);
+        self.is_going_on(state, step.is_over)
+    }
+
+    /// Takes the step that was made from a frame with the answers of its branch.
+    fn takes(&mut self, at: usize, state: &mut State<M, J>, watched: &Watched) {
+        let frame = &mut self.stack.frames[at];
+        state.deviations += frame.branch.deviations();
         self.orders.truncate(frame.orders);
         self.orders.extend(frame.branch.orders().map(|_| at));
         if self.bounds.method == Method::Reduced {
             if self.is_free {
-                let touches = touches(&step.watched);
-                state.asleep = frame.branch.step_touches(&touches, &frame.before.asleep);
+                state.asleep = frame.branch.step_touches(&touches(watched), &state.asleep);
             }
-            self.race(state, &step.watched);
+            self.race(state, watched);
         }
-        self.is_going_on(state, step.is_over)
     }
 
-    /// Takes a step in which nothing was asked.
-    fn takes_unasked(&mut self, state: &mut State<M, J>, step: Step) -> bool {
+    /// Takes a step in which nothing was asked; false if the run need not go on from there.
+    fn takes_unasked(&mut self, state: &mut State<M, J>, watched: &Watched) -> bool {
         if self.bounds.method == Method::Reduced {
             if self.is_free {
-                if state.asleep.iter().any(|sleeper| sleeper.name == step.watched.ran) {
+                if state.asleep.iter().any(|sleeper| sleeper.name == watched.ran) {
                     return false;
                 }
-                state.asleep = branch::still_asleep(state.asleep.iter(), &touches(&step.watched));
+                state.asleep = branch::still_asleep(state.asleep.iter(), &touches(watched));
             }
-            self.race(state, &step.watched);
+            self.race(state, watched);
         }
-        self.is_going_on(state, step.is_over)
+        true
     }
 
     fn is_going_on(&mut self, state: &State<M, J>, is_over: bool) -> bool {
@@ -399,7 +415,7 @@ impl<M: Machine, J: Judging> Search<'_, M, J> {
                 for one in &other.roots {
                     for two in part.roots.iter().filter(|two| two.order == one.order && two.item != one.item) {
                         if let Some(&frame) = self.orders.get(one.order as usize) {
-                            self.stack[frame].branch.relate(one.order, one.item, two.item);
+                            self.stack.frames[frame].branch.relate(one.order, one.item, two.item);
                         }
                     }
                 }
@@ -435,7 +451,7 @@ impl<M: Machine, J: Judging> Search<'_, M, J> {
 
     /// So many classes of runs go on from here.
     fn count(&mut self, classes: u64) {
-        let all = self.stack.last_mut().map_or(&mut self.searched.classes, |frame| &mut frame.classes);
+        let all = self.stack.frames.last_mut().map_or(&mut self.searched.classes, |frame| &mut frame.classes);
         *all = all.saturating_add(classes);
     }
 
@@ -449,13 +465,14 @@ impl<M: Machine, J: Judging> Search<'_, M, J> {
         let (stack, deviations) = (&self.stack, state.deviations);
         let make = || Found {
             deviations,
-            answers: stack.iter().flat_map(|frame| frame.branch.answers.iter().copied()).collect(),
+            answers: stack.frames.iter().flat_map(|frame| frame.branch.answers.iter().copied()).collect(),
         };
         for identity in &wrong {
-            keep(self.searched.failures.entry(identity.clone()), deviations, make);
+            self.found_size += keep(self.searched.failures.entry(identity.clone()), deviations, make);
         }
         let summary = Summary { ending, result: state.machine.result(), tally: state.judge.tally(), wrong };
-        keep(self.searched.results.entry(summary), deviations, make);
+        let size = Size::of(&summary.result);
+        self.found_size += size + keep(self.searched.results.entry(summary), deviations, make);
         self.count(1);
         self.tick();
     }
@@ -483,12 +500,15 @@ impl<M: Machine, J: Judging> Search<'_, M, J> {
     }
 }
 
-/// Keeps a run if there is none yet that is as simple.
-fn keep<K: Ord>(entry: Entry<'_, K, Found>, deviations: u32, make: impl FnOnce() -> Found) {
+/// Keeps a run if there is none yet that is as simple: about how many bytes more that takes.
+fn keep<K: Ord>(entry: Entry<'_, K, Found>, deviations: u32, make: impl FnOnce() -> Found) -> usize {
     match entry {
-        Entry::Vacant(vacant) => _ = vacant.insert(make()),
-        Entry::Occupied(mut known) if deviations < known.get().deviations => _ = known.insert(make()),
-        Entry::Occupied(_) => {}
+        Entry::Vacant(vacant) => 2 * size_of::<(K, Found)>() + size_of_val(&vacant.insert(make()).answers[..]),
+        Entry::Occupied(mut known) if deviations < known.get().deviations => {
+            let before = size_of_val(&known.insert(make()).answers[..]);
+            size_of_val(&known.get().answers[..]).saturating_sub(before)
+        }
+        Entry::Occupied(_) => 0,
     }
 }
 

@@ -65,7 +65,8 @@ impl Futures {
         self.unwoken = None;
     }
 
-    /// Takes one more event in.
+    /// Takes one more event in. Inlined, so that an event is unpacked where it is looked at.
+    #[inline(always)]
     pub fn see(&mut self, moment: Moment) {
         self.counting.see(moment);
         match moment.what {

@@ -123,7 +123,7 @@ fn bound(bounded: &Bounded) -> String {
         Bounded::Deviations(most) => {
             format!("at most {} a run", counted(u64::from(most), "deviation", "deviations"))
         }
-        Bounded::States(most) => format!("stopped at {} states", grouped(most as u64)),
+        Bounded::Memory(bytes) => format!("bounded by memory, of which it may take {} MB", grouped(bytes as u64 >> 20)),
         Bounded::Depth(most) => format!("stopped in a run that asked {} times", grouped(most as u64)),
         Bounded::Lengths => "not every length of a sleep".to_owned(),
         Bounded::Limits(1) => "1 run given up at a limit".to_owned(),
@@ -193,10 +193,10 @@ mod tests {
         let told = exhausted(&found, false);
         let outcomes = "1 outcome:\n  main returned None; 3 finished\n";
         assert_eq!(told, format!("complete: 1,284 classes of orders, at most 2 cancels, no violation\n{outcomes}"));
-        found.bounded_by = vec![Bounded::States(5_000_000), Bounded::Lengths];
+        found.bounded_by = vec![Bounded::Memory(512 << 20), Bounded::Lengths];
         (found.is_reduced, found.cancels, found.failures) = (false, 0, 3);
         let told = exhausted(&found, false);
-        let bounds = "not complete, stopped at 5,000,000 states, not every length of a sleep";
+        let bounds = "not complete, bounded by memory, of which it may take 512 MB, not every length of a sleep";
         assert_eq!(told, format!("{bounds}: 1,284 orders, no cancels, 3 violations\n{outcomes}"));
     }
 }

@@ -11,8 +11,27 @@ use crate::time::Nanos;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Asked {
     pub(super) kind: Kind,
-    /// The answers to be tried, from the ordinary one on.
-    alternatives: Vec<u64>,
+    alternatives: Alternatives,
+}
+
+/// The answers to be tried, from the ordinary one on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Alternatives {
+    /// All that are less than that.
+    Below(u64),
+    /// These, in order.
+    These(Vec<u64>),
+}
+
+impl Alternatives {
+    /// Those after one of them.
+    fn after(&self, before: u64) -> impl Iterator<Item = u64> + '_ {
+        let (below, these) = match self {
+            Alternatives::Below(bound) => (before + 1..*bound, &[][..]),
+            Alternatives::These(these) => (0..0, &these[..]),
+        };
+        below.chain(these.iter().copied().filter(move |&answer| answer > before))
+    }
 }
 
 /// Gives the answers that it is told, and else the ordinary ones.
@@ -52,9 +71,9 @@ impl Choices for Script<'_> {
     fn answer(&mut self, question: &Question<'_>) -> u64 {
         let answer = self.answers.get(self.asked.len()).copied().unwrap_or(0);
         let alternatives = match question.options {
-            Options::Range { min, max } => self.lengths(min, max),
-            _ if self.is_free && question.kind == Kind::TimerOrder => vec![0],
-            _ => (0..question.bound()).collect(),
+            Options::Range { min, max } => Alternatives::These(self.lengths(min, max)),
+            _ if self.is_free && question.kind == Kind::TimerOrder => Alternatives::Below(1),
+            _ => Alternatives::Below(question.bound()),
         };
         self.asked.push(Asked { kind: question.kind, alternatives });
         answer
@@ -66,6 +85,12 @@ impl Choices for Script<'_> {
 pub(super) struct Sleeper {
     pub(super) name: u64,
     pub(super) touches: Vec<Touch>,
+}
+
+impl Sleeper {
+    pub(super) fn size(&self) -> usize {
+        size_of::<Sleeper>() + size_of_val(&self.touches[..])
+    }
 }
 
 /// The sleepers that a step with these touches does not wake.
@@ -132,6 +157,21 @@ impl Branch {
         }
     }
 
+    /// About how many bytes it takes.
+    pub(super) fn size(&self) -> usize {
+        let lengths = self.asked.iter().map(|asked| match &asked.alternatives {
+            Alternatives::Below(_) => 0,
+            Alternatives::These(these) => size_of_val(&these[..]),
+        });
+        let orders = self.orders.iter().map(|(_, normal)| size_of::<Order>() + normal.size());
+        let ready = self.ready.as_ref().map_or(0, |ready| {
+            let done: usize = ready.done.iter().map(Sleeper::size).sum();
+            size_of_val(&ready.names[..]) + done + size_of_val(&ready.touches[..])
+        });
+        let answers = size_of_val(&self.answers[..]) + size_of_val(&self.asked[..]);
+        size_of::<Branch>() + answers + lengths.chain(orders).sum::<usize>() + ready
+    }
+
     /// Whether somebody is cut.
     pub(super) fn cuts(&self) -> bool {
         self.asked.iter().zip(&self.answers).any(|(asked, &answer)| asked.kind == Kind::Cut && answer != 0)
@@ -194,15 +234,14 @@ impl Branch {
             self.answers.truncate(at + 1);
             self.asked.truncate(at + 1);
             let before = self.answers[at];
-            let mut later = self.asked[at].alternatives.iter().copied().filter(|&answer| answer > before);
             let spent = self.answers[..at].iter().filter(|&&answer| answer != 0).count() as u32;
             let next = if room.deviations <= spent {
-                self.is_bounded |= later.next().is_some();
+                self.is_bounded |= self.asked[at].alternatives.after(before).next().is_some();
                 None
             } else if self.ready.as_ref().is_some_and(|ready| ready.question == at) {
                 self.next_ready(at, room)
             } else {
-                later.next()
+                self.asked[at].alternatives.after(before).next()
             };
             if let Some(next) = next {
                 return Some([&self.answers[..at], &[next]].concat());
@@ -218,8 +257,7 @@ impl Branch {
             let done = Sleeper { name: ready.names[before as usize], touches: std::mem::take(&mut ready.touches) };
             ready.done.push(done);
         }
-        let mut later = self.asked[at].alternatives.iter().copied().filter(|&answer| answer > before);
-        let next = later.find(|&answer| !self.sleeps(&ready, answer, room));
+        let next = self.asked[at].alternatives.after(before).find(|&answer| !self.sleeps(&ready, answer, room));
         self.ready = Some(ready);
         next
     }

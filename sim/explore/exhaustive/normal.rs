@@ -32,6 +32,13 @@ impl Normal {
         Normal { related: BTreeSet::new(), tried: BTreeSet::from([order.clone()]), order, has_grown: false }
     }
 
+    /// About how many bytes it takes.
+    pub(super) fn size(&self) -> usize {
+        let order = size_of::<Vec<u32>>() + size_of_val(&self.order[..]);
+        // A node of a tree of small things is two thirds full.
+        size_of::<Normal>() + self.tried.len() * order * 3 / 2 + self.related.len() * 12
+    }
+
     /// Two items are in each other's way.
     pub(super) fn relate(&mut self, one: u32, other: u32) {
         self.has_grown |= self.related.insert((one.min(other), one.max(other)));
