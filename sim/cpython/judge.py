@@ -182,6 +182,10 @@ class Program:
                 return [instance["name"] for instance in task["instances"]]
         return [name]
 
+    def message(self, cancel, victim):
+        """What a cancellation of the scenario says to one of its victims."""
+        return filled(cancel["message"], self.instances[victim][1]) if "message" in cancel else None
+
     def actions(self, instance, point):
         """What strikes when an instance passes a point: cancellations first, each kind in file order."""
         for cancel in self.json.get("cancels", []):
@@ -225,7 +229,7 @@ class Run(virtual_loop.VirtualLoop):
             if "at" not in cancel:
                 for victim in self.program.group(cancel["task"]):
                     when = virtual_loop.Instant(nanoseconds(cancel["time"]))
-                    self.call_at(when, self.cancel_from_outside, victim, cancel.get("message"))
+                    self.call_at(when, self.cancel_from_outside, victim, self.program.message(cancel, victim))
         outcome = self.outcome()
         self.is_over = True
         for record in self.records:
@@ -707,7 +711,7 @@ class Here:
             if victim is None:
                 raise self.error(action.get("type", "Exception"), filled(action["raise"], self.values))
             if victim in self.run.newest:
-                self.cancel(self.run.newest[victim], action.get("message"))
+                self.cancel(self.run.newest[victim], self.run.program.message(action, victim))
 
     def spawn(self, what):
         if isinstance(what, list):
