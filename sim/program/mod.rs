@@ -8,6 +8,7 @@
 //! Knows nothing of files, TOML, time passing, or of the machines that run it.
 
 mod code;
+mod effects;
 mod expr;
 mod frame;
 mod groups;
@@ -27,8 +28,9 @@ pub use code::{
     Action, Await, Body, Cuts, Deferred, Failure, Guard, Local, Op, OutsideCancel, Place, ReturnWhen, Slot, Stage,
     Strike, Text, When,
 };
+pub use effects::{Effects, FutureState, Next};
 pub use expr::{Attribute, Comparison, Expr, ExprId};
-pub use frame::{Effects, FutureState, Next, resume};
+pub use frame::resume;
 pub use library::{Callable, Library};
 pub use memory::{FrameId, Memory, Source};
 pub use network::{Answer, Begins, CLIENT, Fault, Host, Network, Outage, Reply, TooMany, Url, Wires};

@@ -10,8 +10,7 @@ use crate::program::{ErrorType, ErrorTypes, Pattern};
 use crate::verdict::{Before, Does, Ending, EventPattern, Expectation, MustFind, Oracle, Paired};
 
 use super::cast::Cast;
-use super::reader::{Reader, Table, Value, unknown};
-use super::steps::Name;
+use super::reader::{Name, Reader, Table, Value, unknown};
 
 /// How many events one array may speak of: each event of a run is compared with all of them.
 const EVENTS_MAX: usize = 1000;

@@ -11,9 +11,8 @@ use crate::program::{Action, Error, ErrorType, ErrorTypes, Failure, OutsideCance
 use crate::time::{Nanos, Time};
 
 use super::cast::Cast;
-use super::reader::{Reader, Span, Table, Value, unknown};
+use super::reader::{Name, Reader, Span, Table, Value, unknown};
 use super::resolve::{Resolved, class_as_message, no_group};
-use super::steps::{Name, read_name};
 use super::template::Template;
 
 /// How many strikes a file may come to, every instance counted.
@@ -59,7 +58,7 @@ pub(super) fn read_failure(reader: &mut Reader, table: &Table, asked: Option<Ask
         reader.required(table, "raise", "it says what the failure is called: raise = \"Something bad happened\"");
     let message = message.and_then(|value| reader.template(value));
     let ty = match table.get("type") {
-        Some(value) => read_name(reader, value).map(Some),
+        Some(value) => reader.any_name(value).map(Some),
         None => Some(None),
     };
     let print = match table.get("print") {
@@ -73,7 +72,7 @@ pub(super) fn read_failure(reader: &mut Reader, table: &Table, asked: Option<Ask
 pub(super) fn read_cancel(reader: &mut Reader, value: &Value) -> Option<Fault> {
     let table = reader.table(value)?;
     reader.only_keys(&table, &["task", "at", "by", "time", "message"]);
-    let by = table.get("by").map(|value| read_name(reader, value));
+    let by = table.get("by").map(|value| reader.any_name(value));
     if table.get("by").is_some() && table.get("at").is_none() {
         let message = "expected `at` beside `by`, but found none";
         let help = "`by` says whose point it is, `at` which one";
@@ -94,14 +93,14 @@ pub(super) fn read_cancel(reader: &mut Reader, value: &Value) -> Option<Fault> {
 /// Which task, at which point, not before which time.
 fn read_place(reader: &mut Reader, table: &Table) -> Option<(Name, Vec<Name>, Option<Nanos>)> {
     let task = reader.required(table, "task", "it says whom it strikes");
-    let task = task.and_then(|value| read_name(reader, value));
+    let task = task.and_then(|value| reader.any_name(value));
     if table.get("at").is_none() && table.get("time").is_none() {
         let message = "expected `at` or `time`, but found neither";
         let help = "`at` names a point of the task, `time` is when: time = \"1s\"";
         reader.errors.push(Diagnostic::at(table.span.clone(), message, "when?").help(help));
         return None;
     }
-    let at = table.get("at").map(|value| read_name(reader, value));
+    let at = table.get("at").map(|value| reader.any_name(value));
     let time = table.get("time").map(|value| reader.duration(value));
     Some((
         task?,

@@ -8,8 +8,7 @@ use crate::time::Nanos;
 
 use super::cast::Cast;
 use super::faults::{Asked, Fault, read_failure};
-use super::reader::{Reader, Table, Value, unknown};
-use super::steps::{Name, read_name};
+use super::reader::{Name, Reader, Table, Value, unknown};
 
 /// How many cancellations of one entry, or how many times a failure, there may be in a run.
 const UP_TO_MAX: i64 = 100;
@@ -48,7 +47,7 @@ pub(super) fn read(reader: &mut Reader, value: &Value) -> Option<Injection> {
                 None => None,
             };
             let task = reader.required(&table, "task", "it says whom it strikes");
-            let task = task.and_then(|value| read_name(reader, value));
+            let task = task.and_then(|value| reader.any_name(value));
             let at = match table.get("at") {
                 Some(at) => read_names(reader, at)?,
                 None => Vec::new(),
@@ -77,8 +76,8 @@ fn read_names(reader: &mut Reader, value: &Value) -> Option<Vec<Name>> {
         toml::de::DeValue::Array(names) if names.is_empty() => {
             reader.error(Diagnostic::at(value.span(), "expected at least one name, but found none", "an empty list"))
         }
-        toml::de::DeValue::Array(names) => names.iter().map(|name| read_name(reader, name)).collect(),
-        _ => Some(vec![read_name(reader, value)?]),
+        toml::de::DeValue::Array(names) => names.iter().map(|name| reader.any_name(name)).collect(),
+        _ => Some(vec![reader.any_name(value)?]),
     }
 }
 

@@ -42,8 +42,9 @@ use expect::Expectations;
 use faults::Fault;
 use file::{Bounds, Task};
 use inject::Victims;
+use reader::Name;
 use reader::Span;
-use steps::{Name, Step};
+use steps::Step;
 
 /// The reference of the format, as Markdown.
 pub const REFERENCE: &str = include_str!("reference.md");

@@ -19,6 +19,9 @@ use super::template::Template;
 /// The bytes of the file that something stands in.
 pub(super) type Span = Range<usize>;
 
+/// A name, where it stands.
+pub(super) type Name = Spanned<String>;
+
 /// A value of the file, and where it stands.
 pub(super) type Value<'a> = Spanned<DeValue<'a>>;
 
@@ -188,6 +191,12 @@ impl<'s> Reader<'s> {
         }
     }
 
+    /// What a task, a point or a class is called, in words of any kind.
+    pub(super) fn any_name(&mut self, value: &Value) -> Option<Name> {
+        let text = self.text(value)?;
+        Some(Spanned::new(text.span, text.text))
+    }
+
     pub(super) fn quoted(&self, text: &str, span: Span) -> Quoted {
         let raw = &self.source[span.clone()];
         // Bare keys stand as they are; other texts behind one quote, or three and perhaps a line break.
@@ -247,7 +256,7 @@ impl<'s> Reader<'s> {
     }
 
     /// A name that a step binds.
-    pub(super) fn name(&mut self, value: &Value) -> Option<Spanned<String>> {
+    pub(super) fn name(&mut self, value: &Value) -> Option<Name> {
         let text = self.text(value)?;
         self.is_name(&text.text, &text.span).then(|| Spanned::new(text.span.clone(), text.text))
     }

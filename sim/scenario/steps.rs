@@ -9,11 +9,8 @@ use crate::diagnostic::Diagnostic;
 use crate::program::{Operation, ReturnWhen};
 
 use super::expression::{self, Expression, Iterable};
-use super::reader::{Quoted, Reader, Span, Table, Value, listed, unknown};
+use super::reader::{Name, Quoted, Reader, Span, Table, Value, listed, unknown};
 use super::template::Template;
-
-/// A name that a step binds or uses.
-pub(super) type Name = Spanned<String>;
 
 /// One step.
 #[derive(Clone, Debug)]
@@ -398,10 +395,10 @@ fn read_verb(reader: &mut Reader, verb: &'static str, table: &Table) -> Option<V
     Some(match verb {
         "print" => Verb::Print(fields.reader.template(value)?),
         "sleep" => Verb::Sleep(fields.reader.length(value)?),
-        "point" => Verb::Point(read_name(fields.reader, value)?),
+        "point" => Verb::Point(fields.reader.any_name(value)?),
         "raise" => {
             let message = fields.reader.template(value)?;
-            Verb::Raise { ty: fields.optional("type", read_name)?, message }
+            Verb::Raise { ty: fields.optional("type", |reader, value| reader.any_name(value))?, message }
         }
         "return" => Verb::Return(Some(fields.reader.template(value)?)),
         "spawn" => Verb::Spawn {
@@ -457,7 +454,7 @@ fn read_verb(reader: &mut Reader, verb: &'static str, table: &Table) -> Option<V
             Verb::SetException {
                 object: fields.reader.template(value)?,
                 message: fields.reader.template(message)?,
-                ty: fields.optional("type", read_name)?,
+                ty: fields.optional("type", |reader, value| reader.any_name(value))?,
             }
         }
         "get" if asks_a_host(fields.reader, value) => Verb::Get {
@@ -645,10 +642,4 @@ fn read_clauses(reader: &mut Reader, value: &Value) -> Option<Vec<Clause>> {
         });
     }
     clauses
-}
-
-/// A text that names something, in words of any kind.
-pub(super) fn read_name(reader: &mut Reader, value: &Value) -> Option<Name> {
-    let text = reader.text(value)?;
-    Some(Spanned::new(text.span, text.text))
 }

@@ -8,7 +8,8 @@ use crate::id::InstanceId;
 
 use super::super::constants::Constant;
 use super::super::expression::Kind;
-use super::super::steps::{Name, Step};
+use super::super::reader::Name;
+use super::super::steps::Step;
 use super::super::template::{Piece, Template};
 use super::helpers::Need;
 use super::kinds::Kinds;

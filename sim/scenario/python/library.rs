@@ -5,7 +5,8 @@
 use crate::program::{Operation, WaitFor};
 
 use super::super::expression::{Expression, Kind};
-use super::super::steps::{Callback, Name, Operand, Step, Verb, When};
+use super::super::reader::Name;
+use super::super::steps::{Callback, Operand, Step, Verb, When};
 use super::super::template::{Piece, Template};
 use super::Script;
 use super::body::Body;

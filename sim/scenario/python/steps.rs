@@ -5,7 +5,8 @@
 use crate::program::Operation;
 
 use super::super::expression::{Expression, Iterable, Kind};
-use super::super::steps::{Name, Operand, Step, Subject, Try, Verb};
+use super::super::reader::Name;
+use super::super::steps::{Operand, Step, Subject, Try, Verb};
 use super::super::template::Template;
 use super::body::Body;
 use super::helpers::Need;

@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use super::super::faults::{Fault, Kind};
-use super::super::steps::Name;
+use super::super::reader::Name;
 use super::super::template::Template;
 use super::body::Body;
 use super::helpers::Need;

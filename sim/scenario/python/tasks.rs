@@ -6,7 +6,8 @@ use crate::id::InstanceId;
 use crate::program::{Make, ReturnWhen};
 
 use super::super::expression::Expression;
-use super::super::steps::{Name, Operand, Subject, Wait};
+use super::super::reader::Name;
+use super::super::steps::{Operand, Subject, Wait};
 use super::super::template::{Piece, Template};
 use super::body::Body;
 use super::helpers::Need;
