@@ -111,7 +111,8 @@ class Writer:
     def expression(self, text, spawning=False):
         if not isinstance(text, str):
             return repr(text)
-        return self.node(ast.parse(text.strip(), mode="eval").body, spawning)
+        # In parentheses, so that it may go over several lines.
+        return self.node(ast.parse("(" + text.strip() + ")", mode="eval").body, spawning)
 
     def node(self, node, spawning):
         def of(inner):
