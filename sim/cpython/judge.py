@@ -394,15 +394,7 @@ class Run(virtual_loop.VirtualLoop):
             return {"coroutine": value.name}
         if isinstance(value, BaseException):
             return {"error": told(value)}
-        if type(value).__name__ == "Timeout":
-            return "timeout"
-        if type(value).__name__ == "ToldGroup":
-            return "task group"
-        if isinstance(value, asyncio.Handle):
-            return "callback"
-        if isinstance(value, Deferred):
-            return "function"
-        return shown(value) if isinstance(value, (list, tuple)) else value
+        return shown(value) if isinstance(value, (list, tuple)) else made(value) or value
 
 
 class Record:
@@ -630,7 +622,7 @@ class Here:
         raise AttributeError("{!r} object has no attribute {!r}".format(type(value).__name__, name))
 
     def shown(self, value, form):
-        if isinstance(value, (asyncio.Future, Coroutine, list)):
+        if isinstance(value, (asyncio.Future, Coroutine)) or form == "" and (made(value) or isinstance(value, list)):
             return format(shown(value), form)
         return without_tasks(format(value, form))
 
@@ -1112,6 +1104,17 @@ def told(error):
     return [type(error).__name__, message, "python"]
 
 
+def made(value):
+    """What is said of something that a step has made and Python shows by its address; nothing for anything else."""
+    if type(value).__name__ == "Timeout":
+        return "timeout"
+    if type(value).__name__ == "ToldGroup":
+        return "task group"
+    if isinstance(value, asyncio.Handle):
+        return "callback"
+    return "function" if isinstance(value, Deferred) else None
+
+
 def shown(value):
     """`repr`, but a task is its name, where Python shows an address."""
     if isinstance(value, asyncio.Task):
@@ -1122,7 +1125,7 @@ def shown(value):
         return value.name
     if isinstance(value, list):
         return "[" + ", ".join(map(shown, value)) + "]"
-    return without_tasks(repr(value))
+    return made(value) or without_tasks(repr(value))
 
 
 def without_tasks(message):

@@ -117,7 +117,8 @@ class Writer:
         if not isinstance(text, str):
             return repr(text)
         text = LITERAL_OR_NAME.sub(for_python, text.strip())
-        return self.node(ast.parse(text, mode="eval").body, spawning)
+        # In parentheses, so that it may go over several lines.
+        return self.node(ast.parse("(" + text + ")", mode="eval").body, spawning)
 
     def node(self, node, spawning):
         def of(inner):
