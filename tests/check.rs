@@ -579,13 +579,6 @@ fn ten_thousands_of_tasks_are_no_trouble() {
     assert!(found.failures.is_empty(), "{}", found.failures[0].story);
 }
 
-#[test]
-#[expect(clippy::disallowed_methods, reason = "it is what is to be found")]
-fn work_that_holds_up_the_virtual_clock_is_told() {
-    let found = Check::new().runs(2).find(|_| async { std::thread::sleep(Duration::from_millis(350)) });
-    assert!(found.covered.contains("went by in polls of `main` that take a tenth of a second"), "{}", found.covered);
-}
-
 /// What a test says that cannot work.
 fn refused(test: impl FnOnce() + std::panic::UnwindSafe) -> String {
     let payload = std::panic::catch_unwind(test).expect_err("it does not work");

@@ -84,6 +84,7 @@ pub struct Check {
     sampler: Sampler,
     jobs: NonZero<usize>,
     limits: Limits,
+    patience: watch::Patience,
     /// If its test can be started again in a fresh process.
     rerun: Option<fresh::Rerun>,
 }
@@ -166,6 +167,7 @@ impl Check {
             sampler: Sampler::Random,
             jobs: NonZero::<usize>::MIN,
             limits: Limits { steps: 20_000, turns_at_one_instant: 2_000 },
+            patience: watch::PATIENCE,
             rerun: None,
         }
     }
@@ -317,8 +319,8 @@ impl Check {
         replay::forbid_nesting();
         let names = Arc::new(Registry::default());
         let title = self.title().to_owned();
-        let known = names.clone();
-        let (mut found, slow) = watch::watched(&title, &names, watch::PATIENCE, move || {
+        let (known, patience) = (names.clone(), self.patience);
+        let (mut found, slow) = watch::watched(&title, &names, patience, move || {
             let experiment = Futures::new(test, &self, known);
             work(&self, experiment)
         });
@@ -330,9 +332,9 @@ impl Check {
     fn answer(self, test: Arc<dyn Subject>, request: fresh::Request) -> String {
         let names = Arc::new(Registry::default());
         let title = self.title().to_owned();
-        let known = names.clone();
+        let (known, patience) = (names.clone(), self.patience);
         let work = move || request.answer(&Futures::as_measured(test, &self, known, request.measured()));
-        watch::watched(&title, &names, watch::PATIENCE, work).0
+        watch::watched(&title, &names, patience, work).0
     }
 
     fn explore_here(&self, experiment: Futures) -> Found {
