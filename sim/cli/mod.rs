@@ -1,6 +1,7 @@
 //! The command line: what is asked, printed, and the exit code.
 //!
-//! Exit codes: 0 fine, 1 an expectation was not met, 2 bad input or usage, 3 a run was not the same twice.
+//! Exit codes: 0 fine; 1 an expectation was not met, a run that was found or replayed fails, or what was compared differs, or
+//! could not be compared at all; 2 bad input or usage; 3 a run was not the same twice.
 //!
 //! Knows nothing of how a run is made; that is the harness's.
 
