@@ -19,7 +19,7 @@ use super::panics::Panic;
 use super::queue::{Aborts, Queue};
 use super::sim::Probe;
 use super::sites::{Kept, Places};
-use crate::body::{Guest, Recording, Who};
+use crate::body::{Guest, Recording, Who, now};
 use crate::choice::{Choice, Lent, Question};
 use crate::id::{FutureId, InstanceId, TaskId};
 use crate::program::{Error, Texts, Value};
@@ -621,11 +621,6 @@ impl Shared {
         let recorder = if self.guest.is_some() { Recorder::default() } else { self.recording.take() };
         (recorder, std::mem::take(texts), places)
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the clock is tokio's, and it is paused")]
-fn now() -> Instant {
-    Instant::now()
 }
 
 /// What a task that is polled for this reason was woken by.
