@@ -266,3 +266,40 @@ fn every_file_is_about_this_project_alone() {
         }
     }
 }
+
+/// A task is a task, and what is asked of it is no number of threads.
+#[test]
+fn nothing_goes_by_a_name_that_means_something_else_elsewhere() {
+    // Written in two pieces, so that this file may say what it looks for.
+    let forbidden = [concat!("fib", "er"), concat!("jo", "b"), concat!("wor", "ld"), concat!("uni", "verse")];
+    let is_plural = |word: &str, of: &str| word.strip_suffix('s') == Some(of);
+    for folder in ["sim", "tests", "benches", "examples"] {
+        for path in files(&root().join(folder), &["rs", "md", "py"]) {
+            let text = std::fs::read_to_string(&path).unwrap();
+            for (number, line) in (1..).zip(text.lines()) {
+                // A line of many words in capitals, snakes and camels.
+                let words = line.split(|c: char| !c.is_alphabetic()).flat_map(humps).map(|word| word.to_lowercase());
+                for word in words {
+                    // How many threads there are is called so by everybody's flags.
+                    let is_flag = word == "jobs";
+                    let is_one = forbidden.iter().any(|&of| word == of || is_plural(&word, of));
+                    assert!(!is_one || is_flag, "{}:{number}: say something else than `{word}`", path.display());
+                }
+            }
+        }
+    }
+}
+
+/// The words of a name in camel case.
+fn humps(name: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut was_small = true;
+    for c in name.chars() {
+        match words.last_mut() {
+            Some(word) if !(c.is_uppercase() && was_small) => word.push(c),
+            _ => words.push(c.to_string()),
+        }
+        was_small = !c.is_uppercase();
+    }
+    words
+}
