@@ -16,6 +16,7 @@ mod draws;
 #[cfg(feature = "tracing")]
 mod events;
 mod hosts;
+mod ids;
 mod names;
 pub(crate) mod panics;
 mod queue;
@@ -157,9 +158,11 @@ impl<'a> Executor<'a> {
     }
 
     /// Whether a runtime is as good as new but for the hour: nothing in it is left of the run, no thread has to do with it,
-    /// and its clock stands still.
+    /// and its clock stands still, at a whole millisecond, to which tokio rounds.
     fn is_clean(&self, runtime: &Runtime, shared: &Shared) -> bool {
-        shared.now() == shared.now()
+        let passed = shared.look_again();
+        passed.0.is_multiple_of(1_000_000)
+            && passed == shared.look_again()
             && runtime.metrics().num_alive_tasks() == 0
             && self.names.strays() == 0
             && !self.names.is_woken_from_outside()
@@ -177,14 +180,12 @@ impl<'a> Executor<'a> {
         let shared = Rc::new(Shared::new(self.names.clone(), victims, self.with_sites, body.guest(), memory));
         let entered = Entered::new(shared.clone());
         let mut outcome = run(&runtime, &shared, body, &self.setting);
-        self.names.stray(runtime.metrics().num_alive_tasks());
+        self.names.stray(strays::alive(&shared));
         if shared.queue().is_woken_from_outside() {
             self.names.set_woken_from_outside();
         }
-        shared.close();
-        shared.drop_all();
-        if let Some(panic) = panics::take().last().filter(|_| matches!(outcome, Outcome::Finished(_))) {
-            outcome = Outcome::Failed(shared.error(panic));
+        if let Some(panic) = shared.leave().filter(|_| matches!(outcome, Outcome::Finished(_))) {
+            outcome = Outcome::Failed(shared.error(&panic));
         }
         let is_clean = matches!(outcome, Outcome::Finished(_)) && self.is_clean(&runtime, &shared);
         drop(guard);

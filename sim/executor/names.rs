@@ -31,6 +31,8 @@ pub struct Registry {
     rejected: AtomicU64,
     /// The most tasks at once that were tokio's alone.
     strays: AtomicUsize,
+    /// Whether there were some that stay on their thread.
+    are_strays_local: AtomicBool,
     /// Whether another thread has woken a task.
     is_woken_from_outside: AtomicBool,
 }
@@ -96,6 +98,7 @@ impl Default for Registry {
             slots: Box::new([const { Slot::new() }; SLOTS]),
             rejected: AtomicU64::new(0),
             strays: AtomicUsize::new(0),
+            are_strays_local: AtomicBool::new(false),
             is_woken_from_outside: AtomicBool::new(false),
         }
     }
@@ -158,6 +161,16 @@ impl Registry {
     /// The most tasks at once that were tokio's alone: spawned past [`twin`](super::twin), so that nobody chose their order.
     pub fn strays(&self) -> usize {
         self.strays.load(Ordering::Relaxed)
+    }
+
+    /// Some of them stay on their thread.
+    pub(super) fn set_strays_are_local(&self) {
+        self.are_strays_local.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether some did in a run that was looked at.
+    pub(super) fn are_strays_local(&self) -> bool {
+        self.are_strays_local.load(Ordering::Relaxed)
     }
 
     /// Another thread has woken a task.
@@ -225,6 +238,11 @@ impl Registry {
         let instance = InstanceId(number(tasks, &short(path)) as u32);
         types.push((path, instance));
         instance
+    }
+
+    /// The name with this number.
+    pub(super) fn name(&self, instance: InstanceId) -> Option<String> {
+        self.known().tasks.get(instance.0 as usize).cloned()
     }
 
     /// The number of a place that panics.

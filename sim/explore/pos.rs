@@ -6,7 +6,9 @@
 //! its n steps before the other makes its first has a chance of 1 in n + 1, not of 1 in 2 to the n.
 //!
 //! What differs here: what a pending step is going to touch is what it touched in the ordinary run, being its task's n-th
-//! step; everything that is asked but orders of what is ready (lengths, faults, ties) is answered as [`Seeded`] does.
+//! step. Of what is only known to touch everything, nobody knows with what it races, and it counts as racing with nothing: if
+//! a task has many such steps, as one has that keeps a list, all others would draw anew each time, which is a random walk
+//! again. Everything that is asked but orders of what is ready (lengths, faults, ties) is answered as [`Seeded`] does.
 //! Where nobody knows what steps touch, as with real Rust code, none draw anew: what the paper calls BasicPOS. Where the
 //! queue is first in, first out, what is left are the orders of timers and sets, each as likely as any other.
 //!
@@ -16,7 +18,7 @@ use std::sync::Arc;
 
 use crate::choice::{Choices, Generator, Kind, Options, Question, Seeded};
 use crate::id::FutureId;
-use crate::machine::{Footsteps, conflict};
+use crate::machine::{Footsteps, Object, Touch};
 
 /// Whoever's next step has the highest priority comes first.
 #[derive(Clone, Debug)]
@@ -79,11 +81,17 @@ impl Choices for Pos {
         (*made, *priority) = (at + 1, None);
         let touches = self.footsteps.step(future, at);
         for (other, (made, priority)) in (0..).map(FutureId).zip(&mut self.futures) {
-            if priority.is_some() && conflict(touches, self.footsteps.step(other, *made)) {
+            if priority.is_some() && race(touches, self.footsteps.step(other, *made)) {
                 *priority = None;
             }
         }
     }
+}
+
+/// Whether two steps touch the same thing, as far as it has a name.
+fn race(one: &[Touch], other: &[Touch]) -> bool {
+    let named = |touch: &&Touch| touch.object != Object::Everything;
+    one.iter().filter(named).any(|a| other.iter().filter(named).any(|&b| a.conflicts(b)))
 }
 
 #[cfg(test)]

@@ -259,3 +259,49 @@ fn at_first(make: Make) -> u32 {
         Make::Event | Make::Condition | Make::Queue(_) | Make::Barrier(_) | Make::Future => 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::oracles::tests::*;
+    use super::*;
+    use crate::id::InstanceId;
+
+    const CONDITION: ObjectId = ObjectId(0);
+
+    fn waits(task: TaskId) -> What {
+        What::Blocked { task, operation: Operation::Wait, object: CONDITION }
+    }
+
+    fn notifies(task: TaskId, left: u32) -> What {
+        What::Used { task, operation: Operation::Notify, object: CONDITION, count: left }
+    }
+
+    /// Whether somebody is told of, when the instant of these events is over.
+    fn is_told(events: &[What]) -> bool {
+        let (mut waits, mut found) = (Waits::default(), Found::default());
+        [A, B, C].iter().for_each(|&task| waits.see(What::Created { task, by: MAIN, instance: InstanceId(task.0) }));
+        let mut oracle = LostWakeup {
+            makes: vec![Make::Condition],
+            has: vec![0],
+            sleepers: Vec::new(),
+            lost: Vec::new(),
+            now: Time::ZERO,
+            main_has_ended: false,
+        };
+        events.iter().for_each(|&what| oracle.see(Time::ZERO, what, &waits, &mut found));
+        oracle.end(Outcome::Deadlocked, &waits, &mut found);
+        found.iter().next().is_some()
+    }
+
+    /// The notification that is lost was there before the last one came: it was not for that one.
+    #[test]
+    fn who_comes_after_a_notification_was_lost_has_not_missed_it() {
+        let lost = [
+            notifies(B, 0),
+            told(A),
+            What::Used { task: A, operation: Operation::Acquire, object: CONDITION, count: 0 },
+        ];
+        assert!(is_told(&[&[waits(A), waits(C), notifies(B, 1)], &lost[1..]].concat()), "it slept all the while");
+        assert!(!is_told(&[&[waits(A)], &lost[..], &[waits(C)][..]].concat()), "it has come since");
+    }
+}

@@ -63,3 +63,28 @@ impl Overtaken {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::oracles::tests::*;
+    use super::*;
+    use crate::id::InstanceId;
+
+    /// How often somebody is told of, after these events.
+    fn told_of(events: &[What]) -> usize {
+        let (mut waits, mut found, mut oracle) = (Waits::default(), Found::default(), Overtaken::default());
+        [A, B, C].iter().for_each(|&task| waits.see(What::Created { task, by: MAIN, instance: InstanceId(task.0) }));
+        events.iter().for_each(|&what| oracle.see(what, &waits, &mut found));
+        found.iter().count()
+    }
+
+    #[test]
+    fn who_is_asked_to_cancel_has_left_the_line() {
+        let object = ObjectId(0);
+        let waits = What::Blocked { task: A, operation: Operation::Acquire, object };
+        let gets = What::Used { task: B, operation: Operation::Acquire, object, count: 1 };
+        assert_eq!(told_of(&[waits, gets, gets, gets]), 1);
+        assert_eq!(told_of(&[waits, gets, gets, asked(A), gets]), 0, "it has only not been told yet");
+        assert_eq!(told_of(&[waits, asked(A), waits, gets, gets, gets]), 1, "it waits again");
+    }
+}

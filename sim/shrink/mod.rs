@@ -1,7 +1,7 @@
 //! The smallest story of a failure: fewer choices of a run, and less of a scenario file, while it stays the same failure.
 //!
 //! The two halves do not know each other. [`choices`] makes a run's log smaller and leaves the program alone;
-//! [`document`] makes the text of a scenario smaller and leaves to its caller under which answers it is run. Both are given
+//! `document` makes the text of a scenario smaller and leaves to its caller under which answers it is run. Both are given
 //! a closure that tries a candidate and says whether that is still the same failure, so that what "the same" means is
 //! decided in one place, and not here. Both are deterministic: the same input and the same closure give the same
 //! result, in the same number of runs.
