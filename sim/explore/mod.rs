@@ -53,7 +53,7 @@ pub struct Plan {
     pub shard: (u64, NonZero<u64>),
     /// On how many threads.
     pub jobs: NonZero<usize>,
-    /// After so many failing runs no more are made, as soon as that is noticed: at the end of some [`CHUNK`].
+    /// With so many failing runs it ends, after the last of the few runs in a row that one thread makes at a time.
     pub failing_max: u64,
 }
 
@@ -194,7 +194,7 @@ pub struct Unstable {
 }
 
 /// How many runs a thread makes before it looks up.
-pub const CHUNK: u64 = 64;
+const CHUNK: u64 = 64;
 
 /// Of how many passing runs one is made again.
 const SAMPLE: u64 = 64;
