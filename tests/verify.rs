@@ -3,11 +3,11 @@
 
 #![cfg(all(feature = "cli", unix))]
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use atropos::harness::installed;
+use atropos::harness::{Interpreter, installed};
 
 const SCENARIO: &str = r#"
 about = "A task fails."
@@ -54,7 +54,7 @@ fn with_fake(name: &str, expected: &str) {
 #[test]
 fn who_is_no_cpython_of_these_versions_is_told_so() {
     with_fake("nobody.sh", "error: `nobody.sh` cannot be run: No such file or directory");
-    with_fake("no-python.sh", "`no-python.sh` is no Python: asked for its version, it answered \"hello, world\"");
+    with_fake("no-python.sh", "`no-python.sh` is no Python: asked for its version, it answered \"good morning\"");
     with_fake("too-old.sh", "`too-old.sh` is Python 2.7.18; expected one from 3.8 to 3.13");
     with_fake("pypy.sh", "`pypy.sh` is pypy 3.10.14; expected CPython");
     with_fake("mute.sh", "is no Python that can be used: asked for its version, it gave no answer within 2 s");
@@ -186,13 +186,35 @@ fn an_interruption_is_no_success() {
     assert_eq!((err.as_str(), output.status.code()), ("error: nothing was verified\n", Some(1)));
 }
 
+/// An interpreter of each of these versions. Nothing if one is missing: then it is said which, and what is skipped.
+///
+/// # Panics
+///
+/// If there is none at all, and the environment says that there has to be one.
+fn pythons<const COUNT: usize>(versions: [&str; COUNT]) -> Option<[Interpreter; COUNT]> {
+    let installed = installed();
+    let of = |name: &str| installed.iter().rev().find(|python| python.profile.name == name).cloned();
+    if let Some(missing) = versions.iter().find(|name| of(name).is_none()) {
+        #[expect(clippy::disallowed_methods, reason = "a test is a door of its own")]
+        let is_required = std::env::var("ATROPOS_REQUIRE_PYTHON").is_ok_and(|value| value == "1");
+        assert!(
+            !installed.is_empty() || !is_required,
+            "expected a Python {missing}, but no Python at all is installed"
+        );
+        #[expect(clippy::disallowed_methods, reason = "the name is for people")]
+        let thread = std::thread::current();
+        let test = thread.name().unwrap_or("a test");
+        // What a test prints with `println!` is shown only if it fails.
+        _ = writeln!(std::io::stderr(), "skipped: {test}, because no Python {missing} is installed");
+        return None;
+    }
+    Some(versions.map(|name| of(name).expect("it is there")))
+}
+
 /// Every line is an object whose keys stand in the documentation.
 #[test]
 fn programs_are_told_in_json() {
-    let installed = installed();
-    let Some(python) = installed.iter().rev().find(|python| python.profile.name == "3.13") else {
-        return println!("skipped, because no Python 3.13 is installed");
-    };
+    let Some([python]) = pythons(["3.13"]) else { return };
     let path = python.path.display().to_string();
     let folder = folder("json", SCENARIO);
     std::fs::write(folder.join("b.toml"), format!("runtimes = [\"tokio\"]\n{SCENARIO}")).unwrap();
@@ -212,11 +234,7 @@ fn programs_are_told_in_json() {
 /// What a version does not have is no difference; it is said which has it.
 #[test]
 fn what_a_version_lacks_is_not_applicable_there() {
-    let installed = installed();
-    let of = |name: &str| installed.iter().find(|python| python.profile.name == name);
-    let (Some(old), Some(new)) = (of("3.10"), of("3.13")) else {
-        return println!("skipped, because Python 3.10 or 3.13 is not installed");
-    };
+    let Some([old, new]) = pythons(["3.10", "3.13"]) else { return };
     let main = "[main]\nsteps = [{ timeout = \"1s\", do = [{ sleep = \"500ms\" }] }]\n";
     let folder = folder("lacks", &format!("about = \"A timeout.\"\n{main}"));
     let (old_path, new_path) = (old.path.display().to_string(), new.path.display().to_string());
@@ -241,10 +259,7 @@ fn snapshot(name: &str, text: &str) {
 
 #[test]
 fn what_differs_is_shown_beside_what_we_say() {
-    let installed = installed();
-    let Some(python) = installed.iter().rev().find(|python| python.profile.name == "3.13") else {
-        return println!("skipped, because no Python 3.13 is installed");
-    };
+    let Some([python]) = pythons(["3.13"]) else { return };
     let path = python.path.display().to_string();
     let folder = folder("liar", SCENARIO);
     let (out, err, code) = verify(&folder, &["--python", &path], &[]);

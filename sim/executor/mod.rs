@@ -33,9 +33,9 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 
-use crate::body::Body;
+use crate::body::{self, Body};
 use crate::choice::{Choices, Cut as PlannedCut, lend};
 use crate::id::TaskId;
 use crate::machine::{Footprint, Machine, Openings};
@@ -44,7 +44,7 @@ use crate::trace::{Fingerprint, Moment, Outcome, Recorder, Trace};
 
 pub use cut::{Cut, Race};
 pub use hosts::{Host, Tasks};
-pub use names::Registry;
+pub use names::{Ongoing, Registry};
 pub(crate) use sim::RETURNED;
 pub use sim::{Probe, Settle, Sim};
 pub use task::InAnyOrder;
@@ -174,7 +174,7 @@ impl<'a> Executor<'a> {
 
     fn make_run_quietly(&self, victims: Victims) -> Ended {
         let Kept { runtime, memory } = self.kept.take();
-        let runtime = runtime.unwrap_or_else(self::runtime);
+        let runtime = runtime.unwrap_or_else(body::runtime);
         let guard = runtime.enter();
         let body = (self.make)();
         let shared = Rc::new(Shared::new(self.names.clone(), victims, self.with_sites, body.guest(), memory));
@@ -249,11 +249,6 @@ pub(crate) fn quietly<T>(choices: &mut dyn Choices, is_told: bool, run: impl FnO
 /// Whether a run goes on on this thread.
 pub(crate) fn is_in_run() -> bool {
     shared::is_there()
-}
-
-fn runtime() -> Runtime {
-    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
-    runtime.expect("a runtime without threads and sockets can be built")
 }
 
 /// Makes the root and polls everything until the run has ended.

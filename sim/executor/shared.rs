@@ -22,7 +22,7 @@ use super::queue::{Aborts, Door, Queue};
 use super::sim::Probe;
 use super::sites::{self, Kept, Places};
 use super::strays::Local;
-use crate::body::{Guest, Recording, Who};
+use crate::body::{Guest, Recording, Who, now};
 use crate::choice::{Choice, Choices, Lent, Ordinary, Question};
 use crate::id::{FutureId, InstanceId, TaskId, TextId};
 use crate::program::{Error, Texts, Value};
@@ -691,11 +691,6 @@ impl Shared {
         let recorder = if self.guest.is_some() { Recorder::default() } else { self.recording.take() };
         (recorder, std::mem::take(texts), places)
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the clock is tokio's, and it is paused")]
-fn now() -> Instant {
-    Instant::now()
 }
 
 fn since(start: Instant) -> Time {
