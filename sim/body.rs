@@ -4,6 +4,7 @@
 //! simulated network. The door puts the two together. What more than one has a part in stands here as well: the
 //! recording of a run, how it makes tasks, what it is told between two polls, and a way to ask hosts.
 
+mod clock;
 mod guest;
 mod http;
 mod recording;
@@ -12,6 +13,7 @@ mod spawner;
 use std::pin::Pin;
 use std::rc::Rc;
 
+pub use clock::{now, runtime};
 pub use guest::Guest;
 pub use http::{Ask, Http, NoAnswer, Said};
 pub use recording::{Recording, Timer, Timers};

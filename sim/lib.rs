@@ -1,8 +1,8 @@
 //! Atropos runs tasks on a seeded virtual clock and shows exactly what happens when one of them is cancelled.
 //!
 //! A scenario file says what the tasks do, where they may fail, and who cancels whom; a run is a function of that file,
-//! a strategy and a seed. The [`README`](https://crates.io/crates/atropos) is for people who come with a question; this page is the map of the
-//! house, for people who want to build on it or in it.
+//! a strategy and a seed. The `README.md` beside `Cargo.toml` is for people who come with a question; this page is the
+//! map of the house, for people who want to build on it or in it.
 //!
 //! # The map
 //!

@@ -247,17 +247,56 @@ fn a_failure_is_saved_and_run_first() {
     assert!(second.contains("7 is guessed") && !second.contains("runs: "), "it replays: {second}");
 }
 
-/// What one of the ignored tests says when it is the only one.
-fn test_alone(name: &str) -> (bool, String) {
-    test_alone_with(name, &[])
+#[test]
+fn saved_failures_are_run_by_the_check_that_they_are_of_alone() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("saved-of-two");
+    for name in ["two_checks_in_one_test", "two_names_that_come_to_one_file"] {
+        _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let variables = [("CARGO_MANIFEST_DIR", folder.to_str().unwrap())];
+        let (passes, first) = test_alone_with(name, &[], &variables);
+        assert!(!passes && first.contains("7 is guessed") && first.contains("runs: "), "it explores: {first}");
+        let (passes, second) = test_alone_with(name, &[], &variables);
+        let (fine, fails) = second.split_once("7 is guessed").expect("the second check fails again");
+        assert!(!passes && !fails.contains("runs: "), "the second check replays: {second}");
+        assert!(fine.contains("runs: ") && !fine.contains("of this token"), "the first does not: {second}");
+    }
 }
 
-fn test_alone_with(name: &str, arguments: &[&str]) -> (bool, String) {
+#[test]
+#[ignore = "the test above runs it"]
+fn two_checks_in_one_test() {
+    Check::new().runs(100).run(|sim| async move { _ = sim.choose(10) });
+    Check::new().runs(100).run(guess);
+}
+
+#[test]
+#[ignore = "the test above runs it"]
+fn two_names_that_come_to_one_file() {
+    Check::new().name("a-b").runs(100).run(|sim| async move { _ = sim.choose(10) });
+    Check::new().name("a b").runs(100).run(guess);
+}
+
+#[test]
+fn a_token_of_another_check_is_told_as_that() {
+    let token = Check::new().name("helper").find(guess).failures.remove(0).token;
+    let (_, text) = test_alone_with("replayed_by_the_test_above", &[], &[("ATROPOS_REPLAY", &token)]);
+    let told = format!("ATROPOS_REPLAY={token} is of another check than `replayed_by_the_test_above`");
+    assert!(text.contains(&told), "{text}");
+}
+
+/// What one of the ignored tests says when it is the only one.
+fn test_alone(name: &str) -> (bool, String) {
+    test_alone_with(name, &[], &[])
+}
+
+fn test_alone_with(name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> (bool, String) {
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
     command
         .args(["--exact", name, "--ignored", "--nocapture"])
         .args(arguments)
-        .env("CARGO_MANIFEST_DIR", env!("CARGO_TARGET_TMPDIR"));
+        .env("CARGO_MANIFEST_DIR", env!("CARGO_TARGET_TMPDIR"))
+        .envs(variables.iter().copied());
     let output = command.env_remove("RUST_BACKTRACE").output().unwrap();
     (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
 }
@@ -273,7 +312,7 @@ fn what_a_process_keeps_between_runs_is_seen_in_a_fresh_one() {
     let (passes, text) = test_alone("nothing_is_kept");
     assert!(passes && text.contains("9 runs were the same in a fresh process"), "{text}");
     // On one thread no thread is called after the test.
-    let (passes, text) = test_alone_with("nothing_is_kept", &["--test-threads=1"]);
+    let (passes, text) = test_alone_with("nothing_is_kept", &["--test-threads=1"], &[]);
     assert!(passes && text.contains("9 runs were the same in a fresh process"), "{text}");
 }
 
@@ -358,8 +397,7 @@ fn an_unbiased_select_is_a_choice() {
     });
     assert!(!found.covered.contains("differ"), "{}", found.covered);
     assert!(found.failures.is_empty(), "{}", found.failures[0].story);
-    // The first draw of a task is the first branch; from then on it is a choice.
-    assert!(seen.lock().unwrap().contains(&vec![1, 2]));
+    assert_eq!(*seen.lock().unwrap(), BTreeSet::from([vec![1, 2], vec![2, 1]]));
 }
 
 #[test]
@@ -491,18 +529,16 @@ fn a_future_that_is_polled_after_it_was_done_is_told() {
 }
 
 #[test]
+#[cfg(feature = "network")]
 fn real_sockets_are_told_with_their_line() {
-    #[cfg(feature = "network")]
-    {
-        let told = story(|_| async {
-            _ = ::tokio::net::TcpStream::connect("127.0.0.1:9").await;
-        });
-        let line = line!() - 2;
-        let told = flat(&told);
-        assert!(told.starts_with("panicked: main panicked at "), "{told}");
-        assert!(told.contains(&format!("called at tests/check.rs:{line}:")), "{told}");
-        assert!(told.contains("real I/O cannot be simulated here"), "{told}");
-    }
+    let told = story(|_| async {
+        _ = ::tokio::net::TcpStream::connect("127.0.0.1:9").await;
+    });
+    let line = line!() - 2;
+    let told = flat(&told);
+    assert!(told.starts_with("panicked: main panicked at "), "{told}");
+    assert!(told.contains(&format!("called at tests/check.rs:{line}:")), "{told}");
+    assert!(told.contains("real I/O cannot be simulated here"), "{told}");
 }
 
 #[test]
@@ -577,13 +613,6 @@ fn ten_thousands_of_tasks_are_no_trouble() {
         }
     });
     assert!(found.failures.is_empty(), "{}", found.failures[0].story);
-}
-
-#[test]
-#[expect(clippy::disallowed_methods, reason = "it is what is to be found")]
-fn work_that_holds_up_the_virtual_clock_is_told() {
-    let found = Check::new().runs(2).find(|_| async { std::thread::sleep(Duration::from_millis(350)) });
-    assert!(found.covered.contains("went by in polls of `main` that take a tenth of a second"), "{}", found.covered);
 }
 
 /// What a test says that cannot work.

@@ -264,6 +264,7 @@ fn runs_that_cannot_be_repeated_are_told_from_both_sides_and_are_no_failure() {
         sampler: Sampler::Random,
         shard: (0, NonZero::<u64>::MIN),
         jobs: NonZero::<usize>::MIN,
+        ..Plan::default()
     };
     let stable = file.experiment(&Setting::default()).unwrap();
     let unstable = Unstable { stable, runs: AtomicU64::new(69) };

@@ -34,6 +34,7 @@ fn plan(seeds: u64) -> Plan {
         sampler: Sampler::Random,
         shard: (0, NonZero::<u64>::MIN),
         jobs: NonZero::new(2).unwrap(),
+        ..Plan::default()
     }
 }
 

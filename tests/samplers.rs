@@ -6,7 +6,7 @@
 //! others, and that is what makes most of these bugs rare. What a thread does under a lock that all take is one step.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use atropos::choice::Ordinary;
 use atropos::experiment::Experiment;
@@ -63,11 +63,15 @@ fn mean(experiment: &dyn Experiment, sampler: Sampler, most: u64) -> String {
     }
 }
 
+/// How many runs a trial has at most: enough to tell the samplers apart.
+fn most(tasks: usize) -> u64 {
+    if tasks < 15 { 2_000 } else { 1_000 }
+}
+
 /// The rows of the programs with fewer tasks than that, and the names of those that fail in plain order.
 fn rows(tasks_max: usize) -> (BTreeMap<(usize, String), String>, Vec<String>) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/order");
     let (mut rows, mut apart) = (BTreeMap::new(), Vec::new());
-    for path in find(&[folder]).unwrap() {
+    for path in find(&[folder()]).unwrap() {
         let file = File::load(&path).unwrap();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let experiment = file.experiment(&Setting::default()).unwrap();
@@ -79,14 +83,22 @@ fn rows(tasks_max: usize) -> (BTreeMap<(usize, String), String>, Vec<String>) {
         if tasks_max <= tasks {
             continue;
         }
-        // Enough to tell the samplers apart.
-        let most = if tasks < 15 { 2_000 } else { 1_000 };
+        let most = most(tasks);
         let means = SAMPLERS.map(|sampler| mean(&experiment, sampler, most)).join(" | ");
         let row = format!("| {name} | {most} | {means} | {} |", published(&name));
         println!("{row}");
         rows.insert((tasks, name), row);
     }
     (rows, apart)
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/order")
+}
+
+/// The cells of a row.
+fn cells(row: &str) -> Vec<&str> {
+    row.trim_matches('|').split('|').map(str::trim).collect()
 }
 
 /// What stands above the table.
@@ -101,8 +113,21 @@ threads in their order, created one after the other, and the original's assertio
 are kept.
 ";
 
-/// The rows of the small programs are worked out each time. `ATROPOS_SAMPLERS=write` works out all of them and writes the
-/// table. That takes long: some minutes with `--config profile.dev.package.atropos.opt-level=2`, and else ten times as long.
+/// What stands above the rows.
+fn heading() -> String {
+    let samplers = "random | PCT(3) | POS | SURW";
+    format!(
+        "{CAPTION}\n| program | runs at most | {samplers} | starvation | all in turn | published: {samplers} |\n\
+         |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
+    )
+}
+
+/// Large programs of which there are published figures.
+const LARGE: [&str; 3] = ["reorder-10", "reorder-100", "twostage-100"];
+
+/// The rows of the small programs are worked out each time, and one cell of some large ones. `ATROPOS_SAMPLERS=write` works out
+/// all of them and writes the table. That takes long: some minutes with `--config profile.dev.package.atropos.opt-level=2`, and
+/// else ten times as long.
 #[test]
 fn the_samplers_find_the_order_bugs_as_soon_as_they_did() {
     #[expect(clippy::disallowed_methods, reason = "a test is a door of its own")]
@@ -111,20 +136,39 @@ fn the_samplers_find_the_order_bugs_as_soon_as_they_did() {
     let (rows, apart) = rows(if writes { usize::MAX } else { 6 });
     let apart = format!("These fail in plain order, so they test no sampler: {}.", apart.join(", "));
     if writes {
-        let mut table = format!("{CAPTION}\n");
-        let samplers = "random | PCT(3) | POS | SURW";
-        table.push_str(&format!(
-            "| program | runs at most | {samplers} | starvation | all in turn | published: {samplers} |\n"
-        ));
-        table.push_str("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n");
-        rows.values().for_each(|row| table.push_str(&format!("{row}\n")));
-        table.push_str(&format!("\n{apart}\n"));
-        std::fs::write(&path, table).unwrap();
+        let rows: String = rows.values().map(|row| format!("{row}\n")).collect();
+        std::fs::write(&path, format!("{}{rows}\n{apart}\n", heading())).unwrap();
         return;
     }
     let table = std::fs::read_to_string(&path).unwrap();
+    let path = path.display();
     assert!(rows.len() >= 6);
+    let rest = table.strip_prefix(&heading()).unwrap_or_else(|| panic!("{path} does not begin with\n{}", heading()));
     for row in rows.values().chain([&apart]) {
-        assert!(table.lines().any(|line| line == row), "{} does not have\n{row}", path.display());
+        assert!(rest.lines().any(|line| line == row), "{path} does not have\n{row}");
+    }
+    for row in rest.lines().filter(|line| line.starts_with('|')) {
+        let published = published(cells(row)[0]);
+        assert!(row.ends_with(&format!(" | {published} |")), "{path}: published is {published}, not\n{row}");
+    }
+}
+
+/// The whole rows take too long for every day.
+#[test]
+fn surw_finds_the_bugs_of_large_programs_as_soon_as_it_did() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots/samplers/order-bugs.md");
+    let table = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(SAMPLERS[3], Sampler::Surw, "the fourth sampler stands in the sixth cell");
+    for name in LARGE {
+        let file = File::load(&folder().join(name).with_extension("toml")).unwrap();
+        let experiment = file.experiment(&Setting::default()).unwrap();
+        let most = most(experiment.program().instances.len());
+        let row = table.lines().map(cells).find(|cells| cells[0] == name);
+        let row = row.unwrap_or_else(|| panic!("{} has no row {name}", path.display()));
+        assert_eq!(
+            (row[1], row[5]),
+            (most.to_string().as_str(), mean(&experiment, Sampler::Surw, most).as_str()),
+            "{name}"
+        );
     }
 }

@@ -266,3 +266,39 @@ fn every_file_is_about_this_project_alone() {
         }
     }
 }
+
+/// A task is a task, and a program a program. How many threads there are is called `jobs` by everybody's flags, and so here.
+#[test]
+fn nothing_goes_by_a_name_that_is_none_of_ours() {
+    // Written in two pieces, so that this file may say what it looks for.
+    let forbidden = [concat!("fib", "er"), concat!("jo", "b"), concat!("wor", "ld"), concat!("uni", "verse")];
+    let is_forbidden = |word: &str| {
+        let one = word.strip_suffix('s').unwrap_or(word);
+        word != "jobs" && forbidden.contains(&one)
+    };
+    for folder in ["sim", "tests", "benches", "examples"] {
+        for path in files(&root().join(folder), &["rs", "md", "py"]) {
+            let text = std::fs::read_to_string(&path).unwrap();
+            for (number, line) in (1..).zip(text.lines()) {
+                let mut words =
+                    line.split(|c: char| !c.is_alphabetic()).flat_map(humps).map(|word| word.to_lowercase());
+                let found = words.find(|word| is_forbidden(word));
+                assert_eq!(found, None, "{}:{number}: call it something else", path.display());
+            }
+        }
+    }
+}
+
+/// The words of a name in camel case.
+fn humps(name: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut was_small = true;
+    for c in name.chars() {
+        match words.last_mut() {
+            Some(word) if !(c.is_uppercase() && was_small) => word.push(c),
+            _ => words.push(c.to_string()),
+        }
+        was_small = !c.is_uppercase();
+    }
+    words
+}

@@ -3,11 +3,11 @@
 
 #![cfg(all(feature = "cli", unix))]
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use atropos::harness::installed;
+use atropos::harness::{Interpreter, installed};
 
 const SCENARIO: &str = r#"
 about = "A task fails."
@@ -54,7 +54,7 @@ fn with_fake(name: &str, expected: &str) {
 #[test]
 fn who_is_no_cpython_of_these_versions_is_told_so() {
     with_fake("nobody.sh", "error: `nobody.sh` cannot be run: No such file or directory");
-    with_fake("no-python.sh", "`no-python.sh` is no Python: asked for its version, it answered \"hello, world\"");
+    with_fake("no-python.sh", "`no-python.sh` is no Python: asked for its version, it answered \"good morning\"");
     with_fake("too-old.sh", "`too-old.sh` is Python 2.7.18; expected one from 3.8 to 3.13");
     with_fake("pypy.sh", "`pypy.sh` is pypy 3.10.14; expected CPython");
     with_fake("mute.sh", "is no Python that can be used: asked for its version, it gave no answer within 2 s");
@@ -90,6 +90,70 @@ fn no_interpreter_is_an_error() {
     );
 }
 
+/// Of those that are installed here, too: the reason is told, and nothing is run.
+#[test]
+fn an_old_python_is_told_so() {
+    #[expect(clippy::disallowed_methods, reason = "a test is a door of its own")]
+    let home = std::env::var("HOME").unwrap_or_default();
+    let folder = folder("old", SCENARIO);
+    for version in ["2.7.18", "3.6.15", "3.7.16"] {
+        let path = format!("{home}/.pyenv/versions/{version}/bin/python");
+        if !Path::new(&path).exists() {
+            println!("skipped, because no Python {version} is installed");
+            continue;
+        }
+        let (out, err, code) = verify(&folder, &["--python", &path], &[]);
+        let expected = format!("error: `{path}` is Python {version}; expected one from 3.8 to 3.13\n");
+        assert_eq!((out.as_str(), err, code), ("", expected, 2));
+    }
+}
+
+/// Killed in the middle of many: what was compared before stands, and the rest is no pass.
+#[test]
+fn an_interpreter_that_is_killed_half_way_is_an_error() {
+    let installed = installed();
+    let Some(python) = installed.iter().rev().find(|python| python.profile.name == "3.13") else {
+        return println!("skipped, because no Python 3.13 is installed");
+    };
+    let folder = folder("killed", SCENARIO);
+    for name in ["b.toml", "c.toml"] {
+        std::fs::write(folder.join(name), SCENARIO).unwrap();
+    }
+    let path = python.path.display().to_string();
+    let arguments = ["b.toml", "c.toml", "--python", &fake("killed.sh")];
+    let (out, err, code) = verify(&folder, &arguments, &[("LIAR", &path)]);
+    let (version, equal) = (&python.version, "equal, 14 events");
+    assert!(
+        out.starts_with(&format!("a.toml on Python {version}: {equal}\nb.toml on Python {version}: {equal}\n")),
+        "{out}"
+    );
+    assert!(!out.contains("c.toml"), "{out}");
+    let expected = format!(
+        "error: c.toml: nothing is known, because the reader of scenarios on Python {version} (`killed.sh`) ended"
+    );
+    assert!(err.starts_with(&expected) && err.contains("signal: 9"), "{err}");
+    assert_eq!(code, 2);
+}
+
+/// Where Python takes steps of one coroutine in two places, nothing is compared, and so nothing is equal.
+#[test]
+fn a_coroutine_in_two_tasks_is_not_applicable() {
+    let installed = installed();
+    let Some(python) = installed.iter().rev().find(|python| python.profile.name == "3.13") else {
+        return println!("skipped, because no Python 3.13 is installed");
+    };
+    let steps = "[{ spawn = \"coros\" }, { gather = \"coros\", as = \"all\" }, { await = \"all\" }]";
+    let task = "[[task]]\nname = \"a\"\nsteps = [{ sleep = \"1s\" }]\n";
+    let folder = folder("twice", &format!("about = \"Twice.\"\n{task}[main]\nsteps = {steps}\n"));
+    let (out, err, code) = verify(&folder, &["--python", &python.path.display().to_string()], &[]);
+    let reason = "a coroutine is started again that has not ended: Python takes steps of it in both places";
+    assert!(
+        out.starts_with(&format!("a.toml on Python {}: not applicable, because {reason}\n", python.version)),
+        "{out}"
+    );
+    assert_eq!((err.as_str(), code), ("error: nothing was verified\n", 1));
+}
+
 /// No interpreter is needed to see that there is nothing for one.
 #[test]
 fn nothing_verified_is_a_failure() {
@@ -122,13 +186,35 @@ fn an_interruption_is_no_success() {
     assert_eq!((err.as_str(), output.status.code()), ("error: nothing was verified\n", Some(1)));
 }
 
+/// An interpreter of each of these versions. Nothing if one is missing: then it is said which, and what is skipped.
+///
+/// # Panics
+///
+/// If there is none at all, and the environment says that there has to be one.
+fn pythons<const COUNT: usize>(versions: [&str; COUNT]) -> Option<[Interpreter; COUNT]> {
+    let installed = installed();
+    let of = |name: &str| installed.iter().rev().find(|python| python.profile.name == name).cloned();
+    if let Some(missing) = versions.iter().find(|name| of(name).is_none()) {
+        #[expect(clippy::disallowed_methods, reason = "a test is a door of its own")]
+        let is_required = std::env::var("ATROPOS_REQUIRE_PYTHON").is_ok_and(|value| value == "1");
+        assert!(
+            !installed.is_empty() || !is_required,
+            "expected a Python {missing}, but no Python at all is installed"
+        );
+        #[expect(clippy::disallowed_methods, reason = "the name is for people")]
+        let thread = std::thread::current();
+        let test = thread.name().unwrap_or("a test");
+        // What a test prints with `println!` is shown only if it fails.
+        _ = writeln!(std::io::stderr(), "skipped: {test}, because no Python {missing} is installed");
+        return None;
+    }
+    Some(versions.map(|name| of(name).expect("it is there")))
+}
+
 /// Every line is an object whose keys stand in the documentation.
 #[test]
 fn programs_are_told_in_json() {
-    let installed = installed();
-    let Some(python) = installed.iter().rev().find(|python| python.profile.name == "3.13") else {
-        return println!("skipped, because no Python 3.13 is installed");
-    };
+    let Some([python]) = pythons(["3.13"]) else { return };
     let path = python.path.display().to_string();
     let folder = folder("json", SCENARIO);
     std::fs::write(folder.join("b.toml"), format!("runtimes = [\"tokio\"]\n{SCENARIO}")).unwrap();
@@ -148,11 +234,7 @@ fn programs_are_told_in_json() {
 /// What a version does not have is no difference; it is said which has it.
 #[test]
 fn what_a_version_lacks_is_not_applicable_there() {
-    let installed = installed();
-    let of = |name: &str| installed.iter().find(|python| python.profile.name == name);
-    let (Some(old), Some(new)) = (of("3.10"), of("3.13")) else {
-        return println!("skipped, because Python 3.10 or 3.13 is not installed");
-    };
+    let Some([old, new]) = pythons(["3.10", "3.13"]) else { return };
     let main = "[main]\nsteps = [{ timeout = \"1s\", do = [{ sleep = \"500ms\" }] }]\n";
     let folder = folder("lacks", &format!("about = \"A timeout.\"\n{main}"));
     let (old_path, new_path) = (old.path.display().to_string(), new.path.display().to_string());
@@ -177,10 +259,7 @@ fn snapshot(name: &str, text: &str) {
 
 #[test]
 fn what_differs_is_shown_beside_what_we_say() {
-    let installed = installed();
-    let Some(python) = installed.iter().rev().find(|python| python.profile.name == "3.13") else {
-        return println!("skipped, because no Python 3.13 is installed");
-    };
+    let Some([python]) = pythons(["3.13"]) else { return };
     let path = python.path.display().to_string();
     let folder = folder("liar", SCENARIO);
     let (out, err, code) = verify(&folder, &["--python", &path], &[]);

@@ -49,7 +49,7 @@ pub fn program(text: &str, strategy: Option<&str>) -> Program {
 pub fn explored(program: &Program, seeds: u32, jobs: NonZero<usize>) {
     let experiment = Asyncio::new(Arc::new(program.clone()), Expectation::default());
     let (seeds, shard) = (0..u64::from(seeds), (0, const { NonZero::new(1).unwrap() }));
-    let plan = Plan { faults: 0, seeds, sampler: Sampler::Random, shard, jobs };
+    let plan = Plan { faults: 0, seeds, sampler: Sampler::Random, shard, jobs, ..Plan::default() };
     std::hint::black_box(explore(&experiment, &plan, &mut |_| true));
 }
 

@@ -72,12 +72,17 @@ enum Wanted {
 
 /// Which check of the test this one is, called there: counted, as it may stand in a loop.
 pub(super) fn this_check(test: &str, caller: &Location<'_>) -> String {
-    static CALLS: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
-    let place = format!("{test} {caller}");
-    let mut calls = CALLS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let count = calls.entry(place).or_insert(0);
-    *count += 1;
+    let count = how_manieth(format!("{test} {caller}"));
     format!("{caller} {count}")
+}
+
+/// How often this process has asked for the same, with this time.
+pub(super) fn how_manieth(what: String) -> u32 {
+    static COUNTS: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
+    let mut counts = COUNTS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let count = counts.entry(what).or_insert(0);
+    *count += 1;
+    *count
 }
 
 /// What this process was started for, if it is a fresh one.

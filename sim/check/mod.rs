@@ -76,6 +76,8 @@ where
 #[derive(Clone, Debug)]
 pub struct Check {
     name: Option<String>,
+    /// The how manieth check of this name it is.
+    number: u32,
     runs: u64,
     cuts: u32,
     any_order: bool,
@@ -84,6 +86,7 @@ pub struct Check {
     sampler: Sampler,
     jobs: NonZero<usize>,
     limits: Limits,
+    patience: watch::Patience,
     /// If its test can be started again in a fresh process.
     rerun: Option<fresh::Rerun>,
 }
@@ -158,6 +161,7 @@ impl Check {
     pub fn new() -> Check {
         Check {
             name: None,
+            number: 1,
             runs: 4_000,
             cuts: 1,
             any_order: true,
@@ -166,11 +170,14 @@ impl Check {
             sampler: Sampler::Random,
             jobs: NonZero::<usize>::MIN,
             limits: Limits { steps: 20_000, turns_at_one_instant: 2_000 },
+            patience: watch::PATIENCE,
             rerun: None,
         }
     }
 
-    /// Of which test it is. Without a name it is that of the thread, which `cargo test` calls after the test.
+    /// Of which test it is. Without a name it is that of the thread, which `cargo test` calls after the test; or where all
+    /// tests run on the main thread, that of the function in which the closure stands, or else the place of the call. Of
+    /// several checks of one name each goes by a number as well.
     pub fn name(self, name: impl Into<String>) -> Check {
         Check { name: Some(name.into()), ..self }
     }
@@ -244,7 +251,7 @@ impl Check {
     #[track_caller]
     fn run_as(self, test: Arc<dyn Subject>, name: Option<String>, caller: &Location<'_>) {
         let this = fresh::this_check(name.as_deref().unwrap_or_default(), caller);
-        let check = self.called(name.as_deref(), caller);
+        let check = self.called(name.as_deref(), caller).counted();
         if let Some(request) = fresh::request() {
             if request.is_for(&this) {
                 print!("{}", check.answer(test, request));
@@ -256,7 +263,7 @@ impl Check {
         let path = saved::path(&check, replay::package());
         let tokens = match (&wanted, &path) {
             (Some(token), _) => vec![token.clone()],
-            (None, Some(path)) => saved::tokens(path),
+            (None, Some(path)) => saved::tokens(path, &check.title()),
             (None, None) => Vec::new(),
         };
         let mut made = check.replay_all(test.clone(), tokens);
@@ -316,9 +323,9 @@ impl Check {
     fn watched(self, test: Arc<dyn Subject>, work: impl FnOnce(&Check, Futures) -> Found + Send + 'static) -> Found {
         replay::forbid_nesting();
         let names = Arc::new(Registry::default());
-        let title = self.title().to_owned();
-        let known = names.clone();
-        let (mut found, slow) = watch::watched(&title, &names, watch::PATIENCE, move || {
+        let title = self.title();
+        let (known, patience) = (names.clone(), self.patience);
+        let (mut found, slow) = watch::watched(&title, &names, patience, move || {
             let experiment = Futures::new(test, &self, known);
             work(&self, experiment)
         });
@@ -329,17 +336,17 @@ impl Check {
     /// What another process wants to know.
     fn answer(self, test: Arc<dyn Subject>, request: fresh::Request) -> String {
         let names = Arc::new(Registry::default());
-        let title = self.title().to_owned();
-        let known = names.clone();
+        let title = self.title();
+        let (known, patience) = (names.clone(), self.patience);
         let work = move || request.answer(&Futures::as_measured(test, &self, known, request.measured()));
-        watch::watched(&title, &names, watch::PATIENCE, work).0
+        watch::watched(&title, &names, patience, work).0
     }
 
     fn explore_here(&self, experiment: Futures) -> Found {
         let check = self;
         let plan =
             if experiment.is_good_in_plain_order() { check.plan() } else { Check { runs: 0, ..check.clone() }.plan() };
-        let mut search = Search::new(experiment, None, &plan, &mut |progress| progress.failing < FAILING_MAX);
+        let mut search = Search::new(experiment, None, &plan, &mut |_| true);
         let mut failures: Vec<Failed> = search.told.iter().map(|told| search.experiment.failed(check, told)).collect();
         failures.extend(search.experiment.unstable(&search.explored));
         if failures.is_empty() {
@@ -363,6 +370,7 @@ impl Check {
             sampler: self.sampler,
             shard: (0, NonZero::<u64>::MIN),
             jobs: self.jobs,
+            failing_max: FAILING_MAX,
         }
     }
 
@@ -372,8 +380,18 @@ impl Check {
         Check { name: Some(name), ..self }
     }
 
-    /// What it is called.
-    fn title(&self) -> &str {
+    /// As one of several of its name.
+    fn counted(self) -> Check {
+        Check { number: fresh::how_manieth(self.test().to_owned()), ..self }
+    }
+
+    /// The test that it stands in.
+    fn test(&self) -> &str {
         self.name.as_deref().unwrap_or("a test")
+    }
+
+    /// What it is called: after its test, and if that has several checks, by a number.
+    fn title(&self) -> String {
+        if self.number == 1 { self.test().to_owned() } else { format!("{}#{}", self.test(), self.number) }
     }
 }

@@ -113,7 +113,7 @@ impl Network {
         }
     }
 
-    /// Of which test it is. Without a name it is that of the thread, which `cargo test` calls after the test.
+    /// Of which test it is, as [`Check::name`] says it.
     pub fn name(self, name: impl Into<String>) -> Network {
         Network { check: self.check.name(name), ..self }
     }

@@ -3,6 +3,7 @@
 //!
 //! Knows nothing of how a run is made.
 
+use std::io::Write;
 use std::num::NonZero;
 
 use super::{Check, Failed, Found};
@@ -56,11 +57,21 @@ pub(super) fn forbid_nesting() {
     );
 }
 
-/// The token that is to be replayed, if it is one of this test.
+/// The token that is to be replayed, if it is one of this check. If it is not, that is said where no test hides it: the name
+/// of a check in a function that several tests call is another one when all tests run on the main thread.
 pub(super) fn wanted(check: &Check) -> Option<Token> {
     let word = variable("ATROPOS_REPLAY")?;
     let token: Token = word.parse().unwrap_or_else(|bad| panic!("ATROPOS_REPLAY: {bad}"));
-    (token.scenario_hash == Token::hash(check.title())).then_some(token)
+    let title = check.title();
+    if token.scenario_hash == Token::hash(&title) {
+        return Some(token);
+    }
+    // What a test prints with `eprintln!` is shown only if it fails.
+    _ = writeln!(
+        std::io::stderr(),
+        "atropos: ATROPOS_REPLAY={word} is of another check than `{title}`, which makes all its runs"
+    );
+    None
 }
 
 impl Check {

@@ -19,10 +19,12 @@ pub(super) fn path(check: &Check, package: Option<String>) -> Option<PathBuf> {
     Some(Path::new(&package?).join(FOLDER).join(format!("{name}.txt")))
 }
 
-/// The tokens in a file, in their order; what is none is passed over, because people may write there.
-pub(super) fn tokens(path: &Path) -> Vec<Token> {
+/// The tokens of a check in a file, in their order; what is none is passed over, because people may write there, and so are
+/// those of other checks, whose names may come to the same file.
+pub(super) fn tokens(path: &Path, title: &str) -> Vec<Token> {
     let text = fs::read_to_string(path).unwrap_or_default();
-    text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.trim().parse().ok()).collect()
+    let tokens = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.trim().parse().ok());
+    tokens.filter(|token: &Token| token.scenario_hash == Token::hash(title)).collect()
 }
 
 /// Adds what is not there yet. A folder that cannot be written to keeps nothing, and no test fails for it.

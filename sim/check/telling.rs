@@ -76,7 +76,7 @@ pub(super) fn unstable_in_fresh_process(parting: &str, runs: u64) -> Failed {
 /// A failure of any test, told.
 pub(super) fn failed(experiment: &dyn Experiment, check: &Check, told: Told) -> Failed {
     let token = token(experiment, check, &told.answers).to_string();
-    let command = format!("ATROPOS_REPLAY={token} cargo test {}", check.title());
+    let command = format!("ATROPOS_REPLAY={token} cargo test {}", check.test());
     let program = experiment.program();
     let story = told.story(&program, false, &command);
     Failed { what: told.identity.what, runs: told.found_in.unwrap_or(1), token, story: report::failure(&story, false) }
@@ -85,7 +85,7 @@ pub(super) fn failed(experiment: &dyn Experiment, check: &Check, told: Told) -> 
 /// What replays a run.
 fn token(experiment: &dyn Experiment, check: &Check, answers: &[u64]) -> Token {
     Token {
-        scenario_hash: Token::hash(check.title()),
+        scenario_hash: Token::hash(&check.title()),
         strategy: None,
         profile: None,
         deviations: deviations(&mut *experiment.begin(), &experiment.program(), &mut Given::new(answers)),

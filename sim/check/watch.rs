@@ -6,13 +6,19 @@ use std::panic::resume_unwind;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use crate::executor::Registry;
+use crate::executor::{Ongoing, Registry};
 
-/// How often is looked.
-const INTERVAL: Duration = Duration::from_millis(100);
+/// How long is waited for a poll.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// How often is looked.
+    pub(super) interval: Duration,
+    /// So many looks in a row may see the same poll.
+    pub(super) looks: u32,
+}
 
-/// So many looks in a row may see the same poll.
-pub(super) const PATIENCE: u32 = 200;
+/// Twenty seconds.
+pub(super) const PATIENCE: Patience = Patience { interval: Duration::from_millis(100), looks: 200 };
 
 /// So many looks have to see a poll that the look before has seen, and half of all looks, if that is to be told.
 const SLOW: u32 = 5;
@@ -26,7 +32,7 @@ const SLOW: u32 = 5;
 pub(super) fn watched<T: Send + 'static>(
     name: &str,
     names: &Registry,
-    patience: u32,
+    patience: Patience,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> (T, Option<String>) {
     let (done, result) = channel();
@@ -38,19 +44,19 @@ pub(super) fn watched<T: Send + 'static>(
     let thread = thread.expect("the system has room for one more thread");
     let mut looks = Looks::default();
     loop {
-        match result.recv_timeout(INTERVAL) {
+        match result.recv_timeout(patience.interval) {
             Ok(result) => {
                 _ = thread.join();
-                return (result, looks.told());
+                return (result, looks.told(patience.interval));
             }
             Err(RecvTimeoutError::Disconnected) => match thread.join() {
                 Err(payload) => resume_unwind(payload),
                 Ok(()) => unreachable!("a thread that is done has sent its result"),
             },
-            Err(RecvTimeoutError::Timeout) => looks.look(names.polled()),
+            Err(RecvTimeoutError::Timeout) => looks.look(names.ongoing()),
         }
-        if let Some((task, _)) = looks.last.as_ref().filter(|_| looks.in_a_row >= patience) {
-            let seconds = (INTERVAL * patience).as_secs();
+        if let Some((Ongoing { task, .. }, _)) = looks.last.iter().find(|(_, in_a_row)| *in_a_row >= patience.looks) {
+            let seconds = (patience.interval * patience.looks).as_secs();
             panic!(
                 "a poll of `{task}` has not returned for {seconds} seconds: it loops without an await, or blocks its thread \
                  (std::thread::sleep, a std lock, I/O). Runs have virtual time only; what blocks belongs into \
@@ -64,73 +70,98 @@ pub(super) fn watched<T: Send + 'static>(
 #[derive(Debug, Default)]
 struct Looks {
     all: u32,
-    /// How many saw the same poll as the look before.
+    /// How many saw a poll that the look before had seen.
     slow: u32,
-    in_a_row: u32,
-    last: Option<(String, u64)>,
+    /// What the last look saw, and how many looks before it had seen the same in a row.
+    last: Vec<(Ongoing, u32)>,
     /// Whose poll was seen twice.
     whose: Option<String>,
 }
 
 impl Looks {
-    fn look(&mut self, polled: Option<(String, u64)>) {
+    fn look(&mut self, ongoing: Vec<Ongoing>) {
         self.all += 1;
-        if polled.is_some() && polled == self.last {
+        let before = std::mem::take(&mut self.last);
+        let in_a_row =
+            |poll: &Ongoing| before.iter().find(|(other, _)| other == poll).map_or(0, |(_, count)| count + 1);
+        self.last =
+            ongoing.into_iter().map(|poll| (in_a_row(&poll), poll)).map(|(count, poll)| (poll, count)).collect();
+        if let Some((poll, _)) = self.last.iter().find(|(_, in_a_row)| *in_a_row > 0) {
             self.slow += 1;
-            self.in_a_row += 1;
-            self.whose = polled.as_ref().map(|(task, _)| task.clone());
-        } else {
-            self.in_a_row = 0;
+            self.whose = Some(poll.task.clone());
         }
-        self.last = polled;
     }
 
-    fn told(&self) -> Option<String> {
+    fn told(&self, interval: Duration) -> Option<String> {
         let whose = self.whose.as_ref().filter(|_| self.slow >= SLOW && self.all <= 2 * self.slow)?;
         Some(format!(
-            "most of the real time went by in polls of `{whose}` that take a tenth of a second or longer, while virtual time \
-             stands still: what blocks or computes for so long belongs into atropos::tokio::task::spawn_blocking\n"
+            "most of the real time went by in polls of `{whose}` that take {interval:?} or longer, while virtual time stands \
+             still: what blocks or computes for so long belongs into atropos::tokio::task::spawn_blocking\n"
         ))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZero;
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
     use super::*;
-    use crate::check::experiment::{Futures, alone};
     use crate::check::{Check, Sim};
 
-    #[test]
-    fn a_poll_that_never_returns_is_told_and_does_not_hang_the_test() {
-        let is_over = Arc::new(AtomicBool::new(false));
+    /// What is said of a test in which the `nth` call polls for ever, or for half a minute if nobody sees it.
+    #[expect(clippy::disallowed_methods, reason = "real time is what is watched")]
+    fn told_of_a_hung_poll(check: Check, nth: u32) -> String {
+        let (is_over, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(1)));
         let seen = is_over.clone();
-        let test = move |_: Sim| {
-            let seen = seen.clone();
+        let test = move |sim: Sim| {
+            let (seen, calls) = (seen.clone(), calls.clone());
             async move {
-                while !seen.load(Ordering::Relaxed) {
-                    std::thread::yield_now();
+                sim.choose(1_000);
+                if calls.fetch_add(1, Ordering::Relaxed) == nth {
+                    (0..3_000).take_while(|_| !seen.load(Ordering::Relaxed)).for_each(|_| {
+                        std::thread::sleep(Duration::from_millis(10));
+                    });
                 }
             }
         };
-        let names = Arc::new(Registry::default());
-        let known = names.clone();
-        let work = move || Futures::new(alone(test), &Check::new(), known);
-        let told = catch_unwind(AssertUnwindSafe(|| watched("spins", &names, 10, work))).unwrap_err();
+        let patience = Patience { interval: Duration::from_millis(20), looks: 50 };
+        let check = Check { patience, ..check };
+        let told = catch_unwind(AssertUnwindSafe(|| check.find(test))).expect_err("the poll is seen");
         is_over.store(true, Ordering::Relaxed);
-        let told = told.downcast_ref::<String>().unwrap();
+        told.downcast_ref::<String>().unwrap().clone()
+    }
+
+    #[test]
+    fn a_poll_that_never_returns_is_told_and_does_not_hang_the_test() {
+        let told = told_of_a_hung_poll(Check::new(), 1);
         assert!(told.starts_with("a poll of `main` has not returned for 1 seconds: it loops without"), "{told}");
+    }
+
+    #[test]
+    fn a_poll_that_never_returns_is_seen_when_all_other_threads_are_done() {
+        let told = told_of_a_hung_poll(Check::new().runs(400).jobs(const { NonZero::new(3).unwrap() }), 100);
+        assert!(told.starts_with("a poll of `main` has not returned for 1 seconds"), "{told}");
+    }
+
+    /// Each poll takes as long as a few dozen looks, so that it is seen twice however late the looks come.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "it is what is to be found")]
+    fn work_that_holds_up_the_virtual_clock_is_told() {
+        let patience = Patience { interval: Duration::from_millis(10), looks: 60_000 };
+        let check = Check { patience, ..Check::new() };
+        let found = check.runs(2).find(|_| async { std::thread::sleep(Duration::from_millis(300)) });
+        assert!(found.covered.contains("went by in polls of `main` that take 10ms or longer"), "{}", found.covered);
     }
 
     #[test]
     fn slow_polls_are_told_if_most_looks_see_them() {
         let looks = |polls: &[u64]| {
             let mut looks = Looks::default();
-            polls.iter().for_each(|&poll| looks.look(Some(("load".to_owned(), poll))));
-            looks.told()
+            polls.iter().for_each(|&poll| looks.look(vec![Ongoing { thread: 0, poll, task: "load".to_owned() }]));
+            looks.told(PATIENCE.interval)
         };
         assert!(looks(&[1, 1, 1, 2, 2, 2, 3, 3, 3]).is_some_and(|told| told.contains("polls of `load`")));
         assert_eq!(looks(&[1, 1, 2, 3, 4, 5, 5, 6, 7]), None);

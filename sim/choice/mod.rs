@@ -175,6 +175,19 @@ pub enum Kind {
     Branch = 12,
 }
 
+/// Whose a freedom is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The loop that runs everything, or `run()`.
+    EventLoop,
+    /// tokio, who polls the tasks.
+    Tokio,
+    /// What is between the hosts.
+    Network,
+    /// The question's subject.
+    Subject,
+}
+
 /// Why a freedom exists, which a report has to keep apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -225,6 +238,22 @@ impl Kind {
             Kind::MessageLoss => "message-loss",
             Kind::Outage => "outage",
             Kind::Branch => "branch",
+        }
+    }
+
+    /// Whose freedom it is.
+    pub fn owner(self) -> Owner {
+        match self {
+            Kind::TimerOrder | Kind::ReadyOrder | Kind::Cut => Owner::EventLoop,
+            Kind::PollOrder => Owner::Tokio,
+            Kind::MessageOrder | Kind::Outage => Owner::Network,
+            Kind::TaskSetOrder
+            | Kind::SleepLength
+            | Kind::Failure
+            | Kind::Chosen
+            | Kind::Branch
+            | Kind::MessageLatency
+            | Kind::MessageLoss => Owner::Subject,
         }
     }
 

@@ -5,7 +5,6 @@
 use std::io::{self, IsTerminal, Write};
 use std::num::NonZero;
 use std::ops::Range;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -14,37 +13,33 @@ use clap::ValueEnum;
 use indicatif::ProgressBar;
 
 use super::progress::{progress_bar, stop_on_interrupt};
-use super::{Refused, SCENARIOS, load, mains, profile, runtime};
+use super::{Behaves, Cancels, Files, Refused, load, mains, runtime};
 use crate::choice::Token;
 use crate::experiment::{Experiment, Runtime};
 use crate::explore::exhaustive::{Bounds, Searching};
 use crate::explore::{Plan, Progress, Sampler};
 use crate::harness::{File, Findings, Kept, Setting};
-use crate::program::Profile;
 use crate::report;
 use crate::scenario::SavedFailure;
 use crate::verdict::Identity;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// Scenario files, and folders of them.
-    #[arg(default_value = SCENARIOS)]
-    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    files: Files,
     /// Explore under this strategy instead of the file's own mains; `all` for every one.
     #[arg(long, value_name = "NAME")]
     strategy: Option<String>,
-    /// Behave like this version of Python, such as 3.10, instead of the file's.
-    #[arg(long, value_name = "VERSION", value_parser = profile)]
-    python: Option<Profile>,
+    #[command(flatten)]
+    behaves: Behaves,
     /// What to run on: asyncio, tokio or turmoil [default: as `run`].
     #[arg(long, value_name = "RUNTIME", value_parser = runtime)]
     runtime: Option<Runtime>,
     /// The seeds to try after every single fault, the last one not included [default: 0..1000].
     #[arg(long, value_name = "A..B", value_parser = seeds, conflicts_with = "time")]
     seeds: Option<Range<u64>>,
-    /// Cancel up to so many times in a run, whoever the file lets be cancelled; anybody, if it does not say.
-    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(0..=100))]
-    cancels: Option<u32>,
+    #[command(flatten)]
+    cancels: Cancels,
     /// Try seeds for so long, such as 30s, on each file and strategy, instead of a fixed number.
     #[arg(long = "for", id = "time", value_name = "TIME", value_parser = time)]
     time: Option<Duration>,
@@ -132,7 +127,7 @@ fn time(text: &str) -> Result<Duration, String> {
 
 /// Explores, and says how the process is to end: 0 if nothing failed, 1 if something did, 3 if runs were not repeatable.
 pub(super) fn explore(arguments: &Arguments, out: &mut impl Write) -> Result<ExitCode, Refused> {
-    let files = load(&arguments.paths)?;
+    let files = load(&arguments.files)?;
     let saved = all_saved(&files)?;
     let plan = arguments.plan();
     let stop = stop_on_interrupt();
@@ -155,8 +150,9 @@ pub(super) fn explore(arguments: &Arguments, out: &mut impl Write) -> Result<Exi
             if stop.load(Ordering::Relaxed) {
                 break;
             }
-            let (runtime, cancels) = (Some(runtime).filter(|runtime| *runtime != file.runtime()), arguments.cancels);
-            let setting = Setting { strategy, profile: arguments.python, runtime, cancels };
+            let (runtime, cancels) =
+                (Some(runtime).filter(|runtime| *runtime != file.runtime()), arguments.cancels.cancels);
+            let setting = Setting { strategy, profile: arguments.behaves.python, runtime, cancels };
             let mut watcher = Watcher::new(&stop, arguments.time, file.title(&setting));
             if arguments.exhaustive {
                 let bounds = arguments.bounds();
@@ -193,7 +189,7 @@ pub(super) fn explore(arguments: &Arguments, out: &mut impl Write) -> Result<Exi
         }
     }
     if is_good && is_text {
-        for hint in hints(files.len() == 1, injects || arguments.cancels.is_some(), lists) {
+        for hint in hints(files.len() == 1, injects || arguments.cancels.cancels.is_some(), lists) {
             printer.print(&hint)?;
         }
     }
@@ -257,7 +253,7 @@ impl Arguments {
 
     /// Whether the run of a token is one of those that are asked for: of other mains, if none was chosen.
     fn speaks_of(&self, file: &File, token: &Token, mains: &[Option<String>]) -> bool {
-        let (like, python) = (token.profile.as_deref(), self.python.map(|profile| profile.name));
+        let (like, python) = (token.profile.as_deref(), self.behaves.python.map(|profile| profile.name));
         let runtime = like.and_then(Runtime::find).unwrap_or(file.runtime());
         (self.strategy.is_none() || mains.contains(&token.strategy))
             && (python.is_none() || python == like)

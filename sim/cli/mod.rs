@@ -1,6 +1,7 @@
 //! The command line: what is asked, printed, and the exit code.
 //!
-//! Exit codes: 0 fine, 1 an expectation was not met, 2 bad input or usage, 3 a run was not the same twice.
+//! Exit codes: 0 fine; 1 an expectation was not met, a run that was found or replayed fails, or what was compared differs, or
+//! could not be compared at all; 2 bad input or usage; 3 a run was not the same twice.
 //!
 //! Knows nothing of how a run is made; that is the harness's.
 
@@ -55,11 +56,7 @@ enum Command {
     /// Make a scenario smaller that fails, as long as the failure stays the same.
     Shrink(shrink::Arguments),
     /// Check that scenario files are valid, without running them.
-    Check {
-        /// Scenario files, and folders of them.
-        #[arg(default_value = SCENARIOS)]
-        paths: Vec<PathBuf>,
-    },
+    Check(Files),
     /// Print a scenario as the asyncio script that somebody could have written.
     Python {
         /// The scenario file.
@@ -86,17 +83,41 @@ enum Command {
     },
 }
 
+// What several commands are told. These are no doc comments, which would be the text about each of the commands.
+
+// What to work on.
 #[derive(clap::Args)]
-struct RunArguments {
+struct Files {
     /// Scenario files, and folders of them.
     #[arg(default_value = SCENARIOS)]
     paths: Vec<PathBuf>,
-    /// Run under this strategy instead of the file's own main; `all` for every one.
-    #[arg(long, value_name = "NAME")]
-    strategy: Option<String>,
+}
+
+// Whose behaviour it is.
+#[derive(clap::Args)]
+struct Behaves {
     /// Behave like this version of Python, such as 3.10, instead of the file's.
     #[arg(long, value_name = "VERSION", value_parser = profile)]
     python: Option<Profile>,
+}
+
+// Whether a search cancels.
+#[derive(clap::Args)]
+struct Cancels {
+    /// Cancel up to so many times in a run, whoever the file lets be cancelled; anybody, if it does not say.
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(0..=100))]
+    cancels: Option<u32>,
+}
+
+#[derive(clap::Args)]
+struct RunArguments {
+    #[command(flatten)]
+    files: Files,
+    /// Run under this strategy instead of the file's own main; `all` for every one.
+    #[arg(long, value_name = "NAME")]
+    strategy: Option<String>,
+    #[command(flatten)]
+    behaves: Behaves,
     /// What to run on: asyncio, tokio or turmoil [default: turmoil for a file with hosts, otherwise asyncio, or the first
     /// of the file's `runtimes` if that is not among them].
     #[arg(long, value_name = "RUNTIME", value_parser = runtime)]
@@ -213,8 +234,8 @@ fn execute(command: Command, out: &mut impl Write) -> Result<ExitCode, Refused> 
         Command::Compare(arguments) => return compare::compare(&arguments, out),
         Command::Replay(arguments) => return replay::replay(&arguments, out),
         Command::Shrink(arguments) => return shrink::shrink(&arguments, out),
-        Command::Check { paths } => {
-            let files = load(&paths)?;
+        Command::Check(files) => {
+            let files = load(&files)?;
             writeln!(
                 out,
                 "{}",
@@ -245,8 +266,8 @@ fn execute(command: Command, out: &mut impl Write) -> Result<ExitCode, Refused> 
 }
 
 /// Every file, or what is wrong with all of those that are not valid: nothing runs on bad input.
-fn load(paths: &[PathBuf]) -> Result<Vec<File>, Refused> {
-    if paths == [PathBuf::from(SCENARIOS)] && !paths[0].exists() {
+fn load(Files { paths }: &Files) -> Result<Vec<File>, Refused> {
+    if *paths == [PathBuf::from(SCENARIOS)] && !paths[0].exists() {
         let message = format!("there is no folder `{SCENARIOS}` here, which is the default");
         return Err(Refused::Usage(format!("{message}; give a scenario file, or a folder with some in it")));
     }
@@ -283,19 +304,19 @@ fn lacks(file: &File, strategy: Option<&str>, profile: Option<Profile>) -> Optio
 }
 
 fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<ExitCode, Refused> {
-    let files = load(&arguments.paths)?;
+    let files = load(&arguments.files)?;
     let (mut met, mut is_first) = (true, true);
     for file in &files {
         let mut runs = Vec::new();
         let runtime = arguments.runtime.unwrap_or(file.runtime());
         for strategy in mains(file, arguments.strategy.as_deref(), runtime)? {
             let is_one_of_all = arguments.strategy.as_deref() == Some("all");
-            if is_one_of_all && let Some(why) = lacks(file, strategy.as_deref(), arguments.python) {
+            if is_one_of_all && let Some(why) = lacks(file, strategy.as_deref(), arguments.behaves.python) {
                 out.flush()?;
                 _ = writeln!(io::stderr(), "note: {why}, so it is left out");
                 continue;
             }
-            let run = Run { strategy, runtime, profile: arguments.python, seed: arguments.seed };
+            let run = Run { strategy, runtime, profile: arguments.behaves.python, seed: arguments.seed };
             let judged = file.run(&run)?;
             if !arguments.format.is_table() {
                 print(arguments.format, file, &run, &judged, std::mem::take(&mut is_first), out)?;

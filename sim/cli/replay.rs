@@ -12,12 +12,19 @@ use crate::harness::File;
 use crate::report;
 use crate::verdict::{Expectation, Oracle};
 
+// Which run. This is no doc comment, which would be the text about the command.
 #[derive(clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct Named {
     /// The token that `atropos explore` printed.
     token: String,
     /// The scenario file that it belongs to.
     file: PathBuf,
+}
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    run: Named,
     /// Of several failures that the run shows, tell what this oracle or expectation says.
     #[arg(long, value_name = "NAME", value_parser = known_failure)]
     failure: Option<&'static str>,
@@ -28,7 +35,7 @@ pub(super) struct Arguments {
 
 /// Replays, and says how the process is to end: 1 if the run fails.
 pub(super) fn replay(arguments: &Arguments, out: &mut impl Write) -> Result<ExitCode, Refused> {
-    let (token, file) = token_and_file(&arguments.token, &arguments.file)?;
+    let (token, file) = arguments.run.load()?;
     let replayed = file.replay(&token)?;
     let strayed = report::strayed(&replayed.strayed(&token));
     if !strayed.is_empty() {
@@ -48,8 +55,15 @@ pub(super) fn replay(arguments: &Arguments, out: &mut impl Write) -> Result<Exit
     Ok(ExitCode::from(1))
 }
 
+impl Named {
+    /// The token, and the file.
+    pub(super) fn load(&self) -> Result<(Token, File), Refused> {
+        token_and_file(&self.token, &self.file)
+    }
+}
+
 /// A token and its file; who gives them the other way round means the same.
-pub(super) fn token_and_file(token: &str, file: &Path) -> Result<(Token, File), Refused> {
+fn token_and_file(token: &str, file: &Path) -> Result<(Token, File), Refused> {
     let is_token = |word: &str| word.parse::<Token>() != Err(BadToken::NoToken);
     match file.to_str() {
         Some(other) if !is_token(token) && is_token(other) => token_and_file(other, token.as_ref()),

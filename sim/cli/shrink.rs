@@ -9,17 +9,15 @@ use std::sync::atomic::Ordering;
 
 use super::Refused;
 use super::progress::{progress_bar, stop_on_interrupt};
-use super::replay::{known_failure, token_and_file};
+use super::replay::{Named, known_failure};
 use crate::experiment::Experiment;
 use crate::harness::{Effort, Small};
 use crate::report;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// The token that `atropos explore` printed.
-    token: String,
-    /// The scenario file that it belongs to.
-    file: PathBuf,
+    #[command(flatten)]
+    run: Named,
     /// Of several failures that the run shows, keep what this oracle or expectation says.
     #[arg(long, value_name = "NAME", value_parser = known_failure)]
     failure: Option<&'static str>,
@@ -31,7 +29,7 @@ pub(super) struct Arguments {
 /// Shrinks. The scenario goes to standard output, and what is said about it to standard error; or else the one to a file
 /// and the other to standard output.
 pub(super) fn shrink(arguments: &Arguments, out: &mut impl Write) -> Result<ExitCode, Refused> {
-    let (token, file) = token_and_file(&arguments.token, &arguments.file)?;
+    let (token, file) = arguments.run.load()?;
     let replayed = file.replay(&token)?;
     let Some(told) = replayed.failure(arguments.failure) else {
         let why = format!(

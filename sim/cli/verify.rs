@@ -12,16 +12,15 @@ use clap::ValueEnum;
 use indicatif::ProgressBar;
 
 use super::progress::{progress_bar, stop_on_interrupt};
-use super::{Refused, SCENARIOS, load};
+use super::{Files, Refused, load};
 use crate::experiment::Runtime;
 use crate::harness::{self, File, Interpreter, Patience, Problem, Verifier, installed};
 use crate::report::{self, Alike, Compared, Comparison};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// Scenario files, and folders of them.
-    #[arg(default_value = SCENARIOS)]
-    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    files: Files,
     /// Run them on this interpreter, which may be given several times; otherwise on every version that is found on PATH
     /// and under pyenv.
     #[arg(long, value_name = "INTERPRETER")]
@@ -50,7 +49,7 @@ impl From<Problem> for Refused {
 
 /// Verifies, and says how the process is to end: 0 if something was compared, and all of it is equal.
 pub(super) fn verify(arguments: &Arguments, out: &mut impl Write) -> Result<ExitCode, Refused> {
-    let files = load(&arguments.paths)?;
+    let files = load(&arguments.files)?;
     let mut patience = Patience::of(Duration::from_secs(arguments.timeout));
     let named: Result<Vec<Interpreter>, Problem> =
         arguments.python.iter().map(|path| Interpreter::find(path, &patience)).collect();

@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::names::{self, Called};
-use super::queue::Queue;
-use super::shared::{Shared, VALUE, at_home, current, reason};
+use super::queue::{Door, Queue};
+use super::shared::{Shared, VALUE, behind, current, reason};
 use super::sites;
 use super::strays::Strays;
 use crate::choice;
@@ -55,6 +55,7 @@ pub(super) struct Victims {
     longest: u64,
     /// Where a cut would have been possible, if that is to be listed, and at most how many.
     pub(super) openings: Option<(Openings, usize)>,
+    is_closed: bool,
 }
 
 #[derive(Debug)]
@@ -75,7 +76,7 @@ struct Victim {
 #[derive(Debug)]
 struct Signal {
     /// Where it is polled.
-    home: usize,
+    door: Arc<Door>,
     is_woken: AtomicBool,
     by: AtomicU32,
 }
@@ -113,8 +114,16 @@ impl Victims {
         (self.list.len() as u32, self.longest)
     }
 
+    /// From here on nobody is cut.
+    pub(super) fn close(&mut self) {
+        self.is_closed = true;
+    }
+
     /// A moment at which one of these may be cut; the first for whom that is planned is.
     fn moment(&mut self, shared: &Shared, candidates: &[u32], phase: Option<Phase>) -> Option<u32> {
+        if self.is_closed {
+            return None;
+        }
         self.moment += 1;
         let mut hit = None;
         for &number in candidates {
@@ -158,8 +167,8 @@ impl Victims {
     }
 
     fn add(&mut self, shared: &Shared, task: TaskId, owner: TaskId) -> Life {
-        let home = shared.home();
-        let signal = Arc::new(Signal { home, is_woken: AtomicBool::new(false), by: AtomicU32::new(NOBODY) });
+        let door = shared.queue().door();
+        let signal = Arc::new(Signal { door, is_woken: AtomicBool::new(false), by: AtomicU32::new(NOBODY) });
         let (victim, next) = (self.list.len() as u32, self.moment + 1);
         let waker = None;
         self.list.push(Victim { task, owner, born: next, polled: next, signal: signal.clone(), waker, is_cut: false });
@@ -260,7 +269,9 @@ impl<F: Future> Future for Cut<F> {
                 }
             }
         }
-        shared.victims.borrow_mut().list[victim as usize].waker = Some(context.waker().clone());
+        let waker = Some(context.waker().clone());
+        let before = std::mem::replace(&mut shared.victims.borrow_mut().list[victim as usize].waker, waker);
+        drop(before);
         Poll::Pending
     }
 }
@@ -372,7 +383,7 @@ impl Wake for VictimWaker {
 
     fn wake_by_ref(self: &Arc<VictimWaker>) {
         if !self.signal.is_woken.swap(true, Ordering::Relaxed) {
-            let by = at_home(self.signal.home, Queue::running).flatten().map_or(NOBODY, |task| task.0);
+            let by = behind(&self.signal.door, Queue::running).flatten().map_or(NOBODY, |task| task.0);
             self.signal.by.store(by, Ordering::Relaxed);
         }
         self.parent.wake_by_ref();

@@ -95,9 +95,11 @@ impl Tasks {
     /// The whole run, which ended like this unless its root came to an end of its own, and where it could have been cut.
     pub fn end(self, otherwise: Outcome) -> (Trace, Openings) {
         let shared = &self.shared;
-        shared.close();
-        shared.drop_all();
-        let end = shared.end().map_or(otherwise, outcome);
+        let panic = shared.leave();
+        let end = match (shared.end(), panic) {
+            (Some(Ok(())), Some(panic)) => Outcome::Failed(shared.error(&panic)),
+            (end, _) => end.map_or(otherwise, outcome),
+        };
         let (recorder, texts, places) = shared.take_told();
         let mut trace = recorder.trace(end, &texts);
         trace.sites = sites::resolve(&places);
@@ -111,8 +113,7 @@ impl Tasks {
 /// Whoever still holds a host holds no task by it.
 impl Drop for Tasks {
     fn drop(&mut self) {
-        self.shared.close();
-        self.shared.drop_all();
+        self.shared.leave();
         if let Some(panic) = self.shared.broken().filter(|_| !std::thread::panicking()) {
             resume_unwind(panic);
         }

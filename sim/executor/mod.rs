@@ -16,6 +16,7 @@ mod draws;
 #[cfg(feature = "tracing")]
 mod events;
 mod hosts;
+mod ids;
 mod names;
 pub(crate) mod panics;
 mod queue;
@@ -32,9 +33,9 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 
-use crate::body::Body;
+use crate::body::{self, Body};
 use crate::choice::{Choices, Cut as PlannedCut, lend};
 use crate::id::TaskId;
 use crate::machine::{Footprint, Machine, Openings};
@@ -43,7 +44,7 @@ use crate::trace::{Fingerprint, Moment, Outcome, Recorder, Trace};
 
 pub use cut::{Cut, Race};
 pub use hosts::{Host, Tasks};
-pub use names::Registry;
+pub use names::{Ongoing, Registry};
 pub(crate) use sim::RETURNED;
 pub use sim::{Probe, Settle, Sim};
 pub use task::InAnyOrder;
@@ -157,9 +158,11 @@ impl<'a> Executor<'a> {
     }
 
     /// Whether a runtime is as good as new but for the hour: nothing in it is left of the run, no thread has to do with it,
-    /// and its clock stands still.
+    /// and its clock stands still, at a whole millisecond, to which tokio rounds.
     fn is_clean(&self, runtime: &Runtime, shared: &Shared) -> bool {
-        shared.now() == shared.now()
+        let passed = shared.look_again();
+        passed.0.is_multiple_of(1_000_000)
+            && passed == shared.look_again()
             && runtime.metrics().num_alive_tasks() == 0
             && self.names.strays() == 0
             && !self.names.is_woken_from_outside()
@@ -171,20 +174,18 @@ impl<'a> Executor<'a> {
 
     fn make_run_quietly(&self, victims: Victims) -> Ended {
         let Kept { runtime, memory } = self.kept.take();
-        let runtime = runtime.unwrap_or_else(self::runtime);
+        let runtime = runtime.unwrap_or_else(body::runtime);
         let guard = runtime.enter();
         let body = (self.make)();
         let shared = Rc::new(Shared::new(self.names.clone(), victims, self.with_sites, body.guest(), memory));
         let entered = Entered::new(shared.clone());
         let mut outcome = run(&runtime, &shared, body, &self.setting);
-        self.names.stray(runtime.metrics().num_alive_tasks());
+        self.names.stray(strays::alive(&shared));
         if shared.queue().is_woken_from_outside() {
             self.names.set_woken_from_outside();
         }
-        shared.close();
-        shared.drop_all();
-        if let Some(panic) = panics::take().last().filter(|_| matches!(outcome, Outcome::Finished(_))) {
-            outcome = Outcome::Failed(shared.error(panic));
+        if let Some(panic) = shared.leave().filter(|_| matches!(outcome, Outcome::Finished(_))) {
+            outcome = Outcome::Failed(shared.error(&panic));
         }
         let is_clean = matches!(outcome, Outcome::Finished(_)) && self.is_clean(&runtime, &shared);
         drop(guard);
@@ -248,11 +249,6 @@ pub(crate) fn quietly<T>(choices: &mut dyn Choices, is_told: bool, run: impl FnO
 /// Whether a run goes on on this thread.
 pub(crate) fn is_in_run() -> bool {
     shared::is_there()
-}
-
-fn runtime() -> Runtime {
-    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
-    runtime.expect("a runtime without threads and sockets can be built")
 }
 
 /// Makes the root and polls everything until the run has ended.

@@ -4,6 +4,7 @@
 //!
 //! Knows nothing of runs.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -21,15 +22,54 @@ pub struct Registry {
     are_draws_unknown: AtomicBool,
     /// How many numbers it drew that nobody chose.
     not_chosen: AtomicU64,
-    /// How many polls there have been, and whose the last one is: its name's number and one, or 0 between polls.
-    polls: AtomicU64,
-    polled: AtomicU32,
+    /// Which of all registries of this process it is, so that a thread knows whether its slot is one of these.
+    number: u64,
+    /// How many threads have taken a slot.
+    threads: AtomicUsize,
+    slots: Box<[Slot; SLOTS]>,
     /// How many runs `assume` has rejected.
     rejected: AtomicU64,
     /// The most tasks at once that were tokio's alone.
     strays: AtomicUsize,
+    /// Whether there were some that stay on their thread.
+    are_strays_local: AtomicBool,
     /// Whether another thread has woken a task.
     is_woken_from_outside: AtomicBool,
+}
+
+/// So many threads at once tell of their polls each for itself. A check has as many as it has jobs.
+const SLOTS: usize = 128;
+
+/// The polls of one thread, on a cache line of its own, because every poll writes it.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Slot {
+    /// How many there have been.
+    polls: AtomicU64,
+    /// Whose the last one is: its name's number and one, or 0 between polls.
+    polled: AtomicU32,
+}
+
+impl Slot {
+    const fn new() -> Slot {
+        Slot { polls: AtomicU64::new(0), polled: AtomicU32::new(0) }
+    }
+}
+
+thread_local! {
+    /// The number of the registry that this thread has polled for, and its slot there.
+    static SLOT: Cell<(u64, usize)> = const { Cell::new((0, 0)) };
+}
+
+/// A poll that has not returned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ongoing {
+    /// On which thread, counted from 0.
+    pub thread: usize,
+    /// The how manieth poll of that thread it is.
+    pub poll: u64,
+    /// Whose.
+    pub task: String,
 }
 
 #[derive(Debug)]
@@ -45,6 +85,7 @@ struct Known {
 impl Default for Registry {
     /// Main alone.
     fn default() -> Registry {
+        static COUNT: AtomicU64 = AtomicU64::new(1);
         let known =
             Known { tasks: vec!["main".to_owned()], types: Vec::new(), panics: Vec::new(), sometimes: BTreeMap::new() };
         Registry {
@@ -52,10 +93,12 @@ impl Default for Registry {
             draws: AtomicBool::new(false),
             are_draws_unknown: AtomicBool::new(false),
             not_chosen: AtomicU64::new(0),
-            polls: AtomicU64::new(0),
-            polled: AtomicU32::new(0),
+            number: COUNT.fetch_add(1, Ordering::Relaxed),
+            threads: AtomicUsize::new(0),
+            slots: Box::new([const { Slot::new() }; SLOTS]),
             rejected: AtomicU64::new(0),
             strays: AtomicUsize::new(0),
+            are_strays_local: AtomicBool::new(false),
             is_woken_from_outside: AtomicBool::new(false),
         }
     }
@@ -66,23 +109,38 @@ impl Registry {
         self.known.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
+    /// The slot of this thread, which it takes at its first poll.
+    fn slot(&self) -> &Slot {
+        let (number, mut slot) = SLOT.get();
+        if number != self.number {
+            slot = self.threads.fetch_add(1, Ordering::Relaxed) % SLOTS;
+            SLOT.set((self.number, slot));
+        }
+        &self.slots[slot]
+    }
+
     /// A poll of a task begins.
     pub(super) fn begin_poll(&self, instance: InstanceId) {
-        // Of two threads at once one may count in vain: it is for people, and a sum that is exact takes longer.
-        self.polls.store(self.polls.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        self.polled.store(instance.0 + 1, Ordering::Relaxed);
+        let slot = self.slot();
+        // Nobody else writes here, so that this is exact without an addition in one step, which takes longer.
+        slot.polls.store(slot.polls.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        slot.polled.store(instance.0 + 1, Ordering::Relaxed);
     }
 
     /// It has returned.
     pub(super) fn end_poll(&self) {
-        self.polled.store(0, Ordering::Relaxed);
+        self.slot().polled.store(0, Ordering::Relaxed);
     }
 
-    /// Whose poll goes on, and the how manieth poll it is; for people, as runs may be made on several threads.
-    pub fn polled(&self) -> Option<(String, u64)> {
-        let instance = self.polled.load(Ordering::Relaxed).checked_sub(1)?;
-        let name = self.known().tasks.get(instance as usize)?.clone();
-        Some((name, self.polls.load(Ordering::Relaxed)))
+    /// The polls that go on, at most one on each thread.
+    pub fn ongoing(&self) -> Vec<Ongoing> {
+        let known = self.known();
+        let ongoing = |(thread, slot): (usize, &Slot)| {
+            let instance = slot.polled.load(Ordering::Relaxed).checked_sub(1)?;
+            let task = known.tasks.get(instance as usize)?.clone();
+            Some(Ongoing { thread, poll: slot.polls.load(Ordering::Relaxed), task })
+        };
+        self.slots.iter().enumerate().filter_map(ongoing).collect()
     }
 
     /// A run is none of those that are meant.
@@ -103,6 +161,16 @@ impl Registry {
     /// The most tasks at once that were tokio's alone: spawned past [`twin`](super::twin), so that nobody chose their order.
     pub fn strays(&self) -> usize {
         self.strays.load(Ordering::Relaxed)
+    }
+
+    /// Some of them stay on their thread.
+    pub(super) fn set_strays_are_local(&self) {
+        self.are_strays_local.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether some did in a run that was looked at.
+    pub(super) fn are_strays_local(&self) -> bool {
+        self.are_strays_local.load(Ordering::Relaxed)
     }
 
     /// Another thread has woken a task.
@@ -170,6 +238,11 @@ impl Registry {
         let instance = InstanceId(number(tasks, &short(path)) as u32);
         types.push((path, instance));
         instance
+    }
+
+    /// The name with this number.
+    pub(super) fn name(&self, instance: InstanceId) -> Option<String> {
+        self.known().tasks.get(instance.0 as usize).cloned()
     }
 
     /// The number of a place that panics.

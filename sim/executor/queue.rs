@@ -41,7 +41,7 @@ struct State {
 
 /// Through which other threads wake tasks: a lock for each wake would cost more than all the rest of it.
 #[derive(Debug, Default)]
-struct Door {
+pub(super) struct Door {
     /// Whether anybody is outside.
     is_knocked_at: AtomicBool,
     outside: Mutex<Outside>,
@@ -112,6 +112,7 @@ impl Queue {
         let mut state = self.state();
         let stage = if is_ready { Stage::Queued } else { Stage::Idle };
         let woken = Woken { by: self.running.get(), is_aborted: false };
+        debug_assert!(state.tasks.len() <= task.index(), "a task has a number that was another's");
         state.tasks.resize(task.index(), Entry::default());
         state.tasks.push(Entry { state: stage, woken });
         if is_ready {
@@ -119,11 +120,21 @@ impl Queue {
         }
     }
 
-    /// What wakes a task, and what tokio wakes it with to drop it. The queue is that of this home.
-    pub(super) fn wakers(&self, home: usize, task: TaskId) -> (Waker, Aborts) {
+    /// What is known of it on other threads.
+    pub(super) fn door(&self) -> Arc<Door> {
+        self.door.clone()
+    }
+
+    /// Whether this door leads to it.
+    pub(super) fn is_behind(&self, door: &Arc<Door>) -> bool {
+        Arc::ptr_eq(&self.door, door)
+    }
+
+    /// What wakes a task, and what tokio wakes it with to drop it.
+    pub(super) fn wakers(&self, task: TaskId) -> (Waker, Aborts) {
         let waker = |is_abort| {
             let is_polled = AtomicBool::new(false);
-            Arc::new(TaskWaker { door: self.door.clone(), home, task, is_abort, is_polled })
+            Arc::new(TaskWaker { door: self.door.clone(), task, is_abort, is_polled })
         };
         let aborts = waker(true);
         (Waker::from(waker(false)), Aborts { waker: Waker::from(aborts.clone()), aborts })
@@ -240,10 +251,12 @@ impl State {
     fn wake(&mut self, task: TaskId, by: Option<TaskId>, is_abort: bool) -> bool {
         let entry = &mut self.tasks[task.index()];
         match entry.state {
-            Stage::Queued => {
-                entry.woken.is_aborted |= is_abort;
+            // Whatever else has woken it: it is dropped because of whoever aborted it.
+            Stage::Queued if is_abort => {
+                entry.woken = Woken { by, is_aborted: true };
                 false
             }
+            Stage::Queued => false,
             Stage::RunningAndWoken | Stage::Gone => false,
             Stage::Running => {
                 entry.state = Stage::RunningAndWoken;
@@ -277,6 +290,11 @@ impl Door {
     }
 }
 
+thread_local! {
+    /// Whether this thread polls a task: another one may abort it meanwhile.
+    static IS_POLLING: Cell<bool> = const { Cell::new(false) };
+}
+
 /// What tokio wakes a task with to drop it.
 #[derive(Debug)]
 pub(super) struct Aborts {
@@ -287,6 +305,7 @@ pub(super) struct Aborts {
 impl Aborts {
     /// Whether the task is polled: then tokio itself wakes it, and that is no abort.
     pub(super) fn set_polled(&self, is_polled: bool) {
+        IS_POLLING.set(is_polled);
         self.aborts.is_polled.store(is_polled, Ordering::Relaxed);
     }
 }
@@ -295,7 +314,6 @@ impl Aborts {
 #[derive(Debug)]
 struct TaskWaker {
     door: Arc<Door>,
-    home: usize,
     task: TaskId,
     is_abort: bool,
     is_polled: AtomicBool,
@@ -307,17 +325,10 @@ impl Wake for TaskWaker {
     }
 
     fn wake_by_ref(self: &Arc<TaskWaker>) {
-        if self.is_polled.load(Ordering::Relaxed) {
+        if self.is_polled.load(Ordering::Relaxed) && IS_POLLING.get() {
             return;
         }
-        let is_inside = shared::at_home(self.home, |queue| {
-            let is_behind = Arc::ptr_eq(&queue.door, &self.door);
-            if is_behind {
-                queue.wake(self.task, self.is_abort);
-            }
-            is_behind
-        });
-        if is_inside != Some(true) {
+        if shared::behind(&self.door, |queue| queue.wake(self.task, self.is_abort)).is_none() {
             self.door.knock(self.task, self.is_abort);
         }
     }

@@ -6,7 +6,7 @@
 //!
 //! Knows nothing of what a task does when it is polled.
 
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
@@ -106,6 +106,9 @@ impl Rounds {
         let time = self.shared.look_at_clock();
         self.learn_draws(time != self.time);
         self.queue.begin_round(context.waker());
+        if let Some(strays) = self.shared.strays() {
+            strays.begin(context);
+        }
         if time != self.time {
             self.time = time;
             self.steps_before = self.steps;
@@ -135,20 +138,14 @@ impl Rounds {
             is_beginning = false;
         }
         let has_more = self.queue.end_round();
-        self.poll_strays(context);
+        if let Some(strays) = self.shared.strays() {
+            strays.poll();
+        }
         if has_more {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
         self.idle(context)
-    }
-
-    /// Lets what was spawned past the twin on a network's host go on, in tokio's order.
-    fn poll_strays(&self, context: &mut Context<'_>) {
-        if let Some(strays) = self.shared.strays() {
-            let never = pin!(strays.run_until(std::future::pending::<()>()));
-            _ = never.poll(context);
-        }
     }
 
     /// How the run ends, if it does here.
@@ -159,9 +156,9 @@ impl Rounds {
         }
         // A program may have as many tasks as it likes, and each is polled a few times.
         let allowance = 20 * self.shared.count() as u64;
-        if self.steps - self.steps_before > self.steps_at_one_instant_max + allowance {
+        if self.steps - self.steps_before > self.steps_at_one_instant_max.saturating_add(allowance) {
             Some(Outcome::Livelocked)
-        } else if self.steps > self.steps_max + allowance {
+        } else if self.steps > self.steps_max.saturating_add(allowance) {
             Some(Outcome::OutOfSteps)
         } else {
             None
@@ -249,7 +246,7 @@ impl Rounds {
 
     /// Decides what tokio draws in the next poll: the first branch of a `select!`, or the last one.
     fn steer(&mut self, task: TaskId) {
-        if !self.is_steered {
+        if !self.is_steered || self.shared.is_closed() {
             return;
         }
         let options = Options::Range { min: 0, max: 1 };
@@ -283,6 +280,7 @@ impl Rounds {
     fn probe(&mut self) {
         let shared = self.shared.clone();
         shared.close();
+        shared.victims.borrow_mut().close();
         for task in shared.alive() {
             let is_gone = self.poll_task(task);
             if is_gone || !self.queue.is_empty() {

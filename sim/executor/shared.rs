@@ -6,22 +6,25 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
-use tokio::task::LocalSet;
+use tokio::task::{Id, LocalSet};
 use tokio::time::{Duration, Instant};
 
 use super::cut::Victims;
+use super::ids;
 use super::names::{Called, Registry};
-use super::panics::Panic;
-use super::queue::{Aborts, Queue};
+use super::panics::{self, Panic};
+use super::queue::{Aborts, Door, Queue};
 use super::sim::Probe;
-use super::sites::{Kept, Places};
-use crate::body::{Guest, Recording, Who};
-use crate::choice::{Choice, Lent, Question};
-use crate::id::{FutureId, InstanceId, TaskId};
+use super::sites::{self, Kept, Places};
+use super::strays::Local;
+use crate::body::{Guest, Recording, Who, now};
+use crate::choice::{Choice, Choices, Lent, Ordinary, Question};
+use crate::id::{FutureId, InstanceId, TaskId, TextId};
 use crate::program::{Error, Texts, Value};
 use crate::time::Time;
 use crate::trace::{Outcome, Recorder, Requester, Wake, What};
@@ -44,12 +47,12 @@ pub(super) fn is_there() -> bool {
     CURRENT.try_with(|current| current.borrow().is_some()).unwrap_or(false)
 }
 
-/// What is done with the tasks of a home of the run that goes on on this thread, if there is one.
-pub(super) fn at_home<T>(home: usize, what: impl FnOnce(&Queue) -> T) -> Option<T> {
+/// Does something with the tasks behind a door, if they are those of the run that goes on on this thread.
+pub(super) fn behind<T>(door: &Arc<Door>, what: impl FnOnce(&Queue) -> T) -> Option<T> {
     let done = CURRENT.try_with(|current| {
         let current = current.try_borrow().ok()?;
         let homes = current.as_ref()?.homes.try_borrow().ok()?;
-        Some(what(&homes.get(home)?.queue))
+        homes.iter().find(|home| home.queue.is_behind(door)).map(|home| what(&home.queue))
     });
     done.ok().flatten()
 }
@@ -139,8 +142,8 @@ pub(super) struct Settlers {
 /// Where tasks are polled.
 struct Home {
     queue: Rc<Queue>,
-    /// On a network: what is spawned there past the [`twin`](super::twin), in tokio's order.
-    strays: Option<Rc<LocalSet>>,
+    /// What is spawned there past the [`twin`](super::twin), if there may be something: on a network there often is.
+    strays: Option<Rc<Local>>,
 }
 
 struct Told {
@@ -158,6 +161,8 @@ struct Task {
     who: Option<Who>,
     /// Where it is polled.
     home: usize,
+    /// Its number with tokio.
+    id: Option<Id>,
     /// Where tokio keeps it. Away while it is polled.
     set: Option<LocalSet>,
     /// Has tokio poll it.
@@ -184,7 +189,8 @@ impl Shared {
         memory: Memory,
     ) -> Shared {
         let Memory { spare, tasks, recorder } = memory;
-        let home = Home { queue: Rc::new(Queue::with_root(TaskId::MAIN)), strays: None };
+        let looks = with_sites || victims.openings.is_some() || names.are_strays_local();
+        let home = Home { queue: Rc::new(Queue::with_root(TaskId::MAIN)), strays: looks.then(Rc::default) };
         let own = || Recording::over(recorder, Box::new(Lent));
         let recording = guest.as_ref().map_or_else(own, |guest| guest.recording());
         let shared = Shared::on_network(recording, names, victims, with_sites);
@@ -241,6 +247,11 @@ impl Shared {
         self.start.is_none()
     }
 
+    /// Whether it is looked at who spawns tasks past the twin.
+    pub(super) fn looks_for_strays(&self) -> bool {
+        self.with_sites || self.is_measured()
+    }
+
     /// Whether it is listed where it could have been cut.
     pub(super) fn is_measured(&self) -> bool {
         self.victims.borrow().openings.is_some()
@@ -263,20 +274,21 @@ impl Shared {
         while homes.len() <= home {
             homes.push(Home { queue: Rc::default(), strays: None });
         }
-        homes[home] = Home { queue: Rc::default(), strays: Some(Rc::new(LocalSet::new())) };
+        let new = Home { queue: Rc::default(), strays: Some(Rc::default()) };
+        let before = std::mem::replace(&mut homes[home], new);
+        drop(homes);
+        drop(before);
     }
 
     /// Drops what is left of the tasks of a host, the last one first.
     pub(super) fn drop_all_of(&self, home: usize) {
-        for at in (0..self.count()).rev() {
-            let set = {
-                let task = &mut self.tasks.borrow_mut()[at];
-                if task.home == home { task.set.take() } else { None }
-            };
-            drop(set);
-        }
+        // What a destructor spawns goes the same way, as it would where a runtime is shut down.
+        let before = self.home.replace(home);
+        self.drop_some(|task| task.home == home);
         let strays = self.homes.borrow_mut().get_mut(home).and_then(|home| home.strays.take());
         drop(strays);
+        self.drop_some(|task| task.home == home);
+        self.home.set(before);
     }
 
     /// Who is woken there.
@@ -285,7 +297,7 @@ impl Shared {
     }
 
     /// What is spawned there past the twin, if that is kept.
-    pub(super) fn strays(&self) -> Option<Rc<LocalSet>> {
+    pub(super) fn strays(&self) -> Option<Rc<Local>> {
         self.homes.borrow()[self.home.get()].strays.clone()
     }
 
@@ -297,11 +309,12 @@ impl Shared {
             let mut tasks = self.tasks.borrow_mut();
             let task = TaskId(tasks.len() as u32);
             let home = self.home();
-            let (waker, aborts) = queue.wakers(home, task);
+            let (waker, aborts) = queue.wakers(task);
             tasks.push(Task {
                 instance,
                 who: Some(Who { task, future: FutureId(task.0) }),
                 home,
+                id: None,
                 set: None,
                 poke: None,
                 waker: Some(waker),
@@ -364,8 +377,9 @@ impl Shared {
         self.spare.borrow_mut().pop().unwrap_or_default()
     }
 
-    pub(super) fn keep_set(&self, task: TaskId, set: LocalSet) {
-        self.tasks.borrow_mut()[task.index()].set = Some(set);
+    pub(super) fn keep_set(&self, task: TaskId, id: Id, set: LocalSet) {
+        let task = &mut self.tasks.borrow_mut()[task.index()];
+        (task.id, task.set) = (Some(id), Some(set));
     }
 
     /// What a task is polled through: its set, what has tokio poll it, and the waker for the set.
@@ -409,6 +423,9 @@ impl Shared {
 
     /// It was polled and is not done.
     pub(super) fn suspended(&self, task: TaskId) {
+        if self.with_sites {
+            sites::leave_those_who_wait(&mut self.told.borrow_mut().places, task, self.suspensions(task) + 1);
+        }
         self.tasks.borrow_mut()[task.index()].suspensions += 1;
         self.record(What::Suspended { task });
     }
@@ -436,8 +453,17 @@ impl Shared {
     }
 
     pub(super) fn error(&self, panic: &Panic) -> Error {
-        let message = self.told.borrow_mut().texts.intern(&panic.message);
-        Error { ty: self.names.panic(&panic.place), message: Some(message) }
+        Error { ty: self.names.panic(&panic.place), message: Some(self.text(&panic.message)) }
+    }
+
+    /// A text of the code under test.
+    fn text(&self, text: &str) -> TextId {
+        let name = |number: u64| {
+            let is_it = |task: &&Task| task.id.is_some_and(|id| id.to_string() == number.to_string());
+            let instance = self.tasks.borrow().iter().find(is_it).map(|task| task.instance);
+            instance.and_then(|instance| self.names.name(instance))
+        };
+        self.told.borrow_mut().texts.intern(&ids::named(text, name))
     }
 
     /// What the root came to.
@@ -476,6 +502,26 @@ impl Shared {
         self.is_closed.set(true);
     }
 
+    /// Whether that is so.
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed.get()
+    }
+
+    /// The end: drops all that code of the user has left here, as long as that code may still come back; what it panics with
+    /// by that, if it does.
+    pub(super) fn leave(&self) -> Option<Panic> {
+        self.close();
+        panics::take();
+        // A panic in here is noted.
+        _ = catch_unwind(AssertUnwindSafe(|| {
+            self.drop_all();
+            let strays: Vec<_> = self.homes.borrow_mut().iter_mut().filter_map(|home| home.strays.take()).collect();
+            let (probes, settlers) = (self.probes.take(), self.settlers.take());
+            drop((strays, probes, settlers));
+        }));
+        panics::take().pop()
+    }
+
     /// Everybody waits for ever, and this task could go on: whoever should have woken it has not.
     pub(super) fn lost_wake(&self, task: TaskId) {
         self.is_closed.set(false);
@@ -490,7 +536,7 @@ impl Shared {
     }
 
     pub(super) fn print(&self, task: TaskId, text: &str) {
-        let text = self.told.borrow_mut().texts.intern(text);
+        let text = self.text(text);
         self.record(What::Printed { task, text });
     }
 
@@ -520,8 +566,7 @@ impl Shared {
             self.told.borrow_mut().time = now;
             return now;
         };
-        let passed = now().saturating_duration_since(start);
-        let time = Time(u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX));
+        let time = since(start);
         let mut told = self.told.borrow_mut();
         if time != told.time && !self.is_closed.get() {
             told.time = time;
@@ -531,6 +576,11 @@ impl Shared {
             self.recording.turn(time);
         }
         time
+    }
+
+    /// How long the run has taken in tokio's time.
+    pub(super) fn look_again(&self) -> Time {
+        self.start.map_or(Time::ZERO, since)
     }
 
     /// tokio's time.
@@ -550,7 +600,9 @@ impl Shared {
 
     /// What is left for another run, once all tasks are dropped.
     pub(super) fn take_memory(&self) -> Memory {
-        Memory { spare: self.spare.take(), tasks: self.tasks.take(), ..Memory::default() }
+        let mut tasks = self.tasks.take();
+        tasks.clear();
+        Memory { spare: self.spare.take(), tasks, ..Memory::default() }
     }
 
     /// Whether anybody waits for a time, as far as the body says.
@@ -579,6 +631,9 @@ impl Shared {
 
     /// Asks, and notes question and answer.
     pub(super) fn ask(&self, question: &Question<'_>) -> u64 {
+        if self.is_closed.get() {
+            return Ordinary.answer(question);
+        }
         let answer = self.recording.answer(question);
         self.record(What::Chose(Choice::new(question, answer)));
         answer
@@ -607,9 +662,24 @@ impl Shared {
     }
 
     /// Drops whatever is left of all tasks, the last one first.
-    pub(super) fn drop_all(&self) {
-        while let Some(task) = { self.tasks.borrow_mut().pop() } {
-            drop(task);
+    fn drop_all(&self) {
+        self.drop_some(|_| true);
+    }
+
+    /// Drops what tokio has of some tasks, the last one first. They keep their numbers, by which somebody may wake them.
+    fn drop_some(&self, which: impl Fn(&Task) -> bool) {
+        let mut is_over = false;
+        while !is_over {
+            is_over = true;
+            for at in (0..self.count()).rev() {
+                let set = {
+                    let task = &mut self.tasks.borrow_mut()[at];
+                    if which(task) { task.set.take() } else { None }
+                };
+                // Its destructors may spawn more.
+                is_over &= set.is_none();
+                drop(set);
+            }
         }
     }
 
@@ -623,9 +693,9 @@ impl Shared {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the clock is tokio's, and it is paused")]
-fn now() -> Instant {
-    Instant::now()
+fn since(start: Instant) -> Time {
+    let passed = now().saturating_duration_since(start);
+    Time(u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX))
 }
 
 /// What a task that is polled for this reason was woken by.

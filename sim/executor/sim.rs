@@ -200,29 +200,35 @@ impl Future for Settle {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let shared = Sim(()).shared();
+        let new = context.waker().clone();
         let mut settlers = shared.settlers.borrow_mut();
         let Some(number) = self.number else {
             let number = settlers.next;
             settlers.next += 1;
-            settlers.waiting.push((number, context.waker().clone()));
+            settlers.waiting.push((number, new));
             self.number = Some(number);
             return Poll::Pending;
         };
         // Those that are told are not in the list any more.
-        match settlers.waiting.iter_mut().find(|(other, _)| *other == number) {
-            Some((_, waker)) => {
-                waker.clone_from(context.waker());
-                Poll::Pending
-            }
-            None => Poll::Ready(()),
-        }
+        let Some((_, waker)) = settlers.waiting.iter_mut().find(|(other, _)| *other == number) else {
+            return Poll::Ready(());
+        };
+        let before = std::mem::replace(waker, new);
+        drop(settlers);
+        drop(before);
+        Poll::Pending
     }
 }
 
 impl Drop for Settle {
     fn drop(&mut self) {
         if let (Some(shared), Some(number)) = (current(), self.number) {
-            shared.settlers.borrow_mut().waiting.retain(|(other, _)| *other != number);
+            let gone = {
+                let waiting = &mut shared.settlers.borrow_mut().waiting;
+                let at = waiting.iter().position(|(other, _)| *other == number);
+                at.map(|at| waiting.remove(at))
+            };
+            drop(gone);
         }
     }
 }

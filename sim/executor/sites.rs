@@ -85,6 +85,20 @@ impl WakeRef for Recording {
 
 impl Wake for Recording {}
 
+/// After a poll in which a task was suspended: of the futures in it that kept a waker, those that were done by then have
+/// dropped it, as a sleep does that is over. If none is left, whoever has it used it up at once, and the last one counts.
+pub(super) fn leave_those_who_wait(kept: &mut Vec<Arc<Kept>>, task: TaskId, polls: u32) {
+    let is_of_poll = |kept: &Kept| kept.task == task && kept.polls == polls;
+    let waits = |kept: &Arc<Kept>| Arc::strong_count(kept) > 1;
+    let last = kept.iter().rposition(|kept| is_of_poll(kept) && waits(kept));
+    let last = last.or_else(|| kept.iter().rposition(|kept| is_of_poll(kept)));
+    let mut at = 0;
+    kept.retain(|kept| {
+        at += 1;
+        !is_of_poll(kept) || waits(kept) || Some(at - 1) == last
+    });
+}
+
 /// Where tasks were suspended, where other threads have woken them, and which locks were handed to whom without any use.
 pub(super) fn resolve(places: &Places) -> Sites {
     let all = &places.kept;

@@ -40,17 +40,13 @@ where
 /// Makes a task of a body that tells of its tasks itself.
 pub(super) fn spawn_for(shared: &Shared, who: Option<Who>, work: Work) -> JoinHandle<Result<Value, Error>> {
     let place = Place::called(shared, who);
-    let handle = place.set.spawn_local(gate(place.task, work));
-    place.keep(shared);
-    handle
+    place.spawn(shared, work)
 }
 
 /// The same for one that belongs to a set.
 pub(super) fn spawn_in(shared: &Shared, set: &mut JoinSet<Result<Value, Error>>, who: Who, work: Work) -> AbortHandle {
     let place = Place::called(shared, Some(who));
-    let handle = set.spawn_local_on(gate(place.task, work), &place.set);
-    place.keep(shared);
-    handle
+    place.spawn_in(shared, set, work)
 }
 
 /// Makes the tasks of such a body in the run that goes on on this thread.
@@ -82,8 +78,8 @@ const TASK: Called<'static> = Called::Name("task");
 
 /// A task that is not with tokio yet.
 pub(super) struct Place {
-    pub(super) task: TaskId,
-    pub(super) set: LocalSet,
+    task: TaskId,
+    set: LocalSet,
 }
 
 impl Place {
@@ -106,19 +102,25 @@ impl Place {
         F::Output: 'static,
     {
         let handle = self.set.spawn_local(gate(self.task, future));
-        self.keep(shared);
+        shared.keep_set(self.task, handle.id(), self.set);
         handle
     }
 
-    /// tokio has it.
-    pub(super) fn keep(self, shared: &Shared) {
-        shared.keep_set(self.task, self.set);
+    /// The same for one that belongs to a set.
+    pub(super) fn spawn_in<F>(self, shared: &Shared, set: &mut JoinSet<F::Output>, future: F) -> AbortHandle
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let handle = set.spawn_local_on(gate(self.task, future), &self.set);
+        shared.keep_set(self.task, handle.id(), self.set);
+        handle
     }
 }
 
 pin_project! {
     /// Lets a future be polled only when it is its turn, and sees everything that becomes of it.
-    pub(super) struct Gate<F> {
+    struct Gate<F> {
         #[pin]
         future: F,
         // Dropped after the future, so that the task is over when everything of it is.
@@ -127,7 +129,7 @@ pin_project! {
 }
 
 /// An `async fn` would have room for the future twice, and a task is moved a few times before its first poll.
-pub(super) fn gate<F: Future>(task: TaskId, future: F) -> Gate<F> {
+fn gate<F: Future>(task: TaskId, future: F) -> Gate<F> {
     Gate { future, life: Life(task) }
 }
 
@@ -149,8 +151,10 @@ impl Drop for Life {
     fn drop(&mut self) {
         let Some(shared) = current() else { return };
         let task = self.0;
-        // tokio keeps a panic of a destructor to itself.
-        if let Some(panic) = panics::take().last() {
+        // tokio keeps a panic of a destructor to itself. At the end of a run they are looked at all together.
+        if !shared.is_closed()
+            && let Some(panic) = panics::take().last()
+        {
             shared.panicked(task, panic);
         }
         shared.over(task, What::Cancelled { task, message: None });
@@ -164,7 +168,6 @@ fn poll<F: Future>(task: TaskId, future: Pin<&mut F>, context: &mut Context<'_>)
     shared.names.begin_poll(shared.instance(task));
     let recorded = shared.with_sites.then(|| sites::recording(task, waker.clone()));
     let mut context = Context::from_waker(recorded.as_ref().unwrap_or(&waker));
-    panics::take();
     let strays = shared.strays();
     let polled = {
         let _bare_spawns = strays.as_ref().map(|strays| strays.enter());
@@ -172,6 +175,10 @@ fn poll<F: Future>(task: TaskId, future: Pin<&mut F>, context: &mut Context<'_>)
     };
     shared.names.end_poll();
     shared.keep_waker(task, waker);
+    if polled.is_ok() {
+        // Whoever has panicked in there was caught by the code under test.
+        panics::take();
+    }
     match polled {
         Ok(Poll::Pending) => {
             shared.suspended(task);

@@ -26,7 +26,7 @@ pub mod task {
 
     use crate::executor::names;
     use crate::executor::shared::current;
-    use crate::executor::task::{self, Place, gate};
+    use crate::executor::task::{self, Place};
 
     pub use ::tokio::task::{
         AbortHandle, Id, JoinError, JoinHandle, LocalSet, coop, id, try_id, unconstrained, yield_now,
@@ -125,10 +125,7 @@ pub mod task {
             F: Future<Output = T> + 'static,
         {
             let Some(shared) = current() else { return self.0.spawn_local(future) };
-            let place = Place::new(&shared, names::of_type::<F>());
-            let handle = self.0.spawn_local_on(gate(place.task, future), &place.set);
-            place.keep(&shared);
-            handle
+            Place::new(&shared, names::of_type::<F>()).spawn_in(&shared, &mut self.0, future)
         }
 
         /// Makes a task that blocks; in a check as [`spawn_blocking`].

@@ -2,7 +2,8 @@
 //!
 //! [`explore`] makes the runs of a [`Plan`], on as many threads as it is given, and says what came of them. Which runs
 //! those are, and everything that is said about them, depends on the plan alone: threads only take cases from one
-//! numbered list, and which run of equal failures is kept depends on their numbers.
+//! numbered list, what they find counts in the order of that list, and which run of equal failures is kept depends on
+//! their numbers.
 //!
 //! Every failure is made again before it counts, and so is a sample of the runs that pass: a run that differs from its
 //! repetition is told as that, and never as a failure of the program.
@@ -52,13 +53,16 @@ pub struct Plan {
     pub shard: (u64, NonZero<u64>),
     /// On how many threads.
     pub jobs: NonZero<usize>,
+    /// With so many failing runs it ends, after the last of the few runs in a row that one thread makes at a time.
+    pub failing_max: u64,
 }
 
 /// What is made if nobody says otherwise: 20,000 faults and a thousand seeds, on one thread.
 impl Default for Plan {
     fn default() -> Plan {
         let shard = (0, NonZero::<u64>::MIN);
-        Plan { faults: 20_000, seeds: 0..1000, sampler: Sampler::All { depth: 3 }, shard, jobs: NonZero::<usize>::MIN }
+        let (sampler, jobs) = (Sampler::All { depth: 3 }, NonZero::<usize>::MIN);
+        Plan { faults: 20_000, seeds: 0..1000, sampler, shard, jobs, failing_max: u64::MAX }
     }
 }
 
@@ -131,7 +135,7 @@ pub struct Explored {
     pub failing: u64,
     /// A run that differed from its repetition.
     pub unstable: Option<Unstable>,
-    /// Whether the watcher ended it early.
+    /// Whether the watcher ended it early, or because too much failed.
     pub is_interrupted: bool,
 }
 
@@ -206,7 +210,6 @@ pub fn explore(experiment: &dyn Experiment, plan: &Plan, watch: &mut dyn FnMut(P
         is_over: AtomicBool::new(false),
         planned: cases.count(plan),
         so_far: Mutex::new(SoFar::default()),
-        explored: Mutex::new(Explored::default()),
     };
     std::thread::scope(|scope| {
         for _ in 1..plan.jobs.get() {
@@ -214,9 +217,7 @@ pub fn explore(experiment: &dyn Experiment, plan: &Plan, watch: &mut dyn FnMut(P
         }
         shared.work(watch);
     });
-    let mut explored = shared.explored.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let so_far = shared.so_far.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-    explored.orders = so_far.orders;
+    let SoFar { mut explored, .. } = shared.so_far.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
     explored.planned = shared.planned;
     explored.is_interrupted = explored.runs < explored.planned;
     explored.faults.0 = cases.faults();
@@ -237,16 +238,24 @@ struct Shared<'a> {
     next: AtomicU64,
     is_over: AtomicBool,
     so_far: Mutex<SoFar>,
-    /// What the workers that have come to their end have found.
-    explored: Mutex<Explored>,
 }
 
-/// What all workers count together, while they work.
+/// What all workers have found together.
 #[derive(Default)]
 struct SoFar {
-    runs: u64,
-    orders: Distinct,
-    failing: u64,
+    explored: Explored,
+    /// Where the chunk begins that is counted next.
+    next: u64,
+    /// The chunks that were made before their turn, each where it begins.
+    early: BTreeMap<u64, Chunk>,
+}
+
+/// What was found in a few runs in a row.
+#[derive(Default)]
+struct Chunk {
+    found: Explored,
+    /// How things happened in each.
+    orders: Vec<u64>,
 }
 
 impl Shared<'_> {
@@ -257,36 +266,53 @@ impl Shared<'_> {
             again: None,
             answers: self.cases.answers(self.plan.sampler),
             shared: self,
-            found: Explored::default(),
-            orders: Vec::new(),
+            chunk: Chunk::default(),
         };
         while !self.is_over.load(Ordering::Relaxed) {
             let from = self.next.fetch_add(CHUNK, Ordering::Relaxed);
             if from >= self.planned {
                 break;
             }
-            let failing = worker.found.failing;
-            worker.orders.clear();
             for at in from..self.planned.min(from + CHUNK) {
                 worker.make(at);
             }
-            let progress = self.progress(&worker.orders, worker.found.failing - failing);
+            let progress = self.take_in(from, &mut worker.chunk);
             if !watch(progress) {
                 self.is_over.store(true, Ordering::Relaxed);
             }
         }
-        let mut explored = self.explored.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        explored.merge(worker.found);
     }
 
-    /// So many more runs have been made, with these orders.
-    fn progress(&self, orders: &[u64], failing: u64) -> Progress {
+    /// Counts a chunk when it is its turn, with those that have waited for it, and leaves it empty.
+    fn take_in(&self, from: u64, chunk: &mut Chunk) -> Progress {
         let mut so_far = self.so_far.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        so_far.runs += orders.len() as u64;
-        so_far.failing += failing;
-        orders.iter().for_each(|&order| so_far.orders.add(order));
-        let SoFar { runs, ref orders, failing } = *so_far;
+        let failing_max = self.plan.failing_max;
+        if from == so_far.next {
+            so_far.count(chunk, failing_max);
+        } else {
+            so_far.early.insert(from, std::mem::take(chunk));
+        }
+        while let next = so_far.next
+            && let Some(mut chunk) = so_far.early.remove(&next)
+        {
+            so_far.count(&mut chunk, failing_max);
+        }
+        let Explored { runs, ref orders, failing, .. } = so_far.explored;
+        if failing >= failing_max {
+            self.is_over.store(true, Ordering::Relaxed);
+        }
         Progress { runs, of: self.planned, orders: orders.count(), failing }
+    }
+}
+
+impl SoFar {
+    /// Counts the chunk whose turn it is, unless too much had failed before it.
+    fn count(&mut self, chunk: &mut Chunk, failing_max: u64) {
+        if self.explored.failing < failing_max {
+            self.explored.merge(&mut chunk.found);
+            chunk.orders.drain(..).for_each(|order| self.explored.orders.add(order));
+        }
+        self.next += CHUNK;
     }
 }
 
@@ -296,9 +322,7 @@ struct Worker<'a> {
     again: Option<Box<dyn Run + 'a>>,
     answers: Answers,
     shared: &'a Shared<'a>,
-    found: Explored,
-    /// How things happened in each of the last runs.
-    orders: Vec<u64>,
+    chunk: Chunk,
 }
 
 impl Worker<'_> {
@@ -308,9 +332,9 @@ impl Worker<'_> {
         let number = plan.shard.0 + at * plan.shard.1.get();
         let case = self.shared.cases.case(number, plan);
         let ran = self.run.run(self.answers.to(case));
-        let found = &mut self.found;
+        let Chunk { found, orders } = &mut self.chunk;
         found.runs += 1;
-        self.orders.push(ran.order);
+        orders.push(ran.order);
         let ending = Ending::from(ran.outcome);
         *found.endings.entry((ending, Tally { ended: Time::ZERO, ..ran.tally })).or_insert(0) += 1;
         found.unfinished += u64::from(matches!(ending, Ending::OutOfSteps | Ending::Livelocked));
@@ -349,16 +373,17 @@ impl Worker<'_> {
             return true;
         }
         let unstable = Unstable { number, case, first: self.run.trace(), again: again.trace() };
-        self.found.unstable.get_or_insert(unstable);
+        self.chunk.found.unstable.get_or_insert(unstable);
         false
     }
 
     fn fail(&mut self, number: u64, case: Case) {
-        self.found.failing += 1;
+        let found = &mut self.chunk.found;
+        found.failing += 1;
         let identities = self.run.verdict().identities(&self.shared.experiment.program());
         let kinds = identities.len();
         for identity in identities {
-            let known = self.found.failures.iter_mut().find(|failure| failure.identity == identity);
+            let known = found.failures.iter_mut().find(|failure| failure.identity == identity);
             let mut failure = Failure { identity, first: number, number, case, kinds, log: Log::new(), runs: 1 };
             match known {
                 // A log is long, and most runs show nothing new.
@@ -367,7 +392,7 @@ impl Worker<'_> {
                     failure.log = self.run.trace().log();
                     match known {
                         Some(known) => known.join(failure),
-                        None => self.found.failures.push(failure),
+                        None => found.failures.push(failure),
                     }
                 }
             }
@@ -380,32 +405,39 @@ impl Explored {
         self.failures.sort_by_cached_key(|failure| (failure.first, failure.identity.rank(), failure.identity.clone()));
     }
 
-    fn merge(&mut self, other: Explored) {
-        self.orders.merge(other.orders);
-        self.runs += other.runs;
-        self.faults.1 += other.faults.1;
-        self.cuts_missed += other.cuts_missed;
-        self.unfinished += other.unfinished;
-        self.failing += other.failing;
-        for (ending, count) in other.endings {
-            *self.endings.entry(ending).or_insert(0) += count;
+    /// Takes in what was found elsewhere, and leaves nothing of it but memory to find more in.
+    fn merge(&mut self, other: &mut Explored) {
+        self.orders.merge(std::mem::take(&mut other.orders));
+        let counts = [
+            (&mut self.runs, &mut other.runs),
+            (&mut self.faults.1, &mut other.faults.1),
+            (&mut self.cuts_missed, &mut other.cuts_missed),
+            (&mut self.unfinished, &mut other.unfinished),
+            (&mut self.failing, &mut other.failing),
+        ];
+        for (own, count) in counts {
+            *own += std::mem::take(count);
         }
-        for (cut, count) in other.cuts {
-            *self.cuts.entry(cut).or_insert(0) += count;
+        for (ending, count) in other.endings.iter_mut().filter(|(_, count)| **count > 0) {
+            *self.endings.entry(*ending).or_insert(0) += std::mem::take(count);
         }
-        widen(&mut self.seeds, other.seeds);
-        widen(&mut self.pct_seeds, other.pct_seeds);
-        for (seeds, more) in self.race_seeds.iter_mut().zip(other.race_seeds) {
-            widen(seeds, more);
+        for (cut, count) in other.cuts.iter_mut().filter(|(_, count)| **count > 0) {
+            *self.cuts.entry(*cut).or_insert(0) += std::mem::take(count);
         }
-        for failure in other.failures {
+        widen(&mut self.seeds, other.seeds.take());
+        widen(&mut self.pct_seeds, other.pct_seeds.take());
+        for (seeds, more) in self.race_seeds.iter_mut().zip(&mut other.race_seeds) {
+            widen(seeds, more.take());
+        }
+        for failure in other.failures.drain(..) {
             match self.failures.iter_mut().find(|own| own.identity == failure.identity) {
                 Some(own) => own.join(failure),
                 None => self.failures.push(failure),
             }
         }
-        if other.unstable.as_ref().is_some_and(|new| self.unstable.as_ref().is_none_or(|own| new.number < own.number)) {
-            self.unstable = other.unstable;
+        let unstable = other.unstable.take();
+        if unstable.as_ref().is_some_and(|new| self.unstable.as_ref().is_none_or(|own| new.number < own.number)) {
+            self.unstable = unstable;
         }
     }
 }

@@ -165,7 +165,7 @@ pub(super) fn share(orders: &BTreeMap<Vec<u32>, u32>, is_it: impl Fn(&[u32]) -> 
 
 fn plan(seeds: Range<u64>, jobs: usize) -> Plan {
     let (one, jobs) = (const { NonZero::new(1).unwrap() }, NonZero::new(jobs).unwrap());
-    Plan { faults: 1000, seeds, sampler: Sampler::Random, shard: (0, one), jobs }
+    Plan { faults: 1000, seeds, sampler: Sampler::Random, shard: (0, one), jobs, ..Plan::default() }
 }
 
 /// What is said of an exploration, in one text.
@@ -213,10 +213,10 @@ fn the_same_is_found_on_any_number_of_threads_and_in_shards() {
     let of = NonZero::new(3).unwrap();
     let shards = [0, 1, 2].map(|shard| explore(&toy, &Plan { shard: (shard, of), ..plan(5..3000, 2) }, &mut |_| true));
     let mut all = Explored::default();
-    for shard in shards {
+    for mut shard in shards {
         all.planned += shard.planned;
         all.faults.0 = shard.faults.0;
-        all.merge(shard);
+        all.merge(&mut shard);
     }
     all.sort();
     assert_eq!(told(&mut all), expected);
@@ -270,6 +270,64 @@ fn it_ends_when_the_watcher_has_seen_enough() {
     assert_eq!(seen, [CHUNK, 2 * CHUNK, 3 * CHUNK]);
     assert!(explored.is_interrupted);
     assert_eq!((explored.runs, explored.planned), (3 * CHUNK, 1_000_021));
+}
+
+/// The thread that is called so takes very long for its first run, so that the others make all that come after.
+struct Delayed(Toy);
+
+struct DelayedRun<'a> {
+    run: Box<dyn Run + 'a>,
+    is_first: bool,
+}
+
+impl Experiment for Delayed {
+    fn program(&self) -> Arc<Program> {
+        self.0.program()
+    }
+
+    fn begin(&self) -> Box<dyn Run + '_> {
+        Box::new(DelayedRun { run: self.0.begin(), is_first: true })
+    }
+}
+
+impl Run for DelayedRun<'_> {
+    #[expect(clippy::disallowed_methods, reason = "the thread that was there first is to be the last one")]
+    fn run(&mut self, choices: &mut dyn Choices) -> Ran {
+        let is_main = std::thread::current().name().is_some();
+        if is_main && std::mem::take(&mut self.is_first) {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        self.run.run(choices)
+    }
+
+    fn trace(&self) -> Trace {
+        self.run.trace()
+    }
+
+    fn verdict(&self) -> Verdict {
+        self.run.verdict()
+    }
+
+    fn each(&self, see: &mut dyn FnMut(Moment)) {
+        self.run.each(see);
+    }
+
+    fn openings(&mut self, choices: &mut dyn Choices, most: usize) -> Openings {
+        self.run.openings(choices, most)
+    }
+}
+
+#[test]
+fn where_too_much_fails_it_ends_after_the_same_run_on_any_number_of_threads() {
+    let toy = Delayed(toy(None));
+    let plan = |jobs| Plan { failing_max: 100, ..plan(0..100_000, jobs) };
+    let mut alone = explore(&toy, &plan(1), &mut |_| true);
+    assert!(alone.is_interrupted && (100..100 + CHUNK).contains(&alone.failing), "{}", alone.failing);
+    assert!(alone.runs.is_multiple_of(CHUNK) && alone.runs < 1000, "{}", alone.runs);
+    let expected = told(&mut alone);
+    for jobs in [2, 3, 8] {
+        assert_eq!(told(&mut explore(&toy, &plan(jobs), &mut |_| true)), expected);
+    }
 }
 
 #[test]

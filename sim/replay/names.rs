@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::choice::{Choice, Choices, Deviation, Kind, Log, Options, Question};
+use crate::choice::{Choice, Choices, Deviation, Kind, Log, Options, Owner, Question};
 use crate::experiment::Run;
 use crate::id::{FutureId, InstanceId, TaskId};
 use crate::machine::Openings;
@@ -146,17 +146,11 @@ impl<'p> Naming<'p> {
     }
 
     fn question(&mut self, choice: &Choice, picked: Picked, time: String) -> Deviation {
-        let subject = match choice.kind {
-            Kind::TimerOrder | Kind::ReadyOrder | Kind::Cut => "event loop".to_owned(),
-            Kind::PollOrder => "tokio".to_owned(),
-            Kind::MessageOrder | Kind::Outage => "network".to_owned(),
-            Kind::TaskSetOrder
-            | Kind::SleepLength
-            | Kind::Failure
-            | Kind::Chosen
-            | Kind::Branch
-            | Kind::MessageLatency
-            | Kind::MessageLoss => self.names.task(choice.subject),
+        let subject = match choice.kind.owner() {
+            Owner::EventLoop => "event loop".to_owned(),
+            Owner::Tokio => "tokio".to_owned(),
+            Owner::Network => "network".to_owned(),
+            Owner::Subject => self.names.task(choice.subject),
         };
         let site = match choice.kind {
             Kind::Failure => self.point(choice.subject, choice.site),

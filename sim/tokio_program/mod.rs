@@ -22,7 +22,7 @@ use std::sync::Arc;
 use tokio::task::LocalSet;
 use tokio::time::Duration;
 
-use crate::body::{Body, Http, InOrder, Recording, Spawner};
+use crate::body::{self, Body, Http, InOrder, Recording, Spawner};
 use crate::choice::Choices;
 use crate::machine::Openings;
 use crate::program::{Error, Program, Value};
@@ -61,9 +61,7 @@ pub fn leave_to_rust(program: &mut Program) {
 /// If the program is one that only asyncio can run, or if the operating system has nothing left to make a runtime of.
 pub fn run(program: Arc<Program>, choices: Box<dyn Choices>) -> Trace {
     let (body, run) = body(program, choices);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    let runtime = runtime.expect("a runtime without threads and sockets can be built");
-    LocalSet::new().block_on(&runtime, async { body.into_future().await });
+    LocalSet::new().block_on(&body::runtime(), async { body.into_future().await });
     run.trace()
 }
 

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::cut::{Cutter, Spell};
 use super::task::{Gather, Task};
-use crate::body::{Guest, Http, Recording, Spawner, Timer, Who};
+use crate::body::{self, Guest, Http, Recording, Spawner, Timer, Who};
 use crate::choice::{Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
 use crate::program::{
@@ -123,7 +123,7 @@ impl Shared {
 
     /// From here on the clock of the run is running.
     pub(super) fn begin(&self) {
-        self.state.borrow_mut().start = Some(clock());
+        self.state.borrow_mut().start = Some(body::now());
     }
 
     /// Makes the task of main.
@@ -389,7 +389,7 @@ impl Guest for Shared {
 impl State {
     fn now(&self) -> Time {
         let start = self.start.expect("a run has started");
-        Time(u64::try_from(clock().duration_since(start).as_nanos()).unwrap_or(u64::MAX))
+        Time(u64::try_from(body::now().duration_since(start).as_nanos()).unwrap_or(u64::MAX))
     }
 
     /// Every question of a run goes through here, so that each is recorded.
@@ -435,12 +435,6 @@ impl State {
         self.record(what);
         is_pending
     }
-}
-
-/// tokio's clock, which is paused wherever a body runs.
-#[expect(clippy::disallowed_methods, reason = "a body runs on a paused clock")]
-fn clock() -> Instant {
-    Instant::now()
 }
 
 /// What a running body asks of tokio.

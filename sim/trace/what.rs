@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of how it is recorded.
 
-use crate::choice::{Choice, Kind};
+use crate::choice::{Choice, Owner};
 use crate::id::{FutureId, HostId, InstanceId, ObjectId, TaskId, TextId};
 use crate::program::{Error, ErrorType, Operation, Stage, Value};
 use crate::time::Time;
@@ -186,20 +186,9 @@ impl What {
             | What::GatherFinished { future }
             | What::GatherFailed { future, .. } => Subject::Gather(future),
             What::ShutdownBegan { .. } => Subject::EventLoop,
-            What::Chose(choice) => match choice.kind {
-                Kind::TimerOrder
-                | Kind::ReadyOrder
-                | Kind::PollOrder
-                | Kind::Cut
-                | Kind::Outage
-                | Kind::MessageOrder => Subject::EventLoop,
-                Kind::TaskSetOrder
-                | Kind::SleepLength
-                | Kind::Failure
-                | Kind::Chosen
-                | Kind::Branch
-                | Kind::MessageLatency
-                | Kind::MessageLoss => Subject::Task(choice.subject),
+            What::Chose(choice) => match choice.kind.owner() {
+                Owner::EventLoop | Owner::Tokio | Owner::Network => Subject::EventLoop,
+                Owner::Subject => Subject::Task(choice.subject),
             },
         }
     }

@@ -253,22 +253,22 @@ steps = [{ sleep = "1s" }, { print = "done" }]
 #[test]
 fn a_scenario_that_most_runs_cannot_finish() {
     let endless = r#"
-about = "A job polls until somebody stops it, which hardly anybody does."
+about = "A worker polls until somebody stops it, which hardly anybody does."
 
 [[task]]
-name = "job {i}"
+name = "worker {i}"
 count = 9
 steps = [{ sleep = "1s" }]
 
 [[task]]
-name = "job that polls"
+name = "worker that polls"
 steps = [{ while = "True", do = [{ sleep = "10ms..1s" }] }]
 
 [main]
-steps = [{ gather = "coros", as = "jobs", return_exceptions = true }, { await = "jobs" }]
+steps = [{ gather = "coros", as = "workers", return_exceptions = true }, { await = "workers" }]
 
 [[inject]]
-cancel = "job *"
+cancel = "worker *"
 
 [limits]
 steps = 200

@@ -38,25 +38,27 @@ fn start() -> Option<Verifier> {
     }
 }
 
-/// Runs a scenario under one of its mains, or under any strategy, on every interpreter and with its profile.
-fn compare(verifier: &mut Verifier, text: &str, strategy: Option<&str>) -> Result<(), String> {
+/// Runs a scenario under one of its mains, or under any strategy, on every interpreter and with its profile; how many
+/// those were.
+fn compare(verifier: &mut Verifier, text: &str, strategy: Option<&str>) -> Result<u64, String> {
     let scenario = Scenario::parse(text, &strategies());
     let scenario = scenario.map_err(|errors| report::diagnostics("the scenario", text, &errors, false))?;
     let compared = match verifier.scenario(&scenario, text, strategy).map_err(|problem| format!("{problem}\n{text}"))? {
         Ok(compared) => compared,
         Err(why) => {
             println!("skipped a scenario: {why}");
-            return Ok(());
+            return Ok(0);
         }
     };
+    let mut equal = 0;
     for (python, compared) in compared {
         match compared {
-            Compared::Equal(_) => {}
+            Compared::Equal(_) => equal += 1,
             Compared::Different(difference) => return Err(format!("Python {}: {difference}\n{text}", python.version)),
             Compared::NotApplicable(why) => println!("skipped Python {}: {why}", python.version),
         }
     }
-    Ok(())
+    Ok(equal)
 }
 
 fn root() -> &'static Path {

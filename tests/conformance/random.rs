@@ -2,14 +2,14 @@
 //! wants.
 //!
 //! - `ATROPOS_CONFORMANCE_PROGRAMS`: how many, instead of what a test makes by itself. On a terminal a bar shows how
-//!   far they are.
+//!   far they are; elsewhere a line now and then, so that a run that is killed has said how far it was.
 //! - `ATROPOS_CONFORMANCE_SEED`: from which seed on, to go on where others have stopped.
 //!
 //! Knows nothing of what is compared.
 
 use std::io::Write as _;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use proptest::prelude::Strategy;
@@ -31,8 +31,8 @@ pub fn cases(ordinary: u32) -> u32 {
     variable("ATROPOS_CONFORMANCE_PROGRAMS").map_or(ordinary, |count| count.parse().expect("it is a number"))
 }
 
-/// Holds cases of a strategy against something; each thread starts its own judge of them. A case that fails is shrunk,
-/// and the others go on.
+/// Holds cases of a strategy against something, and says with how many versions each was compared; each thread starts its
+/// own judge of them. A case that fails is shrunk, and the others go on.
 ///
 /// # Panics
 ///
@@ -42,14 +42,15 @@ pub fn check<S: Strategy, J>(
     cases: u32,
     strategy: impl Fn() -> S + Sync,
     start: impl Fn() -> J + Sync,
-    conforms: impl Fn(&mut J, S::Value) -> Result<(), String> + Sync,
+    conforms: impl Fn(&mut J, S::Value) -> Result<u64, String> + Sync,
 ) {
     let first = variable("ATROPOS_CONFORMANCE_SEED").map_or(SEED, |seed| seed.parse().expect("it is a number"));
     let seeds = cases.div_ceil(OF_A_SEED);
     // Not by way of the test harness, which keeps to itself what a test says that passes.
     let last = first + u64::from(seeds) - 1;
     _ = writeln!(std::io::stderr(), "{what}: {cases}, of the seeds {first} to {last}");
-    let bar = bar(what, cases);
+    let progress =
+        Progress { what, cases, bar: bar(what, cases), done: AtomicU32::new(0), compared: AtomicU64::new(0) };
     let next = AtomicU32::new(0);
     let failures = Mutex::new(Vec::new());
     let work = || {
@@ -62,8 +63,9 @@ pub fn check<S: Strategy, J>(
             let seed = first + u64::from(at);
             let count = OF_A_SEED.min(cases - at * OF_A_SEED);
             let failed = of_a_seed(seed, count, &strategy(), |case| {
-                bar.inc(1);
-                conforms(&mut judge, case)
+                let compared = conforms(&mut judge, case)?;
+                progress.add(compared);
+                Ok(())
             });
             if let Err(failure) = failed {
                 failures.lock().unwrap().push((
@@ -78,7 +80,8 @@ pub fn check<S: Strategy, J>(
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         threads.into_iter().for_each(|thread| thread.join().expect("a judge does not panic"));
     });
-    bar.finish_and_clear();
+    progress.tell();
+    progress.bar.finish_and_clear();
     let mut failures = failures.into_inner().unwrap();
     failures.sort();
     let failures: Vec<String> = failures.into_iter().map(|(_, failure)| failure).collect();
@@ -104,6 +107,36 @@ fn of_a_seed<S: Strategy>(
     done.map_err(|error| match error {
         TestError::Fail(reason, _) | TestError::Abort(reason) => reason.to_string(),
     })
+}
+
+/// How far all threads together are.
+struct Progress<'a> {
+    what: &'a str,
+    cases: u32,
+    bar: ProgressBar,
+    /// How many cases have passed, tries of the shrinking included, and how many runs of them.
+    done: AtomicU32,
+    compared: AtomicU64,
+}
+
+impl Progress<'_> {
+    fn add(&self, compared: u64) {
+        self.bar.inc(1);
+        self.compared.fetch_add(compared, Ordering::Relaxed);
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        if done < self.cases && done.is_multiple_of((self.cases / 50).clamp(100, 2000)) {
+            self.tell();
+        }
+    }
+
+    /// Where no bar shows it.
+    fn tell(&self) {
+        let (done, compared) = (self.done.load(Ordering::Relaxed), self.compared.load(Ordering::Relaxed));
+        if self.bar.is_hidden() {
+            let line = format!("{}: {done} of {}, {compared} runs alike", self.what, self.cases);
+            _ = writeln!(std::io::stderr(), "{line}");
+        }
+    }
 }
 
 fn bar(what: &str, cases: u32) -> ProgressBar {

@@ -57,7 +57,7 @@ fn steps(generator: &mut Generator, depth: u64) -> Vec<Step> {
 }
 
 /// What the tasks have in common.
-struct World {
+struct Shared {
     log: Mutex<Vec<String>>,
     begun: Instant,
     sender: mpsc::Sender<u32>,
@@ -69,10 +69,10 @@ struct World {
     next: Mutex<u32>,
 }
 
-impl World {
-    fn new() -> Arc<World> {
+impl Shared {
+    fn new() -> Arc<Shared> {
         let (sender, receiver) = mpsc::channel(2);
-        Arc::new(World {
+        Arc::new(Shared {
             log: Mutex::default(),
             begun: now(),
             sender,
@@ -96,7 +96,7 @@ fn now() -> Instant {
     Instant::now()
 }
 
-struct Ends(Arc<World>, u32);
+struct Ends(Arc<Shared>, u32);
 
 impl Drop for Ends {
     fn drop(&mut self) {
@@ -106,12 +106,12 @@ impl Drop for Ends {
 
 const LONG: Duration = Duration::from_millis(7);
 
-fn run(world: Arc<World>, task: u32, steps: Vec<Step>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+fn run(shared: Arc<Shared>, task: u32, steps: Vec<Step>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(async move {
-        let _end = Ends(world.clone(), task);
+        let _end = Ends(shared.clone(), task);
         let mut children = Vec::new();
         for step in steps {
-            world.say(task, &format!("{step:?}"));
+            shared.say(task, &format!("{step:?}"));
             match step {
                 Step::Sleep(millis) => sleep(Duration::from_millis(millis)).await,
                 Step::Yield => task::yield_now().await,
@@ -120,40 +120,40 @@ fn run(world: Arc<World>, task: u32, steps: Vec<Step>) -> Pin<Box<dyn Future<Out
                         task::coop::consume_budget().await;
                     }
                 }
-                Step::Send => _ = timeout(LONG, world.sender.send(task)).await,
+                Step::Send => _ = timeout(LONG, shared.sender.send(task)).await,
                 Step::Receive => {
-                    let got = timeout(LONG, async { world.receiver.lock().await.recv().await }).await;
-                    world.say(task, &format!("{got:?}"));
+                    let got = timeout(LONG, async { shared.receiver.lock().await.recv().await }).await;
+                    shared.say(task, &format!("{got:?}"));
                 }
-                Step::Notify => world.notify.notify_one(),
-                Step::Wait(millis) => _ = timeout(Duration::from_millis(millis), world.notify.notified()).await,
+                Step::Notify => shared.notify.notify_one(),
+                Step::Wait(millis) => _ = timeout(Duration::from_millis(millis), shared.notify.notified()).await,
                 Step::Lock(millis) => {
-                    let _guard = world.lock.lock().await;
+                    let _guard = shared.lock.lock().await;
                     sleep(Duration::from_millis(millis)).await;
                 }
                 Step::Acquire(millis) => {
-                    let _permit = world.permits.acquire().await.unwrap();
+                    let _permit = shared.permits.acquire().await.unwrap();
                     sleep(Duration::from_millis(millis)).await;
                 }
                 Step::Spawn(steps) => {
                     let number = {
-                        let mut next = world.next.lock().unwrap();
+                        let mut next = shared.next.lock().unwrap();
                         *next += 1;
                         *next
                     };
-                    let child = atropos::tokio::spawn(run(world.clone(), number, steps));
-                    world.tasks.lock().unwrap().push(child.abort_handle());
+                    let child = atropos::tokio::spawn(run(shared.clone(), number, steps));
+                    shared.tasks.lock().unwrap().push(child.abort_handle());
                     children.push(child);
                 }
                 Step::Crowd(count) => {
                     for number in 0..count {
                         let member =
-                            run(world.clone(), 1000 + number as u32, vec![Step::Yield, Step::Sleep(number % 2)]);
+                            run(shared.clone(), 1000 + number as u32, vec![Step::Yield, Step::Sleep(number % 2)]);
                         children.push(atropos::tokio::spawn(member));
                     }
                 }
                 Step::Abort(which) => {
-                    let tasks = world.tasks.lock().unwrap();
+                    let tasks = shared.tasks.lock().unwrap();
                     if let Some(task) = tasks.get(which as usize) {
                         task.abort();
                     }
@@ -161,17 +161,17 @@ fn run(world: Arc<World>, task: u32, steps: Vec<Step>) -> Pin<Box<dyn Future<Out
                 Step::Join => {
                     if let Some(child) = children.pop() {
                         let joined = timeout(LONG, child).await;
-                        world.say(task, &format!("{:?}", joined.map(|result| result.is_ok())));
+                        shared.say(task, &format!("{:?}", joined.map(|result| result.is_ok())));
                     }
                 }
                 Step::Select(millis) => atropos::tokio::select! {
                     biased;
-                    () = sleep(Duration::from_millis(millis)) => world.say(task, "slept"),
-                    () = world.notify.notified() => world.say(task, "notified"),
+                    () = sleep(Duration::from_millis(millis)) => shared.say(task, "slept"),
+                    () = shared.notify.notified() => shared.say(task, "notified"),
                 },
             }
         }
-        world.say(task, "ends");
+        shared.say(task, "ends");
     })
 }
 
@@ -187,9 +187,9 @@ fn program(seed: u64) -> Vec<Step> {
 fn on_tokio(program: &[Step]) -> Vec<String> {
     let runtime = atropos::tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.unwrap().block_on(async {
-        let world = World::new();
-        run(world.clone(), 0, program.to_vec()).await;
-        std::mem::take(&mut *world.log.lock().unwrap())
+        let shared = Shared::new();
+        run(shared.clone(), 0, program.to_vec()).await;
+        std::mem::take(&mut *shared.log.lock().unwrap())
     })
 }
 
@@ -200,9 +200,9 @@ fn here(program: &[Step], choices: &mut dyn Choices) -> (Vec<String>, Outcome) {
     let make = move || {
         let (log, program) = (told.clone(), program.clone());
         Body::new(move || async move {
-            let world = World::new();
-            run(world.clone(), 0, program).await;
-            *log.lock().unwrap() = std::mem::take(&mut *world.log.lock().unwrap());
+            let shared = Shared::new();
+            run(shared.clone(), 0, program).await;
+            *log.lock().unwrap() = std::mem::take(&mut *shared.log.lock().unwrap());
         })
     };
     let limits = Limits { steps: 100_000, turns_at_one_instant: 10_000 };

@@ -1,3 +1,3 @@
 #!/bin/sh
 # No Python at all: it greets whoever calls it.
-echo 'hello, world'
+echo 'good morning'
