@@ -60,7 +60,7 @@ fn told(seen: &Seen<'_>) -> String {
     }
     let (first, last) = (&lines[..LINES_LEFT], &lines[lines.len() - LINES_LEFT..]);
     let left_out = format!(
-        "\n[{} of {} lines; the fingerprint of all is {}]\n",
+        "\n[{} of {} lines are left out; the fingerprint of all is {}]\n",
         lines.len() - 2 * LINES_LEFT,
         lines.len(),
         seen.judged.trace.fingerprint()
