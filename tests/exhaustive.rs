@@ -328,7 +328,7 @@ fn scenarios_end_the_same_however_they_are_searched() {
     for path in find(&[root.join("scenarios")]).unwrap() {
         let file = File::load(&path).unwrap();
         for strategy in file.scenario.mains() {
-            for cancels in [0, 1] {
+            for cancels in [0, 1, 2] {
                 let setting =
                     Setting { strategy: strategy.map(str::to_owned), cancels: Some(cancels), ..Setting::default() };
                 let RunsOn::Asyncio(experiment) = file.experiment(&setting).unwrap() else { continue };

@@ -55,7 +55,7 @@ steps = [
     { try = [
         { await = "payer 3" },
     ], except = { "PaymentError as e" = [
-        { print = "{e.type}: {e:>30} {{}}" },
+        { print = "{e.type:>30}: {e} {{}}" },
     ], "print" = [] }, finally = [
         { print = "say \"{balance:*^9}\" \\ {tasks[1].name == 'a\\b'}\n" },
     ] },

@@ -90,6 +90,70 @@ fn no_interpreter_is_an_error() {
     );
 }
 
+/// Of those that are installed here, too: the reason is told, and nothing is run.
+#[test]
+fn an_old_python_is_told_so() {
+    #[expect(clippy::disallowed_methods, reason = "a test is a door of its own")]
+    let home = std::env::var("HOME").unwrap_or_default();
+    let folder = folder("old", SCENARIO);
+    for version in ["2.7.18", "3.6.15", "3.7.16"] {
+        let path = format!("{home}/.pyenv/versions/{version}/bin/python");
+        if !Path::new(&path).exists() {
+            println!("skipped, because no Python {version} is installed");
+            continue;
+        }
+        let (out, err, code) = verify(&folder, &["--python", &path], &[]);
+        let expected = format!("error: `{path}` is Python {version}; expected one from 3.8 to 3.13\n");
+        assert_eq!((out.as_str(), err, code), ("", expected, 2));
+    }
+}
+
+/// Killed in the middle of many: what was compared before stands, and the rest is no pass.
+#[test]
+fn an_interpreter_that_is_killed_half_way_is_an_error() {
+    let installed = installed();
+    let Some(python) = installed.iter().rev().find(|python| python.profile.name == "3.13") else {
+        return println!("skipped, because no Python 3.13 is installed");
+    };
+    let folder = folder("killed", SCENARIO);
+    for name in ["b.toml", "c.toml"] {
+        std::fs::write(folder.join(name), SCENARIO).unwrap();
+    }
+    let path = python.path.display().to_string();
+    let arguments = ["b.toml", "c.toml", "--python", &fake("killed.sh")];
+    let (out, err, code) = verify(&folder, &arguments, &[("LIAR", &path)]);
+    let (version, equal) = (&python.version, "equal, 14 events");
+    assert!(
+        out.starts_with(&format!("a.toml on Python {version}: {equal}\nb.toml on Python {version}: {equal}\n")),
+        "{out}"
+    );
+    assert!(!out.contains("c.toml"), "{out}");
+    let expected = format!(
+        "error: c.toml: nothing is known, because the reader of scenarios on Python {version} (`killed.sh`) ended"
+    );
+    assert!(err.starts_with(&expected) && err.contains("signal: 9"), "{err}");
+    assert_eq!(code, 2);
+}
+
+/// Where Python takes steps of one coroutine in two places, nothing is compared, and so nothing is equal.
+#[test]
+fn a_coroutine_in_two_tasks_is_not_applicable() {
+    let installed = installed();
+    let Some(python) = installed.iter().rev().find(|python| python.profile.name == "3.13") else {
+        return println!("skipped, because no Python 3.13 is installed");
+    };
+    let steps = "[{ spawn = \"coros\" }, { gather = \"coros\", as = \"all\" }, { await = \"all\" }]";
+    let task = "[[task]]\nname = \"a\"\nsteps = [{ sleep = \"1s\" }]\n";
+    let folder = folder("twice", &format!("about = \"Twice.\"\n{task}[main]\nsteps = {steps}\n"));
+    let (out, err, code) = verify(&folder, &["--python", &python.path.display().to_string()], &[]);
+    let reason = "a coroutine is started again that has not ended: Python takes steps of it in both places";
+    assert!(
+        out.starts_with(&format!("a.toml on Python {}: not applicable, because {reason}\n", python.version)),
+        "{out}"
+    );
+    assert_eq!((err.as_str(), code), ("error: nothing was verified\n", 1));
+}
+
 /// No interpreter is needed to see that there is nothing for one.
 #[test]
 fn nothing_verified_is_a_failure() {

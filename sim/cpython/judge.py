@@ -182,6 +182,10 @@ class Program:
                 return [instance["name"] for instance in task["instances"]]
         return [name]
 
+    def message(self, cancel, victim):
+        """What a cancellation of the scenario says to one of its victims."""
+        return filled(cancel["message"], self.instances[victim][1]) if "message" in cancel else None
+
     def actions(self, instance, point):
         """What strikes when an instance passes a point: cancellations first, each kind in file order."""
         for cancel in self.json.get("cancels", []):
@@ -225,7 +229,7 @@ class Run(virtual_loop.VirtualLoop):
             if "at" not in cancel:
                 for victim in self.program.group(cancel["task"]):
                     when = virtual_loop.Instant(nanoseconds(cancel["time"]))
-                    self.call_at(when, self.cancel_from_outside, victim, cancel.get("message"))
+                    self.call_at(when, self.cancel_from_outside, victim, self.program.message(cancel, victim))
         outcome = self.outcome()
         self.is_over = True
         for record in self.records:
@@ -390,15 +394,7 @@ class Run(virtual_loop.VirtualLoop):
             return {"coroutine": value.name}
         if isinstance(value, BaseException):
             return {"error": told(value)}
-        if type(value).__name__ == "Timeout":
-            return "timeout"
-        if type(value).__name__ == "ToldGroup":
-            return "task group"
-        if isinstance(value, asyncio.Handle):
-            return "callback"
-        if isinstance(value, Deferred):
-            return "function"
-        return shown(value) if isinstance(value, (list, tuple)) else value
+        return shown(value) if isinstance(value, (list, tuple)) else made(value) or value
 
 
 class Record:
@@ -626,7 +622,7 @@ class Here:
         raise AttributeError("{!r} object has no attribute {!r}".format(type(value).__name__, name))
 
     def shown(self, value, form):
-        if isinstance(value, (asyncio.Future, Coroutine, list)):
+        if isinstance(value, (asyncio.Future, Coroutine)) or form == "" and (made(value) or isinstance(value, list)):
             return format(shown(value), form)
         return without_tasks(format(value, form))
 
@@ -707,7 +703,7 @@ class Here:
             if victim is None:
                 raise self.error(action.get("type", "Exception"), filled(action["raise"], self.values))
             if victim in self.run.newest:
-                self.cancel(self.run.newest[victim], action.get("message"))
+                self.cancel(self.run.newest[victim], self.run.program.message(action, victim))
 
     def spawn(self, what):
         if isinstance(what, list):
@@ -1108,6 +1104,17 @@ def told(error):
     return [type(error).__name__, message, "python"]
 
 
+def made(value):
+    """What is said of something that a step has made and Python shows by its address; nothing for anything else."""
+    if type(value).__name__ == "Timeout":
+        return "timeout"
+    if type(value).__name__ == "ToldGroup":
+        return "task group"
+    if isinstance(value, asyncio.Handle):
+        return "callback"
+    return "function" if isinstance(value, Deferred) else None
+
+
 def shown(value):
     """`repr`, but a task is its name, where Python shows an address."""
     if isinstance(value, asyncio.Task):
@@ -1118,7 +1125,7 @@ def shown(value):
         return value.name
     if isinstance(value, list):
         return "[" + ", ".join(map(shown, value)) + "]"
-    return without_tasks(repr(value))
+    return made(value) or without_tasks(repr(value))
 
 
 def without_tasks(message):

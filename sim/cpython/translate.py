@@ -19,8 +19,13 @@ Knows nothing of how a program is run, or of TOML.
 import ast
 import re
 
-# What a placeholder is taken for when a text is split: `{{`, `}}`, or `{expression:format}`.
-PLACEHOLDER = re.compile(r"\{\{|\}\}|\{((?:[^{}'\"]|'[^']*'|\"[^\"]*\")*)\}")
+# What a placeholder is taken for when a text is split: `{{`, `}}`, or `{expression:format}`, where a format may fill with
+# a quote.
+PLACEHOLDER = re.compile(r"\{\{|\}\}|\{((?:[^{}'\":]|'[^']*'|\"[^\"]*\")*(?::(?:[^{}][<>^])?[^{}'\"]*)?)\}")
+# What Python would read otherwise in an expression: a text, which is whatever stands between its quotes, and names.
+LITERAL_OR_NAME = re.compile(r"'[^']*'|\"[^\"]*\"|\w+")
+# What a name begins with that Python would take for another one, because it knows but one of several forms of a letter.
+SPELT = "_atropos_spelt_"
 VERBS = {
     "print", "sleep", "point", "raise", "return", "spawn", "await", "cancel", "cancel_all", "gather", "wait", "set",
     "add", "append", "remove", "assert", "if", "while", "for", "try", "with", "acquire", "release", "set_event",
@@ -85,7 +90,7 @@ class Writer:
 
     def name(self, name, spawning):
         if name in self.locals:
-            return name
+            return local(name)
         if name in self.constants:
             return "_atropos.constant({!r})".format(name)
         if name in self.shared:
@@ -104,14 +109,16 @@ class Writer:
         return name in self.objects - self.futures and name not in self.locals | self.constants | self.shared
 
     def place(self, name):
-        return "_atropos.shared[{!r}]".format(name) if name in self.shared else name
+        return "_atropos.shared[{!r}]".format(name) if name in self.shared else local(name)
 
     # Expressions: Python's grammar, as much of it as scenarios have. (`ast.unparse` is younger than 3.8.)
 
     def expression(self, text, spawning=False):
         if not isinstance(text, str):
             return repr(text)
-        return self.node(ast.parse(text.strip(), mode="eval").body, spawning)
+        text = LITERAL_OR_NAME.sub(for_python, text.strip())
+        # In parentheses, so that it may go over several lines.
+        return self.node(ast.parse("(" + text + ")", mode="eval").body, spawning)
 
     def node(self, node, spawning):
         def of(inner):
@@ -119,18 +126,19 @@ class Writer:
 
         kind = type(node).__name__
         if kind == "Name":
-            return self.name(node.id, spawning)
+            return self.name(from_python(node.id), spawning)
         if kind == "Constant":
             return repr(node.value)
         if kind in ("List", "Tuple"):
             return "[" + ", ".join(of(item) for item in node.elts) + "]"
-        if kind == "Attribute" and self.is_object(getattr(node.value, "id", None)):
+        if kind == "Attribute" and self.is_object(from_python(getattr(node.value, "id", ""))):
             is_property = node.attr in ("parties", "n_waiting", "broken")
-            return "_atropos.object({!r}).{}{}".format(node.value.id, node.attr, "" if is_property else "()")
+            name = from_python(node.value.id)
+            return "_atropos.object({!r}).{}{}".format(name, node.attr, "" if is_property else "()")
         if kind == "Attribute":
             if node.attr in ("done", "cancelled", "result", "exception", "cancelling", "expired"):
                 return "({}).{}()".format(of(node.value), node.attr)
-            return "_atropos.attribute({}, {!r})".format(of(node.value), node.attr)
+            return "_atropos.attribute({}, {!r})".format(of(node.value), from_python(node.attr))
         if kind == "Subscript":
             at = node.slice.value if type(node.slice).__name__ == "Index" else node.slice
             return "({})[{}]".format(of(node.value), of(at))
@@ -218,7 +226,7 @@ class Writer:
         self.line(word)
 
     def into(self, step, code, key="as"):
-        return "{} = {}".format(step[key], code) if key in step else code
+        return "{} = {}".format(local(step[key]), code) if key in step else code
 
     def write_print(self, step):
         self.simple("_atropos.print({})".format(self.text(step["print"])))
@@ -272,7 +280,7 @@ class Writer:
         call = "await _atropos.wait({}, {!r}, {!r})".format(
             self.operand(step["wait"]), step.get("timeout"), step.get("return_when", "ALL_COMPLETED")
         )
-        targets = (step.get("done", "_atropos_done"), step.get("pending", "_atropos_pending"))
+        targets = (local(step.get("done", "_atropos_done")), local(step.get("pending", "_atropos_pending")))
         self.simple("{}, {} = {}".format(*targets, call))
 
     # Objects: a step that waits is a coroutine of asyncio's, the others are plain methods.
@@ -346,12 +354,12 @@ class Writer:
 
     def write_timeout(self, step):
         length = None if step["timeout"] == "None" else step["timeout"]
-        name = " as {}".format(step["as"]) if "as" in step else ""
+        name = " as {}".format(local(step["as"])) if "as" in step else ""
         self.line("async with _atropos.timeout({!r}){}:".format(length, name))
         self.block(step["do"])
 
     def write_task_group(self, step):
-        self.line("async with _atropos.task_group() as {}:".format(step["task_group"]))
+        self.line("async with _atropos.task_group() as {}:".format(local(step["task_group"])))
         self.block(step["do"])
 
     def write_reschedule(self, step):
@@ -367,7 +375,7 @@ class Writer:
         self.simple("{} = {}".format(items, call))
         self.line("for _atropos_next in {}:".format(items))
         self.depth += 1
-        self.simple("{} = await _atropos.next_completed(_atropos_next)".format(step["as"]))
+        self.simple("{} = await _atropos.next_completed(_atropos_next)".format(local(step["as"])))
         self.depth -= 1
         self.block(step["do"])
 
@@ -384,7 +392,7 @@ class Writer:
         callback = self.deferred(step["add_done_callback"])
         call = "({}).add_done_callback({})"
         if "as" in step:
-            call = "({}).add_done_callback({} := {})".format("{}", step["as"], "{}")
+            call = "({}).add_done_callback({} := {})".format("{}", local(step["as"]), "{}")
         self.simple(call.format(self.operand(step["to"]), callback))
 
     def write_remove_done_callback(self, step):
@@ -459,7 +467,7 @@ class Writer:
         self.blocks += 1
         items = "_atropos_items_{}".format(self.blocks)
         self.simple("{} = iter({})".format(items, self.expression(step["in"])))
-        self.line("for {} in {}:".format(step["for"], items))
+        self.line("for {} in {}:".format(local(step["for"]), items))
         self.depth += 1
         self.line("_atropos.step()")
         self.depth -= 1
@@ -479,7 +487,7 @@ class Writer:
             self.line("    raise")
         for clause, handler in clauses(step):
             kind, _, name = (part.strip() for part in clause.partition(" as "))
-            name = name or "_atropos_caught"
+            name = local(name or "_atropos_caught")
             self.line("except{} _atropos.caught_types({!r}) as {}:".format(star, kind, name))
             self.line("    _atropos.caught({})".format(name))
             self.block(handler)
@@ -501,6 +509,26 @@ class Writer:
             self.line("except BaseException as _atropos_error:")
             self.line("    _atropos.left_star(_atropos_error)")
             self.line("    raise")
+
+
+def local(name):
+    """What a local is called in the source: nothing that means something there, and no two are one to Python."""
+    return "v_" + for_python(name)
+
+
+def for_python(found):
+    """A text or a name of an expression as Python reads it as what it is."""
+    word = found if isinstance(found, str) else found.group()
+    if word[0] in "'\"":
+        return repr(word[1:-1])
+    return word if word.isascii() else SPELT + "_".join("{:x}".format(ord(character)) for character in word)
+
+
+def from_python(name):
+    """A name as it was before that."""
+    if not name.startswith(SPELT):
+        return name
+    return "".join(chr(int(character, 16)) for character in name[len(SPELT) :].split("_"))
 
 
 def clauses(step):

@@ -421,7 +421,9 @@ impl EventLoop<'_> {
     /// it.
     pub(super) fn touch_op(&mut self, op: &Op) {
         match op {
-            Op::Set { place: Place::Shared(shared), .. } => self.touch(Object::Shared(*shared), Access::Changes),
+            Op::Set { place: Place::Shared(shared), .. } | Op::Add { place: Place::Shared(shared), .. } => {
+                self.touch(Object::Shared(*shared), Access::Changes)
+            }
             // Whoever is left is looked at, a list that is there is changed, and a network is not known better.
             Op::CancelAll { .. } | Op::Append { .. } | Op::Remove { .. } | Op::Get { .. } => {
                 self.touch(Object::Everything, Access::Changes);

@@ -174,6 +174,15 @@ pub enum Op {
         /// To what.
         value: ExprId,
     },
+    /// `place += …`: a list takes up what it is given, of anything else a new value is made.
+    Add {
+        /// What is bound.
+        place: Place,
+        /// What it is by now.
+        before: ExprId,
+        /// What is added.
+        amount: ExprId,
+    },
     /// `list.append(…)`
     Append {
         /// The list.

@@ -231,6 +231,13 @@ impl<R: Effects> Run<'_, R> {
         self.rt.memory().locals[self.locals as usize + usize::from(local.0)] = value;
     }
 
+    fn put(&mut self, place: Place, value: Value) {
+        match place {
+            Place::Local(local) => self.bind(local, value),
+            Place::Shared(shared) => self.rt.memory().shared[usize::from(shared)] = value,
+        }
+    }
+
     fn local(&self, local: Local) -> Value {
         self.rt.memory_ref().locals[self.locals as usize + usize::from(local.0)]
     }
@@ -323,10 +330,15 @@ impl<R: Effects> Run<'_, R> {
             }
             Op::Set { place, value } => {
                 let value = self.eval(value)?;
-                match place {
-                    Place::Local(local) => self.bind(local, value),
-                    Place::Shared(shared) => self.rt.memory().shared[usize::from(shared)] = value,
-                }
+                self.put(place, value);
+            }
+            Op::Add { place, before, amount } => {
+                let (before, amount) = (self.eval(before)?, self.eval(amount)?);
+                let sum = match before {
+                    Value::List(list) => self.grown(list, amount)?,
+                    before => self.sum(before, amount)?,
+                };
+                self.put(place, sum);
             }
             Op::Append { list, item } => {
                 let list = self.list(list)?;
@@ -335,9 +347,8 @@ impl<R: Effects> Run<'_, R> {
             }
             Op::Remove { list, item } => {
                 let list = self.list(list)?;
-                let item = self.eval(item)?;
-                let found = self.rt.memory_ref().list(list).iter().position(|&other| self.equal(other, item));
-                match found {
+                let (item, is_new) = (self.eval(item)?, self.is_new_call(item));
+                match self.position(list, item, is_new)? {
                     Some(at) => _ = self.rt.memory().list_mut(list).remove(at),
                     None => return Err(self.error(ErrorType::VALUE_ERROR, "list.remove(x): x not in list")),
                 }
@@ -381,18 +392,14 @@ impl<R: Effects> Run<'_, R> {
             }
             Op::Iterate { from, over, cursor } => {
                 let first = from.map_or(Ok(Value::Int(0)), |from| self.eval(from))?;
-                let over = match (from, first, self.eval(over)?) {
-                    (Some(_), Value::Int(_), end @ Value::Int(_)) => end,
-                    (None, _, list @ Value::List(_)) => list,
-                    (None, _, Value::Tuple(items)) => Value::List(items),
-                    (None, _, Value::Text(text)) => self.characters(text),
-                    _ => return Err(self.error(ErrorType::TYPE_ERROR, "this is not iterable")),
+                let over = self.eval(over)?;
+                let (first, over) = match (from, first.as_int(), over.as_int()) {
+                    (Some(_), Some(first), Some(end)) => (Value::Int(first), Value::Int(end)),
+                    (Some(_), ..) => {
+                        return Err(self.error(ErrorType::TYPE_ERROR, "range takes integers"));
+                    }
+                    (None, ..) => (first, Value::List(self.walked(over)?)),
                 };
-                if let Value::List(list) = over
-                    && self.rt.memory().take_unordered(list)
-                {
-                    self.rt.order_set(list);
-                }
                 self.bind(cursor, first);
                 self.bind(Local(cursor.0 + 1), over);
             }

@@ -152,12 +152,16 @@ pub(super) fn parse_iterable(text: &Quoted) -> Result<Iterable, Diagnostic> {
 
 /// Whether a step may bind `text`.
 pub(super) fn is_name(text: &str) -> bool {
-    let begins = text.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
-    begins && text.chars().all(is_name_char) && !RESERVED.contains(&text)
+    text.starts_with(begins_name) && text.chars().all(is_name_char) && !RESERVED.contains(&text)
+}
+
+/// Python's identifiers are Unicode's.
+fn begins_name(c: char) -> bool {
+    unicode_ident::is_xid_start(c) || c == '_'
 }
 
 fn is_name_char(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
+    unicode_ident::is_xid_continue(c)
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -235,7 +239,7 @@ impl<'t> Parser<'t> {
     /// Reads the next token.
     fn advance(&mut self) -> Result<(), Diagnostic> {
         let text = &self.text.text[..self.end];
-        let rest = text[self.rest..].trim_start();
+        let rest = text[self.rest..].trim_ascii_start();
         let start = text.len() - rest.len();
         let Some(first) = rest.chars().next() else {
             (self.token, self.at) = (Token::End, self.end..self.end);
@@ -244,6 +248,10 @@ impl<'t> Parser<'t> {
         let while_chars = |keep: fn(char) -> bool| rest.find(|c| !keep(c)).unwrap_or(rest.len());
         let length = if first.is_ascii_digit() {
             let length = while_chars(|c| c.is_alphanumeric() || c == '_');
+            if first == '0' && length > 1 && rest[..length].chars().all(|c| c.is_ascii_digit()) {
+                let message = format!("expected an integer without zeros in front, but found `{}`", &rest[..length]);
+                return self.error(start..start + length, message, "begins with 0");
+            }
             if rest[length..].starts_with('.') {
                 let length = while_chars(|c| c.is_alphanumeric() || c == '.');
                 let message = format!("expected an integer, but found `{}`", &rest[..length]);
@@ -257,9 +265,16 @@ impl<'t> Parser<'t> {
             };
             self.token = Token::Int(int);
             length
-        } else if is_name_char(first) {
+        } else if begins_name(first) {
             let length = while_chars(is_name_char);
-            self.token = Token::Word(&rest[..length]);
+            // What looks like a part of the name, and is none to Python.
+            let rest = &rest[length..];
+            if let Some(other) = rest.chars().next().filter(|c| c.is_alphanumeric()) {
+                let end = start + length + other.len_utf8();
+                let message = format!("expected a name of letters, digits and `_`, but found `{}`", &text[start..end]);
+                return self.error(start + length..end, message, "not in a name");
+            }
+            self.token = Token::Word(&text[start..start + length]);
             length
         } else if first == '\'' || first == '"' {
             let Some(length) = rest[1..].find(first) else {
@@ -269,6 +284,12 @@ impl<'t> Parser<'t> {
                     "never ends",
                 );
             };
+            // To Python a backslash begins something else, and a text ends on its line.
+            if let Some(at) = rest[1..=length].find(['\\', '\n', '\r']) {
+                let found = if rest[1 + at..].starts_with('\\') { "a backslash" } else { "the end of the line" };
+                let at = start + 1 + at;
+                return self.error(at..at + 1, format!("expected a text without {found} in it"), "not in a text");
+            }
             self.token = Token::Text(rest[1..=length].to_owned());
             length + 2
         } else if let Some(symbol) = SYMBOLS.into_iter().find(|symbol| rest.starts_with(symbol)) {

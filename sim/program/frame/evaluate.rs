@@ -2,30 +2,54 @@
 //!
 //! Knows nothing of the operation that wants to know.
 
+use std::collections::BTreeSet;
+
 use crate::id::{FutureId, InstanceId, ListId, TextId};
 use crate::machine::{Access, Object};
 use crate::trace::What;
 
 use super::super::effects::{Effects, FutureState};
 use super::super::show::{DEEPEST_LIST, display, text_of};
-use super::super::{Attribute, Comparison, Error, ErrorType, Expr, ExprId, Piece, Text, Value};
+use super::super::{Attribute, Comparison, Error, ErrorType, Expr, ExprId, Padding, Piece, Text, Value};
 use super::{Run, constant_text};
 
 impl<R: Effects> Run<'_, R> {
+    /// What can be walked over, as a list; if that stands for a set, its order is decided by now.
+    pub(super) fn walked(&mut self, over: Value) -> Result<ListId, Error> {
+        match over {
+            Value::List(list) | Value::Tuple(list) => {
+                self.decide_order(list);
+                Ok(list)
+            }
+            Value::Text(text) => Ok(self.characters(text)),
+            _ => Err(self.error(ErrorType::TYPE_ERROR, "this is not iterable")),
+        }
+    }
+
+    fn decide_order(&mut self, list: ListId) {
+        if self.rt.memory().take_unordered(list) {
+            self.rt.order_set(list);
+        }
+    }
+
     /// A text as the list that it is to a loop.
-    pub(super) fn characters(&mut self, text: TextId) -> Value {
+    fn characters(&mut self, text: TextId) -> ListId {
         let all = text_of(self.program, self.rt, text).to_owned();
         let list = self.rt.memory().new_list();
         for character in all.chars() {
             let text = self.rt.memory().texts.intern(character.encode_utf8(&mut [0; 4]));
             self.rt.memory().list_mut(list).push(Value::Text(text));
         }
-        Value::List(list)
+        list
     }
 
+    /// A list that is about to be changed.
     pub(super) fn list(&mut self, expr: ExprId) -> Result<ListId, Error> {
         match self.eval(expr)? {
-            Value::List(list) => Ok(list),
+            Value::List(list) => {
+                self.decide_order(list);
+                Ok(list)
+            }
             _ => Err(self.error(ErrorType::ATTRIBUTE_ERROR, "this is not a list")),
         }
     }
@@ -63,22 +87,65 @@ impl<R: Effects> Run<'_, R> {
         }
     }
 
-    pub(super) fn equal(&self, a: Value, b: Value) -> bool {
-        self.equal_within(a, b, DEEPEST_LIST)
+    /// Whether an expression that gives a call gives one that nothing else has: Python makes a coroutine object each time
+    /// a task that was never started is named.
+    pub(super) fn is_new_call(&self, expr: ExprId) -> bool {
+        matches!(self.program.exprs[expr.0 as usize], Expr::Named(_) | Expr::Call(_))
     }
 
-    /// Lists that are nested deeper than `levels` are equal only to themselves.
-    fn equal_within(&self, a: Value, b: Value, levels: u32) -> bool {
+    /// Where a list has an item. `is_new` if the item is none that a list can have, once it is a call.
+    pub(super) fn position(&mut self, list: ListId, item: Value, is_new: bool) -> Result<Option<usize>, Error> {
+        for at in 0..self.rt.memory_ref().list(list).len() {
+            let other = self.rt.memory_ref().list(list)[at];
+            if self.equal(other, item, is_new)? {
+                return Ok(Some(at));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether two values are equal; `is_new` if one of them is a call that the other cannot be.
+    fn equal(&mut self, a: Value, b: Value, is_new: bool) -> Result<bool, Error> {
+        if is_new && let (Value::Call(_), Value::Call(_)) = (a, b) {
+            return Ok(false);
+        }
+        match self.equal_within(a, b, DEEPEST_LIST) {
+            Some(is_equal) => Ok(is_equal),
+            None => {
+                let message = "there is no telling here whether these two are the same object; compare what they are, \
+                               such as their names or types";
+                Err(self.error(ErrorType::TYPE_ERROR, message))
+            }
+        }
+    }
+
+    /// Nothing where Python goes by which object it is, and that is not known: of two errors with the same class and text,
+    /// and of two calls of the same coroutine. Lists that are nested deeper than `levels` are equal only to themselves.
+    fn equal_within(&self, a: Value, b: Value, levels: u32) -> Option<bool> {
         let memory = self.rt.memory_ref();
         let text = |id| text_of(self.program, self.rt, id);
         match (a, b) {
-            (Value::Text(a), Value::Text(b)) => text(a) == text(b),
-            (Value::Bool(a), Value::Int(b)) | (Value::Int(b), Value::Bool(a)) => i64::from(a) == b,
+            (Value::Text(a), Value::Text(b)) => Some(text(a) == text(b)),
+            (Value::Bool(a), Value::Int(b)) | (Value::Int(b), Value::Bool(a)) => Some(i64::from(a) == b),
             (Value::List(a), Value::List(b)) | (Value::Tuple(a), Value::Tuple(b)) if a != b && levels > 0 => {
                 let (a, b) = (memory.list(a), memory.list(b));
-                a.len() == b.len() && a.iter().zip(b).all(|(&a, &b)| self.equal_within(a, b, levels - 1))
+                if a.len() != b.len() {
+                    return Some(false);
+                }
+                let mut all = Some(true);
+                for (&a, &b) in a.iter().zip(b) {
+                    match self.equal_within(a, b, levels - 1) {
+                        Some(true) => {}
+                        Some(false) => return Some(false),
+                        None => all = None,
+                    }
+                }
+                all
             }
-            _ => a == b,
+            // The text of a group is its own.
+            (Value::Error(a), Value::Error(b)) if a == b && memory.error_parts(a).is_none() => None,
+            (Value::Call(a), Value::Call(b)) if a == b => None,
+            _ => Some(a == b),
         }
     }
 
@@ -149,38 +216,89 @@ impl<R: Effects> Run<'_, R> {
                 let left = self.eval(a)?;
                 if self.is_true(left) { left } else { self.eval(b)? }
             }
-            Expr::Add(a, b) => self.add(a, b)?,
+            Expr::Add(a, b) => {
+                let (a, b) = (self.eval(a)?, self.eval(b)?);
+                self.sum(a, b)?
+            }
             Expr::Sub(a, b) => {
                 let (a, b) = (self.eval(a)?, self.eval(b)?);
                 self.arithmetic(a, b, i64::checked_sub)?
             }
             Expr::Compare(how, a, b) => {
+                let is_new = self.is_new_call(a) || self.is_new_call(b);
                 let (a, b) = (self.eval(a)?, self.eval(b)?);
-                Value::Bool(self.compare(how, a, b)?)
+                Value::Bool(match how {
+                    Comparison::Equal => self.equal(a, b, is_new)?,
+                    Comparison::NotEqual => !self.equal(a, b, is_new)?,
+                    _ => self.ordered(how, a, b)?,
+                })
             }
         })
     }
 
     fn index(&mut self, of: ExprId, at: ExprId) -> Result<Value, Error> {
-        let (list, kind) = match self.eval(of)? {
-            Value::List(list) => (list, "list"),
-            Value::Tuple(list) => (list, "tuple"),
+        let (of, at) = (self.eval(of)?, self.eval(at)?);
+        let (kind, count) = match of {
+            Value::List(list) => ("list", self.rt.memory_ref().list(list).len()),
+            Value::Tuple(list) => ("tuple", self.rt.memory_ref().list(list).len()),
+            Value::Text(text) => ("string", text_of(self.program, self.rt, text).chars().count()),
             _ => return Err(self.error(ErrorType::TYPE_ERROR, "this is not subscriptable")),
         };
-        let Some(at) = self.eval(at)?.as_int() else {
+        let Some(at) = at.as_int() else {
             return Err(self.error(ErrorType::TYPE_ERROR, &format!("{kind} indices must be integers")));
         };
-        let items = self.rt.memory_ref().list(list);
-        let from_front = if at < 0 { at + items.len() as i64 } else { at };
-        match usize::try_from(from_front).ok().and_then(|at| items.get(at).copied()) {
-            Some(item) => Ok(item),
-            None => Err(self.error(ErrorType::INDEX_ERROR, &format!("{kind} index out of range"))),
+        let from_front = if at < 0 { at + count as i64 } else { at };
+        let Some(at) = usize::try_from(from_front).ok().filter(|at| *at < count) else {
+            return Err(self.error(ErrorType::INDEX_ERROR, &format!("{kind} index out of range")));
+        };
+        Ok(match of {
+            Value::Text(text) => {
+                let character = text_of(self.program, self.rt, text).chars().nth(at).into_iter().collect::<String>();
+                Value::Text(self.rt.memory().texts.intern(&character))
+            }
+            Value::List(list) | Value::Tuple(list) => self.rt.memory_ref().list(list)[at],
+            other => unreachable!("{other:?} is not subscriptable"),
+        })
+    }
+
+    /// A list once it has taken up the items of something: it stays the list that it is.
+    pub(super) fn grown(&mut self, list: ListId, by: Value) -> Result<Value, Error> {
+        let more = self.walked(by)?;
+        self.rt.touch(Object::Everything, Access::Changes);
+        self.decide_order(list);
+        if self.is_within(list, more) {
+            return Err(self.error(ErrorType::TYPE_ERROR, "a list cannot be an item of itself here"));
         }
+        let memory = self.rt.memory();
+        let count = memory.list(more).len();
+        memory.charge_items(count);
+        for at in 0..count {
+            let item = memory.list(more)[at];
+            memory.list_mut(list).push(item);
+        }
+        Ok(Value::List(list))
+    }
+
+    /// Whether a list is an item of another one, or an item of such an item, and so on.
+    fn is_within(&self, list: ListId, other: ListId) -> bool {
+        let (mut seen, mut open) = (BTreeSet::new(), vec![other]);
+        while let Some(next) = open.pop() {
+            for item in self.rt.memory_ref().list(next) {
+                let Value::List(inner) = *item else { continue };
+                if inner == list {
+                    return true;
+                }
+                if seen.insert(inner) {
+                    open.push(inner);
+                }
+            }
+        }
+        false
     }
 
     /// Integers, of which `True` and `False` are two, texts, and lists, as Python adds them.
-    fn add(&mut self, a: ExprId, b: ExprId) -> Result<Value, Error> {
-        match (self.eval(a)?, self.eval(b)?) {
+    pub(super) fn sum(&mut self, a: Value, b: Value) -> Result<Value, Error> {
+        match (a, b) {
             (Value::Text(a), Value::Text(b)) => {
                 let both = format!("{}{}", text_of(self.program, self.rt, a), text_of(self.program, self.rt, b));
                 let memory = self.rt.memory();
@@ -216,12 +334,7 @@ impl<R: Effects> Run<'_, R> {
         }
     }
 
-    fn compare(&mut self, how: Comparison, a: Value, b: Value) -> Result<bool, Error> {
-        match how {
-            Comparison::Equal => return Ok(self.equal(a, b)),
-            Comparison::NotEqual => return Ok(!self.equal(a, b)),
-            _ => {}
-        }
+    fn ordered(&mut self, how: Comparison, a: Value, b: Value) -> Result<bool, Error> {
         let order = match (a, b) {
             (Value::Text(a), Value::Text(b)) => {
                 text_of(self.program, self.rt, a).cmp(text_of(self.program, self.rt, b))
@@ -327,7 +440,7 @@ impl<R: Effects> Run<'_, R> {
                 Piece::Value(expr, padding) => {
                     // An expression that raises leaves the memory of `out` behind, and nothing else.
                     let mut value = self.eval(expr)?;
-                    if padding.width > 0 {
+                    if padding != Padding::default() {
                         value = self.paddable(value)?;
                     }
                     let mut shown = std::mem::take(&mut self.rt.memory().scratch.shown);
@@ -345,13 +458,18 @@ impl<R: Effects> Run<'_, R> {
         Ok(made)
     }
 
-    /// What a format with a width makes of a value before it is shown. To Python a truth value is a number there, and
-    /// most of what is neither a number nor a text has no such format.
+    /// What a format makes of a value before it is shown. To Python a truth value is a number there, and what is neither
+    /// a number nor a text has no such format; but a task and a coroutine are shown as their names, which are texts.
     fn paddable(&mut self, value: Value) -> Result<Value, Error> {
         let class = match value {
             Value::Bool(bool) => return Ok(Value::Int(i64::from(bool))),
             Value::None => "NoneType",
+            Value::List(_) => "list",
             Value::Tuple(_) => "tuple",
+            Value::Timeout(_) => "Timeout",
+            Value::TaskGroup(_) => "TaskGroup",
+            Value::Callback(_) => "Handle",
+            Value::Function(_) => "function",
             Value::Error(error) => self.program.error_types.name(error.ty),
             other => return Ok(other),
         };

@@ -429,8 +429,7 @@ impl<'a> Resolver<'a, '_> {
                 let before = self.name(name.get_ref(), &name.span(), Wanted::Sum);
                 let amount = self.expression(amount);
                 let before = self.node(before?);
-                let value = self.node(Expr::Add(before, amount?));
-                Op::Set { place: self.place(name)?, value }
+                Op::Add { place: self.place(name)?, before, amount: amount? }
             }
             Verb::Append { item, list } => {
                 let (item, list) = (self.expression(item), self.expression(list));
