@@ -40,9 +40,32 @@ fn as_before(seen: &Seen<'_>) -> Result<(), String> {
     settings.set_description(seen.file.scenario.about());
     settings.set_input_file(&seen.file.path);
     settings.bind(|| {
-        insta::assert_snapshot!(snapshot(seen.run), report::trace(&seen.judged.program, &seen.judged.trace));
+        insta::assert_snapshot!(snapshot(seen.run), told(seen));
     });
     Ok(())
+}
+
+/// A longer run is told by its beginning and its end, which nobody would read otherwise, and by its fingerprint.
+const LINES_MAX: usize = 150;
+
+/// So many lines are left at each end of a long run. The last ones say how it ended, with the tally.
+const LINES_LEFT: usize = 40;
+
+/// What a snapshot holds of a run.
+fn told(seen: &Seen<'_>) -> String {
+    let text = report::trace(&seen.judged.program, &seen.judged.trace);
+    let lines: Vec<&str> = text.lines().collect();
+    if lines.len() <= LINES_MAX {
+        return text;
+    }
+    let (first, last) = (&lines[..LINES_LEFT], &lines[lines.len() - LINES_LEFT..]);
+    let left_out = format!(
+        "\n[{} of {} lines are left out; the fingerprint of all is {}]\n",
+        lines.len() - 2 * LINES_LEFT,
+        lines.len(),
+        seen.judged.trace.fingerprint()
+    );
+    [first, &[left_out.as_str()], last].concat().join("\n")
 }
 
 fn no_stale_snapshot() -> Result<(), String> {
