@@ -171,6 +171,8 @@ enum Step {
     TellResults(Pick),
     /// Adds to a shared variable.
     Count,
+    /// Works out something with numbers, texts and lists.
+    Reckon(Pick, Pick),
     Assert(Pick),
     /// `break`, `continue` or `raise`, where Python has it.
     Word(&'static str),
@@ -440,6 +442,7 @@ fn step(place: Where, depth: u32) -> BoxedStrategy<Step> {
         seldom(Where::Main) / 2 => any::<Pick>().prop_map(Step::Tell),
         2 => any::<Pick>().prop_map(Step::TellResults),
         2 => Just(Step::Count),
+        3 => any::<(Pick, Pick)>().prop_map(|(what, with)| Step::Reckon(what, with)),
         1 => any::<Pick>().prop_map(Step::Assert),
         2 => select(&["break", "continue", "raise"][..]).prop_map(Step::Word),
         16 => any::<Pick>().prop_map(Step::Use),

@@ -323,6 +323,7 @@ impl<'a> Writer<'a> {
             }
             Step::TellResults(which) => self.tell_results(*which),
             Step::Count => self.line("{ add = 1, to = \"seen\" },"),
+            Step::Reckon(what, with) => self.reckon(*what, *with),
             Step::Assert(what) => {
                 let condition = picked(&self.conditions(), *what).unwrap_or_default();
                 self.line(&format!("{{ assert = \"{condition}\", message = \"expected {condition}\" }},"));
@@ -522,6 +523,33 @@ impl<'a> Writer<'a> {
         self.line(&format!("        {{ print = \"done: {{{item} == 'done'}}\" }},"));
         self.line("    ] } },");
         self.line("] },");
+    }
+
+    /// What is the same on every loop: lists that two names share, truth values as numbers, formats, and who is who.
+    fn reckon(&mut self, what: Pick, with: Pick) {
+        let [first, second] = [(); 2].map(|()| self.new_name("v"));
+        let mut operands = ["'xy'", "[1, True]", "[]", "2", "True", "None", "''"].map(str::to_owned).to_vec();
+        operands.extend(self.here.lists.iter().cloned());
+        let operand = picked(&operands, with).unwrap_or_default();
+        let named = self.instances(0).into_iter().filter(|name| !name.contains(' '));
+        let someone = picked(&named.collect::<Vec<_>>(), with).unwrap_or_else(|| "current".to_owned());
+        let before = picked(&["[0, 'x']", "'x'", "1", "[]"].map(str::to_owned), with / 7).unwrap_or_default();
+        let reckonings = [
+            format!("{{ add = \"{operand}\", to = \"{second}\" }},"),
+            format!("{{ print = \"{{{first} == {operand}}} {{{operand}:<}} {{{first}:4}}\" }},"),
+            format!("{{ for = \"n\", in = \"range({operand})\", do = [{{ print = \"{{n}} {{{first}[n]}}\" }}] }},"),
+            format!("{{ print = \"{{{someone} == {someone}}} {{{someone} != {first}}}\" }},"),
+            format!("{{ print = \"{{{first} < {operand}}} {{{first} - {operand}}}\" }},"),
+            format!("{{ print = \"{{{first}[-1]}} {{len({operand})}} {{not {operand}}}\" }},"),
+            format!("{{ for = \"n\", in = \"{operand}\", do = [{{ print = \"{{n == 1}}\" }}] }},"),
+        ];
+        let reckoning = picked(&reckonings, what).unwrap_or_default();
+        self.line(&format!("{{ set = \"{first}\", to = \"{before}\" }},"));
+        self.line(&format!("{{ set = \"{second}\", to = \"{first}\" }},"));
+        self.line("{ try = [");
+        self.line(&format!("    {reckoning}"));
+        self.line("], except = { \"TypeError\" = [{ print = \"no such types\" }], \"IndexError\" = [{ print = \"too far\" }] } },");
+        self.line(&format!("{{ print = \"{{{first}}} {{{second}}}\" }},"));
     }
 
     fn framed(&mut self, frame: &Frame, body: &[Step]) {
