@@ -541,7 +541,7 @@ impl<'a> Writer<'a> {
             format!("{{ print = \"{{{someone} == {someone}}} {{{someone} != {first}}}\" }},"),
             format!("{{ print = \"{{{first} < {operand}}} {{{first} - {operand}}}\" }},"),
             format!("{{ print = \"{{{first}[-1]}} {{len({operand})}} {{not {operand}}}\" }},"),
-            format!("{{ for = \"n\", in = \"{operand}\", do = [{{ print = \"{{n == 1}}\" }}] }},"),
+            format!("{{ for = \"n\", in = \"{second}\", do = [{{ print = \"{{n == {operand}}}\" }}] }},"),
         ];
         let reckoning = picked(&reckonings, what).unwrap_or_default();
         self.line(&format!("{{ set = \"{first}\", to = \"{before}\" }},"));

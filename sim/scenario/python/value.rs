@@ -371,10 +371,16 @@ impl Body<'_, '_> {
             return self.constant(name);
         }
         let value = self.expression(expression, Use::Any);
-        if value.kinds.may_hold(TASK | GATHER | COROUTINE) || is_padded && value.kinds.may_be(LIST) {
+        let handles = TASK | GATHER | COROUTINE;
+        if value.kinds.may_be(handles) || !is_padded && value.kinds.may_hold(handles) {
             self.learnt.need(Need::Names);
             self.learnt.need(Need::Shown);
-            return format!("shown({})", value.text);
+            let text = value.text;
+            // A list has no format but the empty one, and that is for Python to say.
+            return match is_padded && value.kinds.may_be(LIST) {
+                true => format!("({text} if isinstance({text}, list) else shown({text}))"),
+                false => format!("shown({text})"),
+            };
         }
         value.text
     }
