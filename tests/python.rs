@@ -57,7 +57,7 @@ steps = [
     ], except = { "PaymentError as e" = [
         { print = "{e.type:>30}: {e} {{}}" },
     ], "print" = [] }, finally = [
-        { print = "say \"{balance:*^9}\" \\ {tasks[1].name == 'a\\b'}\n" },
+        { print = "say \"{balance:*^9}\" \\ {tasks[1].name == 'a/b'}\n" },
     ] },
 ]
 

@@ -950,7 +950,6 @@ class Group:
     async def __aenter__(self):
         self.here.step()
         self.group = ToldGroup()
-        self.group._tasks = virtual_loop.TasksInCreationOrder()
         await self.group.__aenter__()
         self.group._parent_task = Parent(self.here.run, self.group._parent_task)
         return self.group

@@ -7,7 +7,7 @@ code. Three things are replaced, which are exactly the ones that differ from one
   deadline. If nothing is ready and no timer is set, the run has deadlocked, and `Deadlock` leaves `asyncio.run`.
 * timers of equal deadline: they fire in the order in which they were set. asyncio's heap compares deadlines only, and
   what a heap makes of equal entries is no order that a real clock ever shows.
-* sets of tasks (`all_tasks`, and with it the end of `asyncio.run`; `wait`'s arguments, `done` and `pending`): they are
+* sets of tasks (`all_tasks`, and with it the end of `asyncio.run`; `wait`'s arguments, `done` and `pending`; a group's): they are
   walked in the order in which the tasks were created, and not in that of their addresses. `as_completed` makes its set
   where nobody can take its place, so that part of its source is replaced.
 
@@ -246,6 +246,15 @@ if hasattr(tasks, "_AsCompletedIterator"):
     tasks._AsCompletedIterator.__init__ = _with_set_in_creation_order(tasks._AsCompletedIterator.__init__)
 else:
     tasks.as_completed = asyncio.as_completed = _with_set_in_creation_order(tasks.as_completed)
+
+if hasattr(asyncio, "TaskGroup"):
+    _stock_group = asyncio.TaskGroup.__init__
+
+    def _group(self):
+        _stock_group(self)
+        self._tasks = TasksInCreationOrder()
+
+    asyncio.TaskGroup.__init__ = _group
 
 # `wait` makes a set of its arguments before anything else, and up to 3.10 tasks of the coroutines among them: then
 # in the order in which they stand.

@@ -116,9 +116,7 @@ fn parse_padding(format: &str, span: Span) -> Result<Padding, Diagnostic> {
     let mut chars = format.chars();
     let (first, second) = (chars.next(), chars.next());
     let (fill, align, rest) = match (first, second.and_then(side), first.and_then(side)) {
-        (Some(fill), Some(align), _) if !"'\"".contains(fill) => {
-            (Some(fill), Some(align), &format[fill.len_utf8() + 1..])
-        }
+        (Some(fill), Some(align), _) => (Some(fill), Some(align), &format[fill.len_utf8() + 1..]),
         (_, _, Some(align)) => (None, Some(align), &format[1..]),
         _ => (None, None, format),
     };

@@ -238,13 +238,13 @@ fn hostile(words: &[String], names: &[&'static str]) -> String {
     let (first_name, second_name) = (quoted(&doubled(&first)), quoted(&format!("{} {{i}}", doubled(&second))));
     let (first, second) = (quoted(&first), quoted(&format!("{second} 1")));
     let value = |at: usize| quoted(&words[at]);
-    // A text in an expression, which cannot have both quotes.
-    let literal = |at: usize| format!("'{}'", words[at].replace('\'', ""));
+    // A text in an expression, which cannot have both quotes, nor what Python reads as something else.
+    let literal = |at: usize| format!("'{}'", words[at].replace(['\'', '\\', '\n', '\r'], ""));
     let jobs = line(format!("q{}", words[4]));
     let (jobs_key, jobs) = (quoted(&jobs), quoted(&doubled(&jobs)));
     let fill = words[2].chars().next().filter(|c| !"{}\n\r".contains(*c) && !c.is_control()).unwrap_or('"');
     let padded = quoted(&format!("{{name:{fill}>30}}|{{{key}:{fill}^9}}"));
-    let compared = quoted(&format!("{} {{name == 'a\\b\"#c' or {key} != '{{x'}}", doubled(&words[3])));
+    let compared = quoted(&format!("{} {{name == 'ab\"#c' or {key} != '{{x'}}", doubled(&words[3])));
     format!(
         r#"about = {about}
 exceptions = ["{class}"]
