@@ -268,27 +268,6 @@ fn a_walk_that_breaks_off_is_tried_in_every_order() {
     assert_eq!(tallies.len(), 2, "the second one is asked first, or not at all");
 }
 
-/// What a random program has found: main asks itself to cancel, so the loop stops, and the shutdown fails because a task awaits
-/// itself. Whether one that is cut shortly before still runs to its end hangs on the turn of the cut.
-#[test]
-fn a_cut_that_has_not_run_its_course_when_the_run_ends_is_tried_in_every_turn() {
-    let text = r#"
-        about = "Main asks itself to cancel."
-        [[task]]
-        name = "a"
-        steps = [{ gather = ["current"], as = "g1" }, { await = "g1" }]
-        [[task]]
-        name = "b"
-        steps = [{ sleep = "1s" }]
-        [main]
-        steps = [{ spawn = "b", as = "t1" }, { cancel = "current" }, { as_completed = ["a"], as = "c1", do = [] }]
-    "#;
-    let mut program = Scenario::parse(text, &[]).unwrap().program(None, None).unwrap();
-    program.cuts = vec![Cuts { up_to: 1, victims: vec![true; program.instances.len()], handles: 0, tasks: 0 }];
-    let [naive, ..] = agree(&Asyncio::new(program.into(), Expectation::default()), 150).unwrap();
-    assert!(naive.is_some());
-}
-
 fn factorial(count: usize) -> u64 {
     (1..=count as u64).product()
 }

@@ -424,10 +424,6 @@ impl<M: Machine, J: Judging> Search<'_, M, J> {
 
     fn is_going_on(&mut self, state: &State<M, J>, is_over: bool) -> bool {
         if is_over && let Some(outcome) = state.machine.outcome() {
-            if let Some(cut) = &state.turn.cut {
-                // Something that descends from it has not run any more, and would have, had it come earlier.
-                self.stack.frames[cut.frame].places.hinder(cut, Reach::NONE);
-            }
             self.end(state, outcome);
         }
         !is_over && !self.is_over
