@@ -167,12 +167,8 @@ impl EventLoop<'_> {
             if let Some(asked) = &mut self.cutting.asked {
                 asked.left[at] -= 1;
                 asked.made.push((Cut { handle, victim }, at));
-                if asked.left.iter().all(|&left| left == 0) {
-                    self.watch_last_cut();
-                }
             }
             self.cut_one(victim, at);
-            self.watch_handle_done();
         }
         let is_over = self.cutting.asked.as_ref().is_none_or(|asked| asked.left.iter().all(|&left| left == 0));
         self.cutting.next = if is_over { u64::MAX } else { handle + 1 };

@@ -7,12 +7,9 @@
 //!   or asked to tell: in which order callbacks were added is the order in which they are queued.
 //! - **`cancel()`** changes every task on the way down to what is awaited in the end, and looks at each future there; a
 //!   gather that is asked changes. A victim in the line of a lock or the like changes that, because whoever comes to it looks
-//!   who was cancelled. So a cancellation and a step of its victim never change places, nor do two cancellations that meet. An
-//!   outside cancel is a timer of its own and touches what `cancel()` does.
-//! - **A cut** touches what `cancel()` does and is part of the step that it comes before. The last one that a run may have is
-//!   an item of its own as well: all that descends from it at its instant says so. It may change places with steps that get
-//!   in the way of none of that: with those of its turn wherever only steps of one turn do, and with those of other turns
-//!   where no step does that comes first. But a cut that stops the loop stays in its turn.
+//!   who was cancelled. So a cancellation and a step of its victim never change places, nor do two cancellations that meet. A
+//!   **cut** is part of the step that it comes before, and an outside cancel is a timer of its own; both touch what
+//!   `cancel()` does.
 //! - **`uncancel()`** and `cancelling()` go by the victim's future, which a cancellation changes.
 //! - **`shield`** changes what it shields, whose callback it is, and makes a future. When either of the two is done, that
 //!   changes the other.
@@ -152,11 +149,7 @@ impl EventLoop<'_> {
         let turn = self.turn;
         let Some(watch) = &mut self.watch else { return Watched::default() };
         watch.questions = 0;
-        let descends = |set: &u32| watch.sets[*set as usize].contains(&Root::CUT);
-        let batch = watch.batch.get(self.batch_next..).unwrap_or_default();
-        let is_cut_over =
-            watch.sets.len() == 1 || !batch.iter().chain(&watch.ready).chain(watch.counted.values()).any(descends);
-        Watched { turn, is_cut_over, ..std::mem::take(&mut watch.report) }
+        Watched { turn, ..std::mem::take(&mut watch.report) }
     }
 
     #[inline]
@@ -172,7 +165,6 @@ impl EventLoop<'_> {
             watch.sets.truncate(1);
             watch.counted.clear();
             watch.current = 0;
-            watch.report.moved = Some((watch.questions, watch.report.parts.len()));
         }
     }
 
@@ -233,9 +225,7 @@ impl EventLoop<'_> {
     pub(super) fn watch_broken_off(&mut self, walk: &Walk) {
         let (Some(watch), Some(order)) = (&mut self.watch, walk.number) else { return };
         for item in 0..walk.items() as u32 {
-            let mut roots = vec![Root { order, item }];
-            roots.extend(watch.sets[watch.current as usize].contains(&Root::CUT).then_some(Root::CUT));
-            let touches = vec![Touch::EVERYTHING];
+            let (roots, touches) = (vec![Root { order, item }], vec![Touch::EVERYTHING]);
             watch.report.parts.push(Part { roots, touches });
         }
     }
@@ -275,32 +265,6 @@ impl EventLoop<'_> {
         }
     }
 
-    /// The last cut that the run may have is about to be made.
-    pub(super) fn watch_last_cut(&mut self) {
-        let (at, is_free) = (self.batch_next, self.program.schedule.ready_any_order);
-        let Some(watch) = self.watch.as_mut().filter(|_| !is_free) else { return };
-        let mut ahead: Vec<Root> = Vec::new();
-        // What waits for time to move has no turn.
-        let sets = watch.batch.get(at).and_then(|_| watch.batch.get(..at)).unwrap_or_default();
-        sets.iter().for_each(|&set| ahead.extend_from_slice(&watch.sets[set as usize]));
-        ahead.sort_unstable();
-        ahead.dedup();
-        watch.report.ahead = ahead;
-        let cut = watch.set(vec![Root::CUT]);
-        watch.current = watch.union(watch.current, cut);
-    }
-
-    /// The loop has stopped. What it does then it would do whatever ran last.
-    pub(super) fn watch_phase(&mut self) {
-        let ready = self.ready.len();
-        if let Some(watch) = &mut self.watch {
-            watch.settle(ready);
-            let mut roots = watch.sets[watch.current as usize].clone();
-            roots.retain(|&root| root != Root::CUT);
-            watch.current = watch.set(roots);
-        }
-    }
-
     /// What is left of the batch comes first in what is ready.
     pub(super) fn watch_left(&mut self) {
         let (ready, next) = (self.ready.len(), self.batch_next);
@@ -320,8 +284,6 @@ impl EventLoop<'_> {
         watch.report.whose = Some(whose);
         watch.current = if is_free { 0 } else { watch.batch.get(at).copied().unwrap_or(0) };
         watch.report.ran = name(handle);
-        let by_cut = watch.sets[watch.current as usize].contains(&Root::CUT);
-        watch.report.is_stopped_by_cut = handle == Handle::Stop && by_cut;
         self.touch_handle(handle, is_free);
     }
 

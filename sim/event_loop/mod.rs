@@ -366,7 +366,6 @@ impl<'p> EventLoop<'p> {
 
     fn go_to_next_phase<C: Choices + ?Sized>(&mut self, choices: &mut C) {
         self.stopping = false;
-        self.watch_phase();
         self.next_phase(choices);
     }
 

@@ -20,31 +20,28 @@
 //! Where anything that is ready may run next, one step is exchanged for another directly: sleep sets (P. Godefroid,
 //! "Partial-Order Methods for the Verification of Concurrent Systems", 1996), with states known by what sleeps as well.
 //!
-//! The last cut that a run may have is made once among the places of an instant that come to the same, as `cuts.rs` says.
-//!
 //! # What is not
 //!
-//! Other cuts: each place for one is tried. So is each for the last one where anything that is ready may run next, and one
-//! that is made there wakes all that sleeps. Injected failures, lengths of sleeps,
+//! Cuts: each place for one is tried, and one that is made wakes all that sleeps. Injected failures, lengths of sleeps,
 //! and loops of the program over a set: each answer is tried. With a bound on deviations nothing is reduced, because
 //! of a class only some orders may be within it.
 //!
 //! Knows nothing of which machine it is, or of clocks.
 
 mod branch;
-mod cuts;
 mod normal;
 mod stack;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use branch::{Room, Script};
-use cuts::{Reach, Running};
+use branch::{Branch, Room, Script};
 use stack::{Stack, State, Turn};
 
 use crate::experiment::{Bounded, Judging};
-use crate::machine::{KeyHasher, Machine, Part, Root, Size, Touch, Watched, conflict};
+#[expect(unused_imports, reason = "for the page above")]
+use crate::machine::Root;
+use crate::machine::{KeyHasher, Machine, Part, Size, Touch, Watched, conflict};
 use crate::program::{Op, Program};
 use crate::trace::{Outcome, Tally};
 use crate::verdict::{Ending, Identity};
@@ -171,14 +168,11 @@ pub fn search<M: Machine, J: Judging>(
     });
     // A bound on deviations tells runs of one class apart.
     let method = if bounds.deviations.is_some() { bounds.method.min(Method::Merged) } else { bounds.method };
-    let cuts = program.cuts.iter().map(|cuts| cuts.up_to).sum();
     let mut search = Search {
         program,
         bounds: Bounds { method, ..bounds },
         is_free,
         has_ranges,
-        cuts,
-        follows_cuts: cuts > 0 && method == Method::Reduced && !is_free,
         watch,
         stack: Stack::new(bounds.memory / 2),
         orders: Vec::new(),
@@ -210,9 +204,6 @@ struct Search<'a, M, J> {
     bounds: Bounds,
     is_free: bool,
     has_ranges: bool,
-    /// How many cuts a run may have, and whether those are looked at that come to the same.
-    cuts: u32,
-    follows_cuts: bool,
     watch: &'a mut dyn FnMut(Searching) -> bool,
     stack: Stack<M, J>,
     /// In which frame each order of the present run was asked for.
@@ -235,11 +226,10 @@ impl<M: Machine, J: Judging> Search<'_, M, J> {
                 break;
             }
             self.make_again();
-            let bounds = self.bounds;
-            let Some((before, branch, places)) = self.stack.last() else { break };
-            let script = branch.next(room(bounds, before), places);
+            let Some((before, branch)) = self.stack.last() else { break };
+            let script = branch.next(room(self.bounds, before));
             if branch.is_bounded
-                && let Some(most) = bounds.deviations
+                && let Some(most) = self.bounds.deviations
             {
                 self.bound(Bounded::Deviations(most));
             }
@@ -247,9 +237,12 @@ impl<M: Machine, J: Judging> Search<'_, M, J> {
                 self.leave();
                 continue;
             };
-            let Some(mut state) = self.stack.last().and_then(|(before, ..)| before.fork()) else { break };
+            let Some(mut state) = self.stack.last().and_then(|(before, _)| before.fork()) else { break };
             let mut step = self.step(&mut state, &script);
-            self.adopt(script, &mut step);
+            let is_reduced = self.bounds.method == Method::Reduced;
+            let Some((_, branch)) = self.stack.last() else { break };
+            branch.adopt(script, std::mem::take(&mut step.asked), &mut step.watched, is_reduced);
+            self.stack.measure();
             if self.takes_last(&mut state, step) {
                 self.go_on(state);
             }
@@ -276,8 +269,10 @@ impl<M: Machine, J: Judging> Search<'_, M, J> {
                 }
                 self.searched.states += 1;
                 self.tick();
-                self.stack.push(before, steps, key, self.orders.len());
-                self.adopt(Vec::new(), &mut step);
+                let mut branch = Branch::default();
+                let is_reduced = self.bounds.method == Method::Reduced;
+                branch.adopt(Vec::new(), std::mem::take(&mut step.asked), &mut step.watched, is_reduced);
+                self.stack.push(before, steps, branch, key, self.orders.len());
                 steps = 0;
                 if !self.takes_last(&mut state, step) {
                     return;
@@ -288,18 +283,6 @@ impl<M: Machine, J: Judging> Search<'_, M, J> {
                 steps += 1;
             }
         }
-    }
-
-    /// The last frame takes over what a step was asked with these answers.
-    fn adopt(&mut self, script: Vec<u64>, step: &mut Step) {
-        let (is_reduced, follows_cuts, most) = (self.bounds.method == Method::Reduced, self.follows_cuts, self.cuts);
-        let Some((before, branch, places)) = self.stack.last() else { return };
-        if follows_cuts && before.machine.cuts_made().len() as u32 + 1 == most {
-            places.adopt(script.len(), &mut step.asked, &before.turn, before.machine.is_at_rest(), &step.watched);
-        }
-        branch.adopt(script, std::mem::take(&mut step.asked), &mut step.watched, is_reduced);
-        places.take(&branch.answers);
-        self.stack.measure();
     }
 
     /// Makes the fork of the last frame again if it was dropped, and those on the way there from the nearest that was not.
@@ -370,21 +353,15 @@ impl<M: Machine, J: Judging> Search<'_, M, J> {
             let mut roots: Vec<_> = watched.parts.iter().flat_map(|part| part.roots.iter().copied()).collect();
             roots.sort_unstable();
             roots.dedup();
-            // It may have been any part of the step.
-            let is_of_another = watched.parts.iter().any(|part| !part.roots.contains(&Root::CUT));
-            let of_another = (is_of_another && roots.last() == Some(&Root::CUT))
-                .then(|| Part { roots: roots[..roots.len() - 1].to_vec(), touches: touches.clone() });
             watched.parts.push(Part { roots, touches });
-            watched.parts.extend(of_another);
         }
         Step { asked, watched, is_over }
     }
 
     /// Takes the step of the last frame; false if the run need not go on from there.
     fn takes_last(&mut self, state: &mut State<M, J>, step: Step) -> bool {
-        let bounds = self.bounds;
-        let Some((before, branch, _)) = self.stack.last() else { return false };
-        if branch.is_asleep(room(bounds, before)) {
+        let Some((before, branch)) = self.stack.last() else { return false };
+        if branch.is_asleep(room(self.bounds, before)) {
             return false;
         }
         self.takes(self.stack.frames.len() - 1, state, &step.watched);
@@ -401,8 +378,6 @@ impl<M: Machine, J: Judging> Search<'_, M, J> {
             if self.is_free {
                 state.asleep = frame.branch.step_touches(&touches(watched), &state.asleep);
             }
-            let cut = frame.places.cut(at, &frame.branch.answers, watched);
-            self.follow(state, watched, cut);
             self.race(state, watched);
         }
     }
@@ -416,7 +391,6 @@ impl<M: Machine, J: Judging> Search<'_, M, J> {
                 }
                 state.asleep = branch::still_asleep(state.asleep.iter(), &touches(watched));
             }
-            self.follow(state, watched, None);
             self.race(state, watched);
         }
         true
@@ -437,14 +411,6 @@ impl<M: Machine, J: Judging> Search<'_, M, J> {
             turn.number = watched.turn;
         }
         for part in watched.parts.iter().filter(|part| !part.roots.is_empty()) {
-            let mut part = part.clone();
-            if part.roots.contains(&Root::CUT)
-                && let Some(cut) = &turn.cut
-            {
-                part.roots.extend_from_slice(&cut.ahead);
-                part.roots.sort_unstable();
-                part.roots.dedup();
-            }
             for other in turn.parts.iter().filter(|other| conflict(&other.touches, &part.touches)) {
                 for one in &other.roots {
                     for two in part.roots.iter().filter(|two| two.order == one.order && two.item != one.item) {
@@ -454,46 +420,7 @@ impl<M: Machine, J: Judging> Search<'_, M, J> {
                     }
                 }
             }
-            turn.parts.push(part);
-        }
-    }
-
-    /// Looks for steps of this instant that get in the way of what descends from the last cut of the run, which is perhaps
-    /// made in this one.
-    fn follow(&mut self, state: &mut State<M, J>, watched: &Watched, cut: Option<Running>) {
-        if !self.follows_cuts {
-            return;
-        }
-        let turn = &mut state.turn;
-        let (questions, parts) = watched.moved.unwrap_or((u32::MAX, watched.parts.len()));
-        let (before, after) = watched.parts.split_at(parts);
-        let (at_rest, cut) = match cut {
-            Some(cut) if cut.question < questions as usize => (Some(cut), None),
-            cut => (None, cut),
-        };
-        let made_at_rest = at_rest.is_some();
-        turn.cut = at_rest.or(turn.cut.take());
-        self.hinder(turn, watched, before);
-        if watched.moved.is_some() {
-            if let Some(cut) = turn.cut.take().filter(|_| made_at_rest) {
-                self.stack.frames[cut.frame].places.hinder(&cut, Reach::NONE);
-            }
-            (turn.instant, turn.steps) = (turn.instant + 1, 0);
-            turn.others.clear();
-        }
-        turn.cut = cut.or(turn.cut.take());
-        self.hinder(turn, watched, after);
-        if let Some(cut) = turn.cut.as_ref().filter(|_| watched.is_stopped_by_cut) {
-            self.stack.frames[cut.frame].places.hinder(cut, Reach::TURN);
-        }
-        turn.steps += 1;
-        turn.cut = turn.cut.take().filter(|_| !watched.is_cut_over);
-    }
-
-    fn hinder(&mut self, turn: &mut Turn, watched: &Watched, parts: &[Part]) {
-        let reach = cuts::follow(turn, watched, parts);
-        if let Some(cut) = &turn.cut {
-            self.stack.frames[cut.frame].places.hinder(cut, reach);
+            turn.parts.push(part.clone());
         }
     }
 
@@ -503,8 +430,6 @@ impl<M: Machine, J: Judging> Search<'_, M, J> {
             (Method::Naive, _) => return None,
             // Once an order has been asked for, the steps of this instant that are to come race with those that were.
             (Method::Reduced, _) if !self.is_free && self.orders.len() > state.orders_at_rest => return None,
-            // Likewise what descends from a cut.
-            (Method::Reduced, _) if state.turn.cut.is_some() => return None,
             (_, Some(_)) => state.machine.key()?,
             _ => state.machine.free_key()?,
         };
@@ -520,9 +445,6 @@ impl<M: Machine, J: Judging> Search<'_, M, J> {
         self.orders.truncate(frame.orders);
         if let Some(key) = frame.key {
             self.known.insert(key, frame.classes);
-        }
-        if let Some(before) = self.stack.frames.last_mut() {
-            before.places.hear(&before.branch.answers, frame.places.tell());
         }
         self.count(frame.classes);
     }

@@ -92,11 +92,6 @@ pub struct Root {
     pub item: u32,
 }
 
-impl Root {
-    /// Whatever descends from the last cut that a run may have, at the instant of that cut.
-    pub const CUT: Root = Root { order: u32::MAX, item: 0 };
-}
-
 /// A part of a step, and from which items it descends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Part {
@@ -127,14 +122,6 @@ pub struct Watched {
     pub parts: Vec<Part>,
     /// The orders that it asked for.
     pub orders: Vec<Order>,
-    /// If time has moved: after how many questions of the step, and after how many of its parts.
-    pub moved: Option<(u32, usize)>,
-    /// If somebody was cut in the middle of a turn: from what that descends which ran in this turn before.
-    pub ahead: Vec<Root>,
-    /// Whether nothing that is to come at this instant descends from the last cut.
-    pub is_cut_over: bool,
-    /// Whether the loop stops at the end of this turn because of the last cut.
-    pub is_stopped_by_cut: bool,
     /// For whom the step was made, if it ran a handle.
     pub whose: Option<FutureId>,
     /// A name for what ran, which no two have that are ready at once; 0 if nothing did.

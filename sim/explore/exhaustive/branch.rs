@@ -2,10 +2,8 @@
 //!
 //! Knows nothing of the machine that asks.
 
-use super::cuts::Places;
 use super::normal::Normal;
 use crate::choice::{Choices, Kind, Options, Question};
-use crate::id::FutureId;
 use crate::machine::{Order, Touch, Watched, conflict};
 use crate::time::Nanos;
 
@@ -13,8 +11,6 @@ use crate::time::Nanos;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Asked {
     pub(super) kind: Kind,
-    /// Who may be cut, if that is asked.
-    pub(super) victims: Vec<FutureId>,
     alternatives: Alternatives,
 }
 
@@ -79,11 +75,7 @@ impl Choices for Script<'_> {
             _ if self.is_free && question.kind == Kind::TimerOrder => Alternatives::Below(1),
             _ => Alternatives::Below(question.bound()),
         };
-        let victims = match question.options {
-            Options::Victims(victims) => victims.to_vec(),
-            _ => Vec::new(),
-        };
-        self.asked.push(Asked { kind: question.kind, victims, alternatives });
+        self.asked.push(Asked { kind: question.kind, alternatives });
         answer
     }
 }
@@ -168,7 +160,7 @@ impl Branch {
     /// About how many bytes it takes.
     pub(super) fn size(&self) -> usize {
         let lengths = self.asked.iter().map(|asked| match &asked.alternatives {
-            Alternatives::Below(_) => size_of_val(&asked.victims[..]),
+            Alternatives::Below(_) => 0,
             Alternatives::These(these) => size_of_val(&these[..]),
         });
         let orders = self.orders.iter().map(|(_, normal)| size_of::<Order>() + normal.size());
@@ -225,7 +217,7 @@ impl Branch {
     }
 
     /// The beginning of the next answers to be tried.
-    pub(super) fn next(&mut self, room: Room<'_>, places: &Places) -> Option<Vec<u64>> {
+    pub(super) fn next(&mut self, room: Room<'_>) -> Option<Vec<u64>> {
         let asleep = self.ready.as_ref().filter(|_| self.is_asleep(room)).map(|ready| ready.question + 1);
         for at in (0..asleep.unwrap_or(self.asked.len())).rev() {
             let within = |order: &Order| {
@@ -249,8 +241,7 @@ impl Branch {
             } else if self.ready.as_ref().is_some_and(|ready| ready.question == at) {
                 self.next_ready(at, room)
             } else {
-                let mut later = self.asked[at].alternatives.after(before);
-                later.find(|&answer| !places.is_made_later(at, answer))
+                self.asked[at].alternatives.after(before).next()
             };
             if let Some(next) = next {
                 return Some([&self.answers[..at], &[next]].concat());

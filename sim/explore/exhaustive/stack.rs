@@ -7,7 +7,6 @@
 //! Knows nothing of how a run goes on.
 
 use super::branch::{Branch, Sleeper};
-use super::cuts::{Other, Places, Running};
 use crate::experiment::Judging;
 use crate::machine::{Machine, Part, Root, Size, Touch};
 
@@ -28,12 +27,6 @@ pub(super) struct State<M, J> {
 pub(super) struct Turn {
     pub(super) number: u32,
     pub(super) parts: Vec<Part>,
-    /// The how manieth instant it is, as long as somebody may be cut, and how many steps there have been at it.
-    pub(super) instant: u64,
-    pub(super) steps: u64,
-    /// Those that do not descend from the last cut of the run.
-    pub(super) others: Vec<Other>,
-    pub(super) cut: Option<Running>,
 }
 
 impl<M: Machine, J: Judging> State<M, J> {
@@ -50,8 +43,7 @@ impl<M: Machine, J: Judging> State<M, J> {
 
     /// About how many bytes it takes.
     fn size(&self) -> usize {
-        let others = self.turn.others.iter().map(|other| &other.part);
-        let parts = self.turn.parts.iter().chain(others).map(|part| {
+        let parts = self.turn.parts.iter().map(|part| {
             size_of::<Part>() + part.roots.len() * size_of::<Root>() + part.touches.len() * size_of::<Touch>()
         });
         let asleep = self.asleep.iter().map(Sleeper::size);
@@ -71,7 +63,6 @@ pub(super) struct Frame<M, J> {
     /// How many steps in which nothing was asked lie between the frame before and this one.
     pub(super) steps: u32,
     pub(super) branch: Branch,
-    pub(super) places: Places,
     pub(super) key: Option<u128>,
     pub(super) classes: u64,
     /// How many orders the run had asked for before.
@@ -94,11 +85,11 @@ impl<M: Machine, J: Judging> Stack<M, J> {
         Stack { frames: Vec::new(), forks_size: 0, forks_size_max, size: 0 }
     }
 
-    /// Adds a state in which something was asked, after so many steps in which nothing was.
-    pub(super) fn push(&mut self, before: State<M, J>, steps: u32, key: Option<u128>, orders: usize) {
-        let (branch, places) = Default::default();
-        self.frames.push(Frame { before: None, fork_size: 0, size: 0, steps, branch, places, key, classes: 0, orders });
+    /// Adds a state with what it was asked.
+    pub(super) fn push(&mut self, before: State<M, J>, steps: u32, branch: Branch, key: Option<u128>, orders: usize) {
+        self.frames.push(Frame { before: None, fork_size: 0, size: 0, steps, branch, key, classes: 0, orders });
         self.keep(self.frames.len() - 1, before);
+        self.measure();
     }
 
     /// Takes the last one away.
@@ -113,15 +104,15 @@ impl<M: Machine, J: Judging> Stack<M, J> {
     pub(super) fn measure(&mut self) {
         if let Some(frame) = self.frames.last_mut() {
             self.size -= frame.size;
-            frame.size = size_of::<Frame<M, J>>() - size_of::<Branch>() + frame.branch.size() + frame.places.size();
+            frame.size = size_of::<Frame<M, J>>() - size_of::<Branch>() + frame.branch.size();
             self.size += frame.size;
         }
     }
 
     /// The last one, if its fork is there.
-    pub(super) fn last(&mut self) -> Option<(&State<M, J>, &mut Branch, &mut Places)> {
+    pub(super) fn last(&mut self) -> Option<(&State<M, J>, &mut Branch)> {
         let frame = self.frames.last_mut()?;
-        Some((frame.before.as_deref()?, &mut frame.branch, &mut frame.places))
+        Some((frame.before.as_deref()?, &mut frame.branch))
     }
 
     /// Which is the last whose fork is there, with another fork of that.
