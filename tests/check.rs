@@ -383,6 +383,8 @@ fn an_unbiased_select_is_a_choice() {
             let (other, mut outbox) = mpsc::channel(8);
             other.send(2).await.unwrap();
             drop(second);
+            // Whether a task draws is known from its first poll on.
+            task::yield_now().await;
             let mut order = Vec::new();
             for _ in 0..2 {
                 tokio::select! {

@@ -316,6 +316,30 @@ steps = [{ sleep = "1s" }, { while = "left == 0", do = [{ sleep = 0 }] }, { set 
 steps = [{ gather = "coros", as = "both" }, { await = "both" }]
 "#;
 
+/// The first of two timeouts cuts a `finally`, and the second one nothing.
+#[test]
+fn a_cleanup_is_cut_by_what_cut_it() {
+    let program = program(
+        r#"
+        about = "Two timeouts."
+        [[task]]
+        name = "worker"
+        steps = [
+            { try = [{ timeout = "1500ms", do = [
+                { try = [{ sleep = "1s" }], finally = [{ sleep = "1s" }] },
+            ] }], except = { "TimeoutError" = [] } },
+            { try = [{ timeout = "5s", do = [{ sleep = "1h" }] }], except = { "TimeoutError" = [] } },
+        ]
+        [main]
+        steps = [{ spawn = "worker", as = "w" }, { await = "w" }]
+        "#,
+    );
+    let trace = run(&program, &[]);
+    let verdict = found(finding(&program, Oracle::CleanupCutShort, Some((1, "worker"))));
+    let told = told((&program, &trace, None), &verdict);
+    assert!(told.contains("was cancelled by its timeout at 1.5s, and its `finally`"), "{told}");
+}
+
 #[test]
 fn a_livelock() {
     let program = program(LIVELOCK);

@@ -28,9 +28,7 @@ pub mod task {
     use crate::executor::shared::current;
     use crate::executor::task::{self, Place};
 
-    pub use ::tokio::task::{
-        AbortHandle, Id, JoinError, JoinHandle, LocalSet, coop, id, try_id, unconstrained, yield_now,
-    };
+    pub use ::tokio::task::*;
 
     /// `tokio::spawn`.
     #[track_caller]

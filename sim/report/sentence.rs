@@ -2,8 +2,8 @@
 //!
 //! Knows nothing of how it was found.
 
-use crate::id::{ObjectId, TaskId, TextId};
-use crate::program::{Make, Operation, Program};
+use crate::id::{InstanceId, ObjectId, TaskId, TextId};
+use crate::program::{Make, Operation, Program, Stage};
 use crate::time::Time;
 use crate::trace::{Dormant, Frame, Moment, Owner, Requester, Trace, What};
 use crate::verdict::{Finding, Oracle, Unmet};
@@ -27,7 +27,7 @@ pub(super) fn finding(program: &Program, trace: &Trace, finding: &Finding) -> St
             format!("{who} was cancelled{}, and {} {how}.", run.cancelled(task), run.end(task))
         }
         Oracle::OutlivesMain => format!("{who} was still there when main ended{}.", run.doing_at_mains_end(task)),
-        Oracle::CleanupCutShort => match run.cancelled(task) {
+        Oracle::CleanupCutShort => match run.cut_short(task) {
             how if how.is_empty() => format!("a `finally` of {who} did not come to its end."),
             how => format!("{who} was cancelled{how}, and its `finally` did not come to its end."),
         },
@@ -137,7 +137,33 @@ impl Run<'_> {
     /// empty if no event tells.
     fn cancelled(&self, whom: TaskId) -> String {
         let is_asked = |moment: &Moment| matches!(moment.what, What::CancelRequested { task, .. } if task == whom);
-        let Some(at) = self.moments.iter().rposition(is_asked) else { return String::new() };
+        self.moments.iter().rposition(is_asked).map_or_else(String::new, |at| self.cancelled_at(whom, at))
+    }
+
+    /// How a task was cancelled when a `finally` of it had begun that never came to its end; or else the last time.
+    fn cut_short(&self, whom: TaskId) -> String {
+        let mut begun: Vec<((InstanceId, u32), Option<usize>)> = Vec::new();
+        for (at, moment) in self.moments.iter().enumerate() {
+            match moment.what {
+                What::Cleanup { task, instance, finally, stage: Stage::Begun } if task == whom => {
+                    begun.push(((instance, finally), None));
+                }
+                What::Cleanup { task, instance, finally, stage: Stage::Ended } if task == whom => {
+                    let ended = begun.iter().rposition(|(known, _)| *known == (instance, finally));
+                    ended.map(|ended| begun.remove(ended));
+                }
+                What::CancelRequested { task, .. } if task == whom => {
+                    begun.iter_mut().for_each(|(_, asked)| _ = asked.get_or_insert(at));
+                }
+                _ => {}
+            }
+        }
+        let asked = begun.into_iter().find_map(|(_, asked)| asked);
+        asked.map_or_else(|| self.cancelled(whom), |at| self.cancelled_at(whom, at))
+    }
+
+    /// How it was by the request that is this moment.
+    fn cancelled_at(&self, whom: TaskId, at: usize) -> String {
         let What::CancelRequested { by, .. } = self.moments[at].what else { return String::new() };
         let (time, before) = (self.moments[at].time, self.moments[..at].iter().rev());
         let cut = before.map(|moment| moment.what).find(|what| matches!(what, What::Cut { .. }));
