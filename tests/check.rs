@@ -383,7 +383,11 @@ fn an_unbiased_select_is_a_choice() {
             let (other, mut outbox) = mpsc::channel(8);
             other.send(2).await.unwrap();
             drop(second);
-            // Whether a task draws is known from its first poll on.
+            // Whether a task draws is known once it has: what it draws in that poll is as it was, the first branch.
+            tokio::select! {
+                () = std::future::ready(()) => {}
+                () = std::future::ready(()) => {}
+            }
             task::yield_now().await;
             let mut order = Vec::new();
             for _ in 0..2 {
