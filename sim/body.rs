@@ -2,7 +2,7 @@
 //!
 //! Whoever makes a body knows nothing of who polls it, and the other way round: tokio's own runtime, or a host of the
 //! simulated network. The door puts the two together. What more than one has a part in stands here as well: the
-//! recording of a run, how it makes tasks, what it is told between two polls, and a way to ask hosts.
+//! runtime and the clock, the recording of a run, how it makes tasks, what it is told between two polls, and a way to ask hosts.
 
 mod clock;
 mod guest;

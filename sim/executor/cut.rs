@@ -55,7 +55,6 @@ pub(super) struct Victims {
     longest: u64,
     /// Where a cut would have been possible, if that is to be listed, and at most how many.
     pub(super) openings: Option<(Openings, usize)>,
-    is_closed: bool,
 }
 
 #[derive(Debug)]
@@ -114,14 +113,9 @@ impl Victims {
         (self.list.len() as u32, self.longest)
     }
 
-    /// From here on nobody is cut.
-    pub(super) fn close(&mut self) {
-        self.is_closed = true;
-    }
-
     /// A moment at which one of these may be cut; the first for whom that is planned is.
     fn moment(&mut self, shared: &Shared, candidates: &[u32], phase: Option<Phase>) -> Option<u32> {
-        if self.is_closed {
+        if shared.is_closed() {
             return None;
         }
         self.moment += 1;

@@ -7,12 +7,12 @@
 const PLACES: [(&str, &[&str]); 2] = [("Id(", &[")"]), ("task ", &[" was cancelled", " panicked"])];
 
 /// The same text with names, which are asked for by number.
-pub(super) fn named(text: &str, name: impl Fn(u64) -> Option<String>) -> String {
+pub(super) fn named(text: &str, name: impl Fn(&str) -> Option<String>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((at, before, number, after)) = next(rest) {
         out.push_str(&rest[..at + before]);
-        out.push_str(number.parse().ok().and_then(&name).as_deref().unwrap_or("?"));
+        out.push_str(name(number).as_deref().unwrap_or("?"));
         rest = after;
     }
     out.push_str(rest);
@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn numbers_become_names() {
-        let told = |text| named(text, |number| (number == 17).then(|| "upload".to_owned()));
+        let told = |text| named(text, |number| (number == "17").then(|| "upload".to_owned()));
         assert_eq!(told("JoinError::Cancelled(Id(17))"), "JoinError::Cancelled(Id(upload))");
         assert_eq!(told("task 17 was cancelled; task 4 panicked"), "task upload was cancelled; task ? panicked");
         assert_eq!(told("Id(17)Id(17)"), "Id(upload)Id(upload)");

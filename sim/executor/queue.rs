@@ -1,4 +1,4 @@
-//! Who was woken, in which order, and by whom: the one thing that other threads may touch.
+//! Who was woken, in which order, and by whom. Other threads have a door to it, and touch nothing else.
 //!
 //! A task that is woken while it is polled goes to the end of the queue after its poll, as in tokio, and not at the
 //! moment when it was woken.
@@ -256,8 +256,7 @@ impl State {
                 entry.woken = Woken { by, is_aborted: true };
                 false
             }
-            Stage::Queued => false,
-            Stage::RunningAndWoken | Stage::Gone => false,
+            Stage::Queued | Stage::RunningAndWoken | Stage::Gone => false,
             Stage::Running => {
                 entry.state = Stage::RunningAndWoken;
                 entry.woken = Woken { by, is_aborted: false };

@@ -280,7 +280,6 @@ impl Rounds {
     fn probe(&mut self) {
         let shared = self.shared.clone();
         shared.close();
-        shared.victims.borrow_mut().close();
         for task in shared.alive() {
             let is_gone = self.poll_task(task);
             if is_gone || !self.queue.is_empty() {

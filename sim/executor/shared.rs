@@ -262,11 +262,6 @@ impl Shared {
         self.home.set(home);
     }
 
-    /// Where they are polled now.
-    pub(super) fn home(&self) -> usize {
-        self.home.get()
-    }
-
     /// A host begins, or begins anew: nothing is left of what was there.
     pub(super) fn move_in(&self, home: usize) {
         self.drop_all_of(home);
@@ -308,7 +303,7 @@ impl Shared {
         let task = {
             let mut tasks = self.tasks.borrow_mut();
             let task = TaskId(tasks.len() as u32);
-            let home = self.home();
+            let home = self.home.get();
             let (waker, aborts) = queue.wakers(task);
             tasks.push(Task {
                 instance,
@@ -458,8 +453,8 @@ impl Shared {
 
     /// A text of the code under test.
     fn text(&self, text: &str) -> TextId {
-        let name = |number: u64| {
-            let is_it = |task: &&Task| task.id.is_some_and(|id| id.to_string() == number.to_string());
+        let name = |number: &str| {
+            let is_it = |task: &&Task| task.id.is_some_and(|id| id.to_string() == number);
             let instance = self.tasks.borrow().iter().find(is_it).map(|task| task.instance);
             instance.and_then(|instance| self.names.name(instance))
         };
@@ -514,7 +509,7 @@ impl Shared {
         panics::take();
         // A panic in here is noted.
         _ = catch_unwind(AssertUnwindSafe(|| {
-            self.drop_all();
+            self.drop_some(|_| true);
             let strays: Vec<_> = self.homes.borrow_mut().iter_mut().filter_map(|home| home.strays.take()).collect();
             let (probes, settlers) = (self.probes.take(), self.settlers.take());
             drop((strays, probes, settlers));
@@ -612,12 +607,17 @@ impl Shared {
 
     /// Who makes what is made now: the future that is polled and may be cut, or else the task.
     pub(super) fn maker(&self) -> Option<TaskId> {
-        self.inside.get().or_else(|| self.homes.borrow()[self.home.get()].queue.running())
+        self.inside.get().or_else(|| self.polled_task())
+    }
+
+    /// Who is polled, if anybody is.
+    fn polled_task(&self) -> Option<TaskId> {
+        self.homes.borrow()[self.home.get()].queue.running()
     }
 
     /// Who is polled, or main if nobody is.
     pub(super) fn running(&self) -> TaskId {
-        self.homes.borrow()[self.home.get()].queue.running().unwrap_or(TaskId::MAIN)
+        self.polled_task().unwrap_or(TaskId::MAIN)
     }
 
     pub(super) fn instance(&self, task: TaskId) -> InstanceId {
@@ -659,11 +659,6 @@ impl Shared {
     pub(super) fn aborted(&self, task: TaskId, by: Option<TaskId>) {
         let by = by.map_or(Requester::Harness, Requester::Task);
         self.record(What::CancelRequested { task, by, message: None });
-    }
-
-    /// Drops whatever is left of all tasks, the last one first.
-    fn drop_all(&self) {
-        self.drop_some(|_| true);
     }
 
     /// Drops what tokio has of some tasks, the last one first. They keep their numbers, by which somebody may wake them.
