@@ -178,7 +178,7 @@ impl<'a> Resolver<'a, '_> {
         timeout: &'a Option<Template>,
         into: &'a Option<Name>,
     ) -> Option<Node> {
-        let what = self.operand(what, timeout.is_some());
+        let what = self.operand(what, false);
         let into = self.bind_optional(into);
         self.asyncio_only(span);
         let Some(timeout) = timeout else { return Some(Node::Op(Op::Await { what: what?, into })) };
