@@ -209,6 +209,7 @@ impl Teller<'_> {
             | What::Taken { .. }
             | What::Declared { .. }
             | What::Suspended { .. }
+            | What::WaitDropped { .. }
             | What::WakeLost { .. }
             | What::Cleanup { .. }
             | What::Requested { .. }
