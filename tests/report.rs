@@ -543,8 +543,8 @@ failure, in 912 runs (310,000 runs/s)
     };
     let expected = "\
 stopped early: 1,000 runs: nothing injected; 1 distinct order, 1 outcome; 0 failures
-912 of 1,000 runs hit the step limit of 1,000,000 steps, so they say little: raise `steps` under `[limits]`, or let the \
-tasks come to an end
+912 of 1,000 runs hit the step limit of 1,000,000 steps, so they say little: raise it with `steps` under \
+`[limits]`, or let the tasks come to an end
 ";
     check(&program, &stopped, expected);
 }

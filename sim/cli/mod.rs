@@ -11,6 +11,7 @@ mod progress;
 mod replay;
 mod shrink;
 mod verify;
+mod watcher;
 
 use std::ffi::OsString;
 use std::io::{self, Write};

@@ -128,6 +128,7 @@ fn bound(bounded: &Bounded) -> String {
         Bounded::Lengths => "not every length of a sleep".to_owned(),
         Bounded::Limits(1) => "1 run given up at a limit".to_owned(),
         Bounded::Limits(runs) => format!("{} runs given up at a limit", grouped(runs)),
+        Bounded::Endless => "the run in plain order has no end".to_owned(),
         Bounded::Stopped => "stopped early".to_owned(),
         Bounded::NoFork => "this machine cannot be forked".to_owned(),
     }

@@ -28,6 +28,7 @@ mod explored;
 mod failure;
 mod json;
 mod lanes;
+mod limits;
 mod names;
 mod network;
 mod paint;
