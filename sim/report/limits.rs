@@ -23,8 +23,8 @@ pub(super) fn limit(program: &Program, ending: Ending) -> String {
     counted(limits.steps, one, more)
 }
 
-/// What raises that limit.
-fn raised_by(program: &Program, ending: Ending) -> &'static str {
+/// Where that limit is set.
+pub(super) fn raised_by(program: &Program, ending: Ending) -> &'static str {
     match (program.is_rust(), ending) {
         (true, Ending::Livelocked) => "`Check::polls`, of which it is a tenth",
         (true, _) if program.network.is_some() => "`Network::at_most`",
