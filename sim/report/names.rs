@@ -276,6 +276,10 @@ impl<'a> Names<'a> {
 
     /// An error as Python's `repr` shows it; of Rust code, where it panicked and with which words.
     pub(super) fn error(&self, error: Error) -> String {
+        if self.program.is_rust() && error.ty == ErrorType::EXCEPTION {
+            // It is no panic, so there is no place.
+            return error.message.map(|message| printable(self.text(message))).unwrap_or_default();
+        }
         if self.program.is_rust() {
             let message = error.message.map(|message| format!(": {}", printable(self.text(message))));
             return printable(self.class(error.ty)) + &message.unwrap_or_default();

@@ -5,7 +5,7 @@
 use crate::id::{InstanceId, ObjectId, TaskId, TextId};
 use crate::program::{Make, Operation, Program, Stage};
 use crate::time::{Nanos, Time};
-use crate::trace::{Dormant, Frame, Moment, Owner, Requester, Trace, What};
+use crate::trace::{Dormant, Frame, Moment, Outcome, Owner, Requester, Trace, What};
 use crate::verdict::{Ending, Finding, Oracle, Unmet};
 
 use super::limits::limit;
@@ -59,6 +59,9 @@ pub(super) fn finding(program: &Program, trace: &Trace, finding: &Finding) -> St
         Oracle::OutlivesOwner => {
             let now = run.names.doing(task).map(|doing| format!(": it {}", now(&run.names, doing))).unwrap_or_default();
             format!("{who} was still there at the end although what had made it was cut{now}.")
+        }
+        Oracle::MainFailed if program.is_rust() => {
+            format!("main {}.", trace.error().map(|error| run.names.error(error)).unwrap_or_default())
         }
         Oracle::MainFailed => {
             let ended = if task == TaskId::MAIN { "failed" } else { "ended the whole run" };
@@ -313,6 +316,12 @@ impl Run<'_> {
             _ => None,
         });
         match error.or(self.trace.error()) {
+            // Main has come to its end, so it knew what to do with that, or did not look.
+            Some(error) if matches!(self.trace.outcome, Outcome::Finished(_)) => format!(
+                "{who} panicked at {}. That counts although main went on: if it is meant, catch it within the task, with \
+                 `catch_unwind`.",
+                self.names.error(error)
+            ),
             Some(error) => format!("{who} panicked at {}", self.names.error(error)),
             None => format!("{who} panicked."),
         }
