@@ -91,7 +91,10 @@ fn deadlock(names: &Names<'_>, trace: &Trace) -> String {
         return format!("{first} waits for {rest}{first}");
     }
     let waits = names.unfinished().map(|(task, doing)| format!("{} {}", names.marked(task), now(names, doing)));
-    listed(&waits.collect::<Vec<_>>(), MOST_WAITS)
+    let waits: Vec<String> = waits.collect();
+    // Where one of them has several parts, a comma would not tell where the next one begins.
+    let has_parts = waits.iter().any(|wait| [", ", " and "].iter().any(|part| wait.contains(part)));
+    if has_parts && waits.len() <= MOST_WAITS { waits.join("; ") } else { listed(&waits, MOST_WAITS) }
 }
 
 /// So many who wait are told.

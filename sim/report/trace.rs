@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use crate::choice::{Choice, Kind};
-use crate::id::{TaskId, TextId};
+use crate::id::{ObjectId, TaskId, TextId};
 use crate::program::{Error, Make, Operation, Program};
 use crate::time::{Nanos, Time};
 use crate::trace::{Counting, Outcome, Phase, Requester, Trace, Wake, What};
@@ -16,7 +16,7 @@ use crate::verdict::Ending;
 
 use super::columns::{Side, align};
 use super::limits::{limit, raised_by};
-use super::names::{Doing, Names, counted, grouped, quoted};
+use super::names::{Doing, Names, counted, grouped, listed, quoted};
 use super::network;
 use super::sites::own_frame;
 
@@ -101,6 +101,8 @@ pub(super) fn is_untold(what: What) -> bool {
         What::Chose(Choice { answer: 0, .. })
             | What::Children { .. }
             | What::Taken { .. }
+            | What::Item { .. }
+            | What::Lacks { .. }
             | What::Declared { .. }
             | What::Cleanup { .. }
     )
@@ -192,10 +194,19 @@ pub(super) fn sentence(names: &Names<'_>, what: What) -> String {
             format!("cancels the {} that {verb} left", counted(left, "task", "tasks"))
         }
         What::UnhandledInShutdown { error, .. } => format!("run() reports its unhandled {}", names.error(error)),
-        What::Blocked { operation, object, .. } => format!("waits: {}.{}()", names.object(object), operation.method()),
+        What::Blocked { operation, object, .. } => {
+            format!("waits: {}.{}(){}", names.object(object), operation.method(), held(names, operation, object))
+        }
         What::Used { operation, object, count, .. } => {
             let state = object_state(names.make(object), operation, count);
-            format!("{}.{}(): {state}", names.object(object), operation.method())
+            let (given, got) = match (operation, names.item()) {
+                (Operation::Put | Operation::PutNowait, Some(item)) => (names.value(item), String::new()),
+                (Operation::Get | Operation::GetNowait, Some(item)) => {
+                    (String::new(), format!(" -> {}", names.value(item)))
+                }
+                _ => Default::default(),
+            };
+            format!("{}.{}({given}){got}: {state}", names.object(object), operation.method())
         }
         What::Dropped { .. } => "never ends: the loop is closed".to_owned(),
         What::Suspended { .. } => "waits".to_owned(),
@@ -206,9 +217,25 @@ pub(super) fn sentence(names: &Names<'_>, what: What) -> String {
         | What::Served { .. }
         | What::Carried { .. }
         | What::Outage { .. } => network::sentence(names, what).unwrap_or_default(),
-        What::Children { .. } | What::Taken { .. } | What::Declared { .. } | What::Cleanup { .. } => {
+        What::Children { .. }
+        | What::Taken { .. }
+        | What::Item { .. }
+        | What::Lacks { .. }
+        | What::Declared { .. }
+        | What::Cleanup { .. } => {
             unreachable!("{what:?} is not told")
         }
+    }
+}
+
+/// Who holds the lock that somebody wants to have, if that is known.
+fn held(names: &Names<'_>, operation: Operation, object: ObjectId) -> String {
+    match names.holder(object).filter(|_| operation == Operation::Acquire) {
+        Some(holder) if names.doing(holder).is_none() => {
+            format!(", which {} has not released, and has ended", names.task(holder))
+        }
+        Some(holder) => format!(", which {} holds", names.task(holder)),
+        None => String::new(),
     }
 }
 
@@ -225,8 +252,9 @@ fn object_state(make: Make, operation: Operation, count: u32) -> String {
             format!("{} not notified", counted(count, "waiter", "waiters"))
         }
         (Make::Barrier(_), _) => format!("{count} in it"),
+        (Make::Lock | Make::Condition | Make::Future, Operation::Wait) => "it has the lock again".to_owned(),
         (Make::Lock | Make::Condition | Make::Future, _) => {
-            if count > 0 { "it is locked" } else { "it is free" }.to_owned()
+            if count > 0 { "it has the lock" } else { "the lock is free" }.to_owned()
         }
     }
 }
@@ -328,6 +356,9 @@ fn tell_outcome(program: &Program, names: &Names<'_>, trace: &Trace, time: Time,
     }
 }
 
+/// So many of the futures that a task waits for are named.
+const MOST_LACKS: usize = 6;
+
 /// What a task that has not ended does when nothing happens any more.
 pub(super) fn now(names: &Names<'_>, doing: Doing) -> String {
     match doing {
@@ -338,9 +369,17 @@ pub(super) fn now(names: &Names<'_>, doing: Doing) -> String {
             None => "waits".to_owned(),
         },
         Doing::Awaiting(future) => format!("waits for {}", names.future(future)),
-        Doing::Blocked(operation, object) => format!("waits for {}.{}()", names.object(object), operation.method()),
+        Doing::Blocked(operation, object) => {
+            format!("waits for {}.{}(){}", names.object(object), operation.method(), held(names, operation, object))
+        }
         Doing::Asking(host) => format!("waits for an answer of {}", names.host(host)),
-        Doing::Waiting(count) => format!("waits for {}", counted(count, "future", "futures")),
+        Doing::Waiting(task, count) => match &names.lacks(task)[..] {
+            [] => format!("waits for {}", counted(count, "future", "futures")),
+            lacks => {
+                let lacks: Vec<String> = lacks.iter().map(|&future| names.future(future).to_string()).collect();
+                format!("waits for {}", listed(&lacks, MOST_LACKS))
+            }
+        },
     }
 }
 
