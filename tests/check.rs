@@ -100,7 +100,7 @@ fn an_error_that_is_returned_is_a_failure() {
         sleep(Duration::from_millis(3)).await;
         if sim.chance(500_000) { Err("the server said no") } else { Ok(()) }
     });
-    assert!(told.contains("the server said no"), "{told}");
+    assert!(told.starts_with("main-failed: main returned an error: \"the server said no\".\n"), "{told}");
 }
 
 #[test]
@@ -110,6 +110,14 @@ fn a_panic_of_any_task_is_a_failure_even_if_nobody_joins_it() {
         sleep(Duration::from_millis(1)).await;
     });
     assert!(told.starts_with("panicked: `worker` panicked at tests/check.rs:"), "{told}");
+    let told = flat(&told);
+    assert!(told.contains("if it is meant, catch it within the task, with `catch_unwind`."), "{told}");
+    // As is said there.
+    let found = Check::new().runs(20).find(|sim| async move {
+        sim.spawn("worker", async { assert!(std::panic::catch_unwind(|| panic!("oh no")).is_err()) });
+        sleep(Duration::from_millis(1)).await;
+    });
+    assert!(found.failures.is_empty(), "{:?}", found.failures);
     assert!(told.contains("oh no"), "{told}");
 }
 
@@ -241,10 +249,24 @@ fn a_failure_is_saved_and_run_first() {
     };
     let first = run();
     assert!(first.contains("7 is guessed") && first.contains("runs: "), "it explores: {first}");
+    let file = "atropos-failures/replayed_by_the_test_above.txt";
+    assert!(
+        first.contains(&format!("1 failure is saved in {file}, and run first from now on: commit it\n")),
+        "{first}"
+    );
     let saved = std::fs::read_to_string(folder.join("atropos-failures/replayed_by_the_test_above.txt")).unwrap();
     assert!(saved.contains("7 is guessed") && saved.lines().any(|line| line.starts_with("a1-")), "{saved}");
     let second = run();
     assert!(second.contains("7 is guessed") && !second.contains("runs: "), "it replays: {second}");
+    assert!(
+        second.contains(&format!("it is saved in {file}, and as long as that fails, nothing else is run")),
+        "{second}"
+    );
+    // What cannot be saved is told, and the test fails for its failure alone.
+    std::fs::remove_dir_all(folder.join("atropos-failures")).unwrap();
+    std::fs::write(folder.join("atropos-failures"), "no folder").unwrap();
+    let third = run();
+    assert!(third.contains("7 is guessed") && third.contains(&format!("nothing is saved in {file}: ")), "{third}");
 }
 
 #[test]
@@ -583,7 +605,7 @@ fn what_is_watched_has_to_be_given_back() {
         sim.watch("permits", pool.clone());
         sim.cut(upload(&pool)).await;
     });
-    assert!(told.contains("where something is not given back: permits: 2 before, 1 now"), "{told}");
+    assert!(told.contains("main ended, and something is not given back: permits: 2 before, 1 now."), "{told}");
 }
 
 #[test]

@@ -9,9 +9,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use indicatif::ProgressBar;
 
-use super::progress::{progress_bar, stop_on_interrupt};
+use super::progress::{Shown, stop_on_interrupt};
 use super::{Files, Refused, load};
 use crate::diagnostic::Diagnostic;
 use crate::experiment::Runtime;
@@ -61,7 +60,8 @@ pub(super) fn verify(arguments: &Arguments, out: &mut impl Write) -> Result<Exit
     patience.is_over = stop_on_interrupt();
     let mut verifier = Verifier::start(interpreters, &found, &patience)?;
 
-    let mut teller = Teller { out, format: arguments.format, bar: progress_bar(), compared: Compared::default() };
+    let mut teller =
+        Teller { out, format: arguments.format, bar: Shown::new(String::new()), compared: Compared::default() };
     let mains = files.iter().filter(|file| is_for_python(file)).map(|file| file.scenario.mains().len() as u64);
     teller.bar.set_length(mains.sum());
     'files: for file in &files {
@@ -127,7 +127,7 @@ fn alike<'a>(
 struct Teller<'a, W: Write> {
     out: &'a mut W,
     format: Format,
-    bar: ProgressBar,
+    bar: Shown,
     compared: Compared,
 }
 

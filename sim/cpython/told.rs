@@ -207,6 +207,8 @@ impl Teller<'_> {
             // Questions, and what is not told.
             What::Children { .. }
             | What::Taken { .. }
+            | What::Item { .. }
+            | What::Lacks { .. }
             | What::Declared { .. }
             | What::Suspended { .. }
             | What::WaitDropped { .. }

@@ -25,7 +25,7 @@ use super::strays::Local;
 use crate::body::{Guest, Recording, Who, now};
 use crate::choice::{Choice, Choices, Lent, Ordinary, Question};
 use crate::id::{FutureId, InstanceId, TaskId, TextId};
-use crate::program::{Error, Texts, Value};
+use crate::program::{Error, ErrorType, Texts, Value};
 use crate::time::Time;
 use crate::trace::{Outcome, Recorder, Requester, Wake, What};
 
@@ -451,6 +451,13 @@ impl Shared {
         if task == TaskId::MAIN {
             self.finish(Err(error));
         }
+    }
+
+    /// Main fails without a panic. `how` goes on after its name.
+    pub(super) fn failed(&self, how: &str) {
+        let error = Error { ty: ErrorType::EXCEPTION, message: Some(self.text(how)) };
+        self.over(TaskId::MAIN, What::Failed { task: TaskId::MAIN, error });
+        self.finish(Err(error));
     }
 
     pub(super) fn error(&self, panic: &Panic) -> Error {

@@ -121,6 +121,11 @@ impl Event {
             What::Blocked { task, operation, object } => {
                 Event::new(kind::BLOCKED, operation as u32, task.0, u64::from(object.0))
             }
+            What::Item { task, value } => {
+                let (tag, bits) = value_bits(value);
+                Event::new(kind::ITEM, tag, task.0, bits)
+            }
+            What::Lacks { task, future } => Event::new(kind::LACKS, 0, task.0, u64::from(future.0)),
             What::Used { task, operation, object, count } => {
                 Event::new(kind::USED, operation as u32, task.0, pair(object.0, count))
             }
@@ -242,6 +247,8 @@ impl Event {
                 let operation = Operation::ALL[self.small() as usize];
                 What::Used { task, operation, object: ObjectId(self.high()), count: self.low() }
             }
+            kind::ITEM => What::Item { task, value: value_from(self) },
+            kind::LACKS => What::Lacks { task, future: FutureId(self.low()) },
             kind::REQUESTED => {
                 What::Requested { task, request: self.high(), host: HostId(self.small()), url: TextId(self.low()) }
             }
@@ -343,6 +350,8 @@ mod kind {
     pub const AWAITING_NEXT: u8 = 47;
     pub const CALLED_BACK: u8 = 48;
     pub const CALLBACK_FAILED: u8 = 49;
+    pub const ITEM: u8 = 50;
+    pub const LACKS: u8 = 51;
 }
 
 /// `None` in 32 bits: no id reaches it.

@@ -266,6 +266,8 @@ mod tests {
             What::CancelRequested { task, by: Requester::Timeout, message: None },
             What::Blocked { task, operation: Operation::Join, object: ObjectId(1) },
             What::Used { task, operation: Operation::Acquire, object: ObjectId(1), count: 7 },
+            What::Item { task, value: Value::Text(TextId(3)) },
+            What::Lacks { task, future },
             What::Requested { task, request: 70_000, host: HostId(3), url: TextId(4) },
             What::Responded { task, request: 7, status: 429, retry_after: Some(30) },
             What::Responded { task, request: 7, status: 200, retry_after: None },

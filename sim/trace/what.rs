@@ -109,6 +109,11 @@ pub enum What {
     /// semaphore the permits that are left, of a queue the items in it, after `task_done` and `join` those not done,
     /// after `notify` the waiters that sleep on.
     Used { task: TaskId, operation: Operation, object: ObjectId, count: u32 },
+    /// What the task puts into a queue or takes out of it by the use that follows; a list is not told.
+    Item { task: TaskId, value: Value },
+    /// Nothing can go on any more, and this is one of the futures that the task waits for inside `wait` or `as_completed`, or at
+    /// the end of a task group.
+    Lacks { task: TaskId, future: FutureId },
     /// The task sends its request number `request` for `url` to a host.
     Requested { task: TaskId, request: u32, host: HostId, url: TextId },
     /// The host has answered with a status, and wants to be left alone for so many seconds.
@@ -175,6 +180,8 @@ impl What {
             | What::CalledBack { task }
             | What::CallbackFailed { task, .. }
             | What::Used { task, .. }
+            | What::Item { task, .. }
+            | What::Lacks { task, .. }
             | What::Requested { task, .. }
             | What::Responded { task, .. }
             | What::Dropped { task } => Subject::Task(task),
