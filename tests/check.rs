@@ -311,6 +311,9 @@ fn what_a_process_keeps_between_runs_is_seen_in_a_fresh_one() {
     assert!(!passes && text.contains("in a fresh process.") && text.contains("a HashMap"), "{text}");
     let (passes, text) = test_alone("nothing_is_kept");
     assert!(passes && text.contains("9 runs were the same in a fresh process"), "{text}");
+    // Where branches are chosen is told to the other process.
+    let (passes, text) = test_alone("a_branch_is_noted");
+    assert!(passes && text.contains("9 runs were the same in a fresh process"), "{text}");
     // On one thread no thread is called after the test.
     let (passes, text) = test_alone_with("nothing_is_kept", &["--test-threads=1"], &[]);
     assert!(passes && text.contains("9 runs were the same in a fresh process"), "{text}");
@@ -369,6 +372,19 @@ fn replayed_by_the_test_above() {
     atropos::check(guess);
 }
 
+#[test]
+fn a_test_may_end_in_a_panic() {
+    let told = story(|sim| async move {
+        if sim.choose(2) == 0 {
+            return;
+        }
+        panic!("it never ends well");
+    });
+    assert!(told.contains("it never ends well"), "{told}");
+    let found = Check::new().runs(10).find(|_| async { panic!("at once") });
+    assert_eq!(found.failures[0].what, "panicked");
+}
+
 /// Without `biased`, tokio draws which branch comes first. Both orders are runs like any other, and the same again.
 #[test]
 fn an_unbiased_select_is_a_choice() {
@@ -383,12 +399,6 @@ fn an_unbiased_select_is_a_choice() {
             let (other, mut outbox) = mpsc::channel(8);
             other.send(2).await.unwrap();
             drop(second);
-            // Whether a task draws is known once it has: what it draws in that poll is as it was, the first branch.
-            tokio::select! {
-                () = std::future::ready(()) => {}
-                () = std::future::ready(()) => {}
-            }
-            task::yield_now().await;
             let mut order = Vec::new();
             for _ in 0..2 {
                 tokio::select! {
@@ -418,6 +428,35 @@ fn a_branch_that_comes_first_too_seldom_is_found() {
             };
         }
         assert!(last != 2, "the second branch was first");
+    });
+    assert!(told.contains("polls the last branch of its `select!` first"), "{told}");
+}
+
+#[test]
+#[ignore = "another test runs it"]
+fn a_branch_is_noted() {
+    atropos::check(|sim| async move {
+        let which = task::spawn(async {
+            tokio::select! {
+                () = std::future::ready(()) => "first",
+                () = std::future::ready(()) => "last",
+            }
+        });
+        sim.note(which.await.unwrap());
+    });
+}
+
+/// That a task draws in its only poll with a `select!` is known from the runs in which the test was measured.
+#[test]
+fn the_only_select_of_a_task_is_a_choice() {
+    let told = story(|_| async {
+        let which = task::spawn(async {
+            tokio::select! {
+                () = std::future::ready(()) => "stopped",
+                () = std::future::ready(()) => "worked",
+            }
+        });
+        assert_eq!(which.await.unwrap(), "stopped");
     });
     assert!(told.contains("polls the last branch of its `select!` first"), "{told}");
 }

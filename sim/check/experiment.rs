@@ -118,6 +118,17 @@ impl Made for Executor<'_> {
     }
 }
 
+/// What is known of a test when its runs begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Measured {
+    /// Which cuts there may be.
+    pub(super) cuts: Moments,
+    /// Whether tokio draws numbers.
+    pub(super) draws: bool,
+    /// In the polls of tasks of which names, after how many others of it.
+    pub(super) drawing: Vec<(String, u32)>,
+}
+
 /// A test, and everything that was met in its runs so far.
 pub(super) struct Futures {
     subject: Arc<dyn Subject>,
@@ -139,18 +150,20 @@ impl Futures {
         subject: Arc<dyn Subject>,
         check: &Check,
         names: Arc<Registry>,
-        measured: (Moments, bool),
+        measured: Measured,
     ) -> Futures {
-        let (cuts, draws) = measured;
+        let Measured { cuts, draws, drawing } = measured;
         if draws {
             names.set_draws();
         }
+        names.as_measured(drawing);
         Futures::unmeasured(subject, check, names).with_cuts(cuts)
     }
 
-    /// What was measured: which cuts there may be, and whether tokio draws numbers.
-    pub(super) fn measured(&self) -> (Moments, bool) {
-        (self.setting.cuts, self.names.draws())
+    /// What was measured.
+    pub(super) fn measured(&self) -> Measured {
+        let drawing = self.names.measured().iter().map(|drawing| (drawing.task.clone(), drawing.poll)).collect();
+        Measured { cuts: self.setting.cuts, draws: self.names.draws(), drawing }
     }
 
     fn unmeasured(subject: Arc<dyn Subject>, check: &Check, names: Arc<Registry>) -> Futures {
@@ -168,6 +181,7 @@ impl Futures {
         for seed in 0..TRIED {
             runs.openings(&mut Seeded::new(seed), 0);
         }
+        names.measured();
         let openings = runs.openings(&mut Ordinary, 0);
         drop(runs);
         if setting.cuts.up_to == 0 {

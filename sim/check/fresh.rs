@@ -16,7 +16,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use super::experiment::Futures;
+use super::experiment::{Futures, Measured};
 use super::replay::{executable, variable};
 use super::telling::{SUSPECTS, unstable_in_fresh_process};
 use super::{Check, Failed};
@@ -56,8 +56,7 @@ pub(super) struct Rerun {
 pub(super) struct Request {
     check: String,
     /// What was measured here, so that it need not be measured there: the first run is really the first.
-    cuts: Cuts,
-    draws: bool,
+    measured: Measured,
     runs: Vec<Wanted>,
 }
 
@@ -97,8 +96,8 @@ impl Request {
     }
 
     /// What was measured in the process that asks.
-    pub(super) fn measured(&self) -> (Cuts, bool) {
-        (self.cuts, self.draws)
+    pub(super) fn measured(&self) -> Measured {
+        self.measured.clone()
     }
 
     /// Makes the runs, and says what happens in each.
@@ -143,8 +142,7 @@ impl Rerun {
             Some(answers) => vec![Wanted::Given(answers.to_vec())],
             None => [Wanted::Given(Vec::new())].into_iter().chain((0..SEEDS).map(Wanted::Seed)).collect(),
         };
-        let (cuts, draws) = experiment.measured();
-        let request = Request { check: self.check.clone(), cuts, draws, runs };
+        let request = Request { check: self.check.clone(), measured: experiment.measured(), runs };
         let Some(fresh) = self.ask(&request) else { return (0, None) };
         for (wanted, fresh) in request.runs.iter().zip(&fresh) {
             let here = wanted.make(experiment);
@@ -212,8 +210,13 @@ fn answers(text: &str, count: usize) -> Option<Vec<Vec<String>>> {
 /// The check, what was measured, and a line for each run.
 impl std::fmt::Display for Request {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Cuts { up_to, moments, victims } = self.cuts;
-        writeln!(f, "{}\n{up_to} {moments} {victims} {}", self.check, u8::from(self.draws))?;
+        let Measured { cuts: Cuts { up_to, moments, victims }, draws, drawing } = &self.measured;
+        writeln!(f, "{}\n{up_to} {moments} {victims} {}", self.check, u8::from(*draws))?;
+        for (task, poll) in drawing {
+            // A name may be any text.
+            let bytes: Vec<String> = task.bytes().map(|byte| byte.to_string()).collect();
+            writeln!(f, "drawing {poll} {}", bytes.join(" "))?;
+        }
         for wanted in &self.runs {
             match wanted {
                 Wanted::Seed(seed) => writeln!(f, "seed {seed}")?,
@@ -240,12 +243,21 @@ impl FromStr for Request {
         let [up_to, moments, victims, draws] = measured[..] else { return Err(()) };
         let narrow = |number: u64| u32::try_from(number).map_err(drop);
         let cuts = Cuts { up_to: narrow(up_to)?, moments, victims: narrow(victims)? };
-        let wanted = |line: &str| match line.split_once(' ') {
-            Some(("seed", seed)) => Ok(Wanted::Seed(seed.parse().map_err(drop)?)),
-            Some(("given", answers)) => Ok(Wanted::Given(numbers(answers)?)),
-            _ => Err(()),
-        };
-        Ok(Request { check, cuts, draws: draws == 1, runs: lines.map(wanted).collect::<Result<_, ()>>()? })
+        let (mut drawing, mut runs) = (Vec::new(), Vec::new());
+        for line in lines {
+            match line.split_once(' ') {
+                Some(("drawing", drawn)) => {
+                    let numbers = numbers(drawn)?;
+                    let (&poll, bytes) = numbers.split_first().ok_or(())?;
+                    let bytes: Vec<u8> = bytes.iter().map(|&byte| byte as u8).collect();
+                    drawing.push((String::from_utf8(bytes).map_err(drop)?, narrow(poll)?));
+                }
+                Some(("seed", seed)) => runs.push(Wanted::Seed(seed.parse().map_err(drop)?)),
+                Some(("given", answers)) => runs.push(Wanted::Given(numbers(answers)?)),
+                _ => return Err(()),
+            }
+        }
+        Ok(Request { check, measured: Measured { cuts, draws: draws == 1, drawing }, runs })
     }
 }
 
@@ -257,7 +269,9 @@ mod tests {
     fn a_request_is_read_as_it_was_written() {
         let cuts = Cuts { up_to: 1, moments: 40, victims: 2 };
         let runs = vec![Wanted::Given(vec![]), Wanted::Seed(3), Wanted::Given(vec![0, 7, 1])];
-        let request = Request { check: "tests/a.rs:3:5 1".to_owned(), cuts, draws: true, runs };
+        let drawing = vec![("up\nload é".to_owned(), 3), (String::new(), 0)];
+        let measured = Measured { cuts, draws: true, drawing };
+        let request = Request { check: "tests/a.rs:3:5 1".to_owned(), measured, runs };
         assert_eq!(request.to_string().parse(), Ok(request));
         assert_eq!("nonsense".parse::<Request>(), Err(()));
     }

@@ -94,7 +94,7 @@ pub struct Check {
 /// After so many failing runs no more are made: they may take long, and say the same.
 const FAILING_MAX: u64 = 500;
 
-/// What a test may come to: nothing, or a `Result`, whose error is a failure.
+/// What a test may come to: nothing, a `Result`, whose error is a failure, or never to its end, as with `panic!` there.
 pub trait Ending {
     /// What went wrong.
     fn problem(self) -> Option<String>;
@@ -109,6 +109,26 @@ impl Ending for () {
 impl<E: fmt::Debug> Ending for Result<(), E> {
     fn problem(self) -> Option<String> {
         self.err().map(|error| format!("{error:?}"))
+    }
+}
+
+/// What never comes to anything has a type that cannot be written on stable Rust; but it can be had from a function's.
+mod never {
+    pub trait Returns {
+        type Output;
+    }
+
+    impl<T> Returns for fn() -> T {
+        type Output = T;
+    }
+
+    pub type Never = <fn() -> ! as Returns>::Output;
+}
+
+/// A test that ends in `panic!`, or in an endless loop.
+impl Ending for never::Never {
+    fn problem(self) -> Option<String> {
+        self
     }
 }
 

@@ -308,7 +308,9 @@ class Run(virtual_loop.VirtualLoop):
             names = dict(vars(asyncio), Future=lambda: Future(loop=self))
             self.objects = {name: eval(make, names) for name, make in made.items()}
         self.records.append(task.record)
-        self.newest[coro.name] = task
+        if not coro.is_waited_for:
+            self.newest[coro.name] = task
+        coro.is_waited_for = False
         self.record(task.record.number, "created", coro.name, coro.by)
 
     def create_future(self):
@@ -480,6 +482,8 @@ class Coroutine(collections.abc.Coroutine):
         # Whether a task has been made of it, or somebody awaits it in place; and whether it has ended.
         self.is_started = False
         self.is_over = False
+        # Whether the next task that is made of it is `wait_for`'s own.
+        self.is_waited_for = False
         run.coroutines.append(self)
 
     def start_again(self, cut):
@@ -772,6 +776,9 @@ class Here:
         if length is None or length > 0 and sys.version_info >= (3, 12):
             # Then it awaits in place.
             return await asyncio.wait_for(self.awaited(what), seconds)
+        if isinstance(what, Coroutine):
+            # Its task is nobody else's: the name goes on meaning what it meant.
+            what.is_waited_for = True
         record = self.task()
         record.using = ("wait_for", None)
         try:

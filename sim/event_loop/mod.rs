@@ -65,7 +65,7 @@ use wait::Wait;
 use crate::choice::{Choice, Choices, Cut, Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, TaskId};
 use crate::machine::{Footprint, KeyHasher, Machine, Size, Watched};
-use crate::program::{Error, Memory, Messages, Program, Source, Texts};
+use crate::program::{Error, Found, Memory, Messages, Program, Source, Texts};
 use crate::reuse::clone_in_place;
 use crate::time::{Nanos, Time};
 use crate::trace::{Fingerprint, Moment, Outcome, Recorder, Requester, Trace, What};
@@ -299,7 +299,7 @@ impl<'p> EventLoop<'p> {
         for (at, cancel) in (0..).zip(&self.program.outside_cancels) {
             self.timers.set(Time::ZERO + cancel.at, Timer::OutsideCancel(at));
         }
-        let main = self.create_task(InstanceId::MAIN, Source::Call, TaskId::MAIN);
+        let main = self.create_task(InstanceId::MAIN, Source::Call, Found::ByName, TaskId::MAIN);
         self.futures.add_callback(main, Callback::Stop);
         for object in self.program.bare_futures() {
             let future = self.futures.add(Owner::Nobody);

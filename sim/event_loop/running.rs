@@ -6,7 +6,7 @@ use super::{EventLoop, Owner};
 use crate::choice::{Choices, Question};
 use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
 use crate::machine::{Access, Object};
-use crate::program::{Effects, Error, FutureState, Inquiry, Memory, Op, Source, Value};
+use crate::program::{Effects, Error, Found, FutureState, Inquiry, Memory, Op, Source, Value};
 use crate::time::Time;
 use crate::trace::{Requester, What};
 
@@ -56,10 +56,10 @@ impl<C: Choices + ?Sized> Effects for Running<'_, '_, C> {
         self.event_loop.touch(object, access);
     }
 
-    fn spawn(&mut self, instance: InstanceId, source: Source) -> Result<FutureId, Error> {
+    fn spawn(&mut self, instance: InstanceId, source: Source, found: Found) -> Result<FutureId, Error> {
         self.touch(Object::Numbers, Access::Changes);
         self.touch(Object::Instance(instance), Access::Changes);
-        let future = self.event_loop.create_task(instance, source, self.task);
+        let future = self.event_loop.create_task(instance, source, found, self.task);
         if self.event_loop.program.eager_tasks {
             let started = self.event_loop.start_at_once(future, self.choices);
             started.map_err(|error| self.event_loop.raised(self.task, error))?;

@@ -7,7 +7,7 @@ use super::{Callback, EventLoop, Future, Handle, Owner, Running, Timer, future};
 use crate::choice::{Choices, Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, ObjectId, TaskId, TextId};
 use crate::machine::{Access, Object};
-use crate::program::{Effects as _, Error, ErrorType, FrameId, Next, Source, Value, resume};
+use crate::program::{Effects as _, Error, ErrorType, Found, FrameId, Next, Source, Value, resume};
 use crate::time::Nanos;
 use crate::trace::{Outcome, Wake, What};
 
@@ -77,7 +77,7 @@ pub(super) enum Own {
 }
 
 impl EventLoop<'_> {
-    pub(super) fn create_task(&mut self, instance: InstanceId, source: Source, by: TaskId) -> FutureId {
+    pub(super) fn create_task(&mut self, instance: InstanceId, source: Source, found: Found, by: TaskId) -> FutureId {
         let task = TaskId(self.tasks.len() as u32);
         let future = self.futures.add(Owner::Task(task));
         let frame = self.memory.open(self.program, instance, source, None);
@@ -96,7 +96,9 @@ impl EventLoop<'_> {
             was_cancelled: false,
             itself: AwaitOfItself::Never,
         });
-        self.memory.set_newest(instance, future);
+        if found == Found::ByName {
+            self.memory.set_newest(instance, future);
+        }
         self.recorder.record(What::Created { task, by, instance });
         if !self.program.eager_tasks || task == TaskId::MAIN {
             self.ready.push(Handle::Step(task));

@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use crate::id::InstanceId;
 use crate::program::{Cuts, ErrorType, ErrorTypes, Limits, Program};
@@ -18,6 +18,8 @@ pub struct Registry {
     known: Mutex<Known>,
     /// Whether tokio draws numbers in these runs, so that it has to be steered.
     draws: AtomicBool,
+    /// In whose polls it does, as it was measured.
+    drawing: OnceLock<Vec<Drawing>>,
     /// Whether it does so in a way that is not known, so that it cannot be.
     are_draws_unknown: AtomicBool,
     /// How many numbers it drew that nobody chose.
@@ -72,6 +74,17 @@ pub struct Ongoing {
     pub task: String,
 }
 
+/// tokio was seen to draw numbers in polls of a task of this name, the first time in its poll with this number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Drawing {
+    /// The name.
+    pub(crate) task: String,
+    /// How often a task had been polled before, at least.
+    pub(crate) poll: u32,
+    /// The number of the name.
+    instance: InstanceId,
+}
+
 #[derive(Debug)]
 struct Known {
     tasks: Vec<String>,
@@ -80,17 +93,25 @@ struct Known {
     panics: Vec<String>,
     /// What must happen in some run, and whether it has.
     sometimes: BTreeMap<String, bool>,
+    /// In the polls of which tasks tokio has drawn numbers, and after how many polls of it the first time.
+    drawing: BTreeMap<InstanceId, u32>,
 }
 
 impl Default for Registry {
     /// Main alone.
     fn default() -> Registry {
         static COUNT: AtomicU64 = AtomicU64::new(1);
-        let known =
-            Known { tasks: vec!["main".to_owned()], types: Vec::new(), panics: Vec::new(), sometimes: BTreeMap::new() };
+        let known = Known {
+            tasks: vec!["main".to_owned()],
+            types: Vec::new(),
+            panics: Vec::new(),
+            sometimes: BTreeMap::new(),
+            drawing: BTreeMap::new(),
+        };
         Registry {
             known: Mutex::new(known),
             draws: AtomicBool::new(false),
+            drawing: OnceLock::new(),
             are_draws_unknown: AtomicBool::new(false),
             not_chosen: AtomicU64::new(0),
             number: COUNT.fetch_add(1, Ordering::Relaxed),
@@ -202,6 +223,44 @@ impl Registry {
     /// It was.
     pub(crate) fn set_draws(&self) {
         self.draws.store(true, Ordering::Relaxed);
+    }
+
+    /// tokio was, in a task's poll before which there had been so many others of it.
+    pub(super) fn draw(&self, instance: InstanceId, poll: u32) {
+        self.set_draws();
+        // What is measured is the same however many runs follow, on however many threads.
+        if self.drawing.get().is_none() {
+            let drawing = &mut self.known().drawing;
+            let first = drawing.entry(instance).or_insert(poll);
+            *first = poll.min(*first);
+        }
+    }
+
+    /// Whether a task with so many polls behind it may draw, as was measured.
+    pub(super) fn may_draw(&self, instance: InstanceId, poll: u32) -> bool {
+        let drawing = self.drawing.get().map_or(&[][..], Vec::as_slice);
+        drawing.iter().any(|drawing| drawing.instance == instance && drawing.poll <= poll)
+    }
+
+    /// From here on it is known who draws: whoever has done so by now.
+    pub(crate) fn measured(&self) -> &[Drawing] {
+        self.drawing.get_or_init(|| {
+            let Known { tasks, drawing, .. } = &*self.known();
+            let named = |(&instance, &poll): (&InstanceId, &u32)| {
+                let task = tasks.get(instance.index())?.clone();
+                Some(Drawing { task, poll, instance })
+            };
+            drawing.iter().filter_map(named).collect()
+        })
+    }
+
+    /// The same, as it was measured in another process.
+    pub(crate) fn as_measured(&self, drawing: impl IntoIterator<Item = (String, u32)>) {
+        for (task, poll) in drawing {
+            let instance = self.task(Called::Name(&task));
+            self.draw(instance, poll);
+        }
+        self.measured();
     }
 
     /// tokio draws in another way than is known.

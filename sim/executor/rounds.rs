@@ -200,6 +200,7 @@ impl Rounds {
         WOKEN_BY.set(woken.by);
         let mut is_gone = true;
         let strays = Strays::before(shared, task);
+        let suspensions = shared.suspensions(task);
         if let Some(mut polled) = shared.begin_poll(task) {
             self.steer(task);
             let shared = &self.shared;
@@ -223,7 +224,7 @@ impl Rounds {
             before.after(shared);
         }
         if self.is_steered {
-            self.count_draws(task);
+            self.count_draws(task, suspensions);
         }
         is_gone
     }
@@ -252,17 +253,17 @@ impl Rounds {
         let options = Options::Range { min: 0, max: 1 };
         let subject = self.shared.who(task).map_or(task, |who| who.task);
         let question = Question { kind: Kind::Branch, subject, site: 0, options };
-        let last = self.any_order && self.shared.draws(task) && self.shared.ask(&question) == 1;
+        let last = self.any_order && self.shared.may_draw(task) && self.shared.ask(&question) == 1;
         if let Some(draws) = &mut self.draws {
             draws.steer(last);
         }
     }
 
-    fn count_draws(&mut self, task: TaskId) {
+    /// Sees whether tokio has drawn in the poll of a task before which there had been so many.
+    fn count_draws(&mut self, task: TaskId, suspensions: u32) {
         let Some(count) = self.draws.as_mut().and_then(Draws::count) else { return };
         if count > 0 {
-            self.shared.has_drawn(task);
-            self.shared.names.set_draws();
+            self.shared.has_drawn(task, suspensions);
         }
         let unsteered = u64::from(count.saturating_sub(draws::STEERED));
         self.shared.names.not_chosen(unsteered);

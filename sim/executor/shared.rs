@@ -645,14 +645,18 @@ impl Shared {
         (0..).map(TaskId).zip(tasks.iter()).filter(|(_, task)| task.set.is_some()).map(|(task, _)| task).collect()
     }
 
-    /// Whether tokio has drawn numbers when this task was polled.
-    pub(super) fn draws(&self, task: TaskId) -> bool {
-        self.tasks.borrow()[task.index()].draws
+    /// Whether tokio may draw numbers when this task is polled: it has in this run, or in another when it had been polled so
+    /// often.
+    pub(super) fn may_draw(&self, task: TaskId) -> bool {
+        let task = &self.tasks.borrow()[task.index()];
+        task.draws || self.names.may_draw(task.instance, task.suspensions)
     }
 
-    /// tokio has.
-    pub(super) fn has_drawn(&self, task: TaskId) {
-        self.tasks.borrow_mut()[task.index()].draws = true;
+    /// tokio has, in the poll of a task before which there had been so many.
+    pub(super) fn has_drawn(&self, task: TaskId, poll: u32) {
+        let task = &mut self.tasks.borrow_mut()[task.index()];
+        task.draws = true;
+        self.names.draw(task.instance, poll);
     }
 
     /// A task is going to be dropped because somebody aborted it.

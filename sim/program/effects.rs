@@ -8,7 +8,7 @@ use crate::machine::{Access, Object};
 use crate::time::{Nanos, Time};
 use crate::trace::What;
 
-use super::memory::Source;
+use super::memory::{Found, Source};
 use super::{Error, Inquiry, Library, Memory, Op, Program, ReturnWhen, Value};
 
 /// What a frame does next, as far as its machine is concerned.
@@ -86,7 +86,7 @@ pub trait Effects {
     /// # Errors
     ///
     /// What that has raised, if it is what leaves even the loop.
-    fn spawn(&mut self, instance: InstanceId, source: Source) -> Result<FutureId, Error>;
+    fn spawn(&mut self, instance: InstanceId, source: Source, found: Found) -> Result<FutureId, Error>;
     /// Whether a task that starts at once would be one too many that have been started within each other.
     fn is_deepest_start(&self) -> bool {
         false

@@ -427,7 +427,7 @@ impl<R: Effects> Run<'_, R> {
             }
             Op::WaitFor { what, timeout, .. } => {
                 let what = self.eval(what)?;
-                let future = self.start(what)?;
+                let future = self.start_unfound(what)?;
                 return self.library(Library::WaitFor { future, timeout: nanos(self.consts, timeout) });
             }
             Op::Shield { what, .. } => {

@@ -25,6 +25,16 @@ pub enum Source {
     Spent,
 }
 
+/// Whether the name of its instance means a new task from then on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// It does: `spawn`, `gather` and the like give the file a task to speak of.
+    ByName,
+    /// It does not: `wait_for` has made it for itself, where newer Pythons make none. A name that meant it would mean
+    /// something else from one profile to the next.
+    ByNobody,
+}
+
 /// How far the coroutine object of an instance has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Progress {

@@ -32,7 +32,7 @@ pub use effects::{Effects, FutureState, Next};
 pub use expr::{Attribute, Comparison, Expr, ExprId};
 pub use frame::resume;
 pub use library::{Callable, Library};
-pub use memory::{FrameId, Memory, Source};
+pub use memory::{Found, FrameId, Memory, Source};
 pub use network::{Answer, Begins, CLIENT, Fault, Host, Network, Outage, Reply, TooMany, Url, Wires};
 pub use object::{Inquiry, Make, Object, Operation};
 pub use pattern::Pattern;

@@ -4,7 +4,9 @@
 
 use crate::choice::Question;
 use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
-use crate::program::{Effects, Error, FutureState, Inquiry, Memory, Next, Program, Source, Value, display, resume};
+use crate::program::{
+    Effects, Error, Found, FutureState, Inquiry, Memory, Next, Program, Source, Value, display, resume,
+};
 use crate::time::Time;
 use crate::trace::What;
 
@@ -63,7 +65,7 @@ impl Effects for Alone {
             self.printed.push(text);
         }
     }
-    fn spawn(&mut self, _: InstanceId, _: Source) -> Result<FutureId, Error> {
+    fn spawn(&mut self, _: InstanceId, _: Source, _: Found) -> Result<FutureId, Error> {
         unreachable!("alone")
     }
     fn cancel(&mut self, _: FutureId, _: Option<TextId>) -> Result<bool, Error> {

@@ -47,7 +47,8 @@ pub(super) fn assemble(
     }
     let mut tables = Tables::default();
     let bodies = resolve_all(scenario, profile, &main, &cast, &keys, &mut tables, &mut errors);
-    let mut strikes = faults::Resolver::new(&cast, &bodies, &scenario.error_types, &mut tables.texts, &mut errors);
+    let mut strikes =
+        faults::Resolver::new(&cast, &bodies, &scenario.error_types, profile, &mut tables.texts, &mut errors);
     for fault in &scenario.faults {
         strikes.fault(fault);
     }

@@ -7,12 +7,12 @@ use std::ops::Range;
 
 use crate::diagnostic::Diagnostic;
 use crate::id::{InstanceId, TextId};
-use crate::program::{Action, Error, ErrorType, ErrorTypes, Failure, OutsideCancel, Strike, Texts};
+use crate::program::{Action, Error, ErrorType, ErrorTypes, Failure, OutsideCancel, Profile, Strike, Texts};
 use crate::time::{Nanos, Time};
 
 use super::cast::Cast;
 use super::reader::{Name, Reader, Span, Table, Value, unknown};
-use super::resolve::{Resolved, class_as_message, no_group};
+use super::resolve::{Resolved, class_as_message, is_of_asyncio, lacking_class, no_group};
 use super::template::Template;
 
 /// How many strikes a file may come to, every instance counted.
@@ -126,6 +126,7 @@ pub(super) struct Resolver<'a, 't> {
     cast: &'a Cast<'a>,
     bodies: &'a [Resolved<'a>],
     error_types: &'a ErrorTypes,
+    profile: Profile,
     texts: &'t mut Texts,
     errors: &'t mut Vec<Diagnostic>,
     pub(super) strikes: Strikes,
@@ -136,10 +137,11 @@ impl<'a, 't> Resolver<'a, 't> {
         cast: &'a Cast<'a>,
         bodies: &'a [Resolved<'a>],
         error_types: &'a ErrorTypes,
+        profile: Profile,
         texts: &'t mut Texts,
         errors: &'t mut Vec<Diagnostic>,
     ) -> Resolver<'a, 't> {
-        Resolver { cast, bodies, error_types, texts, errors, strikes: Strikes::default() }
+        Resolver { cast, bodies, error_types, profile, texts, errors, strikes: Strikes::default() }
     }
 
     /// Adds what one fault comes to. Returns nothing if it is wrong.
@@ -149,7 +151,7 @@ impl<'a, 't> Resolver<'a, 't> {
         match &fault.kind {
             Kind::Fail { ty, message, print, asked } => {
                 let class = self.class(ty.as_ref(), message)?;
-                if let Some(ty) = ty.as_ref().filter(|_| class.leaves_loop()) {
+                if let Some(ty) = ty.as_ref().filter(|_| class.leaves_loop() || is_of_asyncio(class)) {
                     self.strikes.asyncio_only.get_or_insert_with(|| ty.span());
                 }
                 let points = self.all_points(&targets, fault)?;
@@ -195,7 +197,7 @@ impl<'a, 't> Resolver<'a, 't> {
     fn class(&mut self, ty: Option<&Name>, message: &Template) -> Option<ErrorType> {
         let error = match ty {
             Some(ty) => match self.error_types.find(ty.get_ref()) {
-                Some(class) => match no_group(class, ty) {
+                Some(class) => match no_group(class, ty).or_else(|| lacking_class(self.profile, class, ty)) {
                     None => return Some(class),
                     Some(error) => error,
                 },

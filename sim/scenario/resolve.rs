@@ -143,6 +143,17 @@ pub(super) fn lacking(profile: Profile, span: &Span, what: &str, has: fn(&Profil
     (!has(&profile)).then(error)
 }
 
+/// What is wrong with naming this class, if the profile does not have it. Groups, and asyncio's own error of a barrier,
+/// are as old as `asyncio.timeout`.
+pub(super) fn lacking_class(profile: Profile, ty: ErrorType, name: &Name) -> Option<Diagnostic> {
+    lacking(profile, &name.span(), name.get_ref(), |profile| profile.has_timeouts).filter(|_| is_of_asyncio(ty))
+}
+
+/// Whether asyncio alone can raise this class.
+pub(super) fn is_of_asyncio(ty: ErrorType) -> bool {
+    ty.is_group() || ty == ErrorType::BROKEN_BARRIER_ERROR
+}
+
 /// What is wrong with raising an error of this class by a message, if it is a group.
 pub(super) fn no_group(ty: ErrorType, name: &Name) -> Option<Diagnostic> {
     let message = format!("expected a class that is made of a message, but found {}", name.get_ref());

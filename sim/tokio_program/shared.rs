@@ -17,7 +17,7 @@ use crate::body::{self, Guest, Http, Recording, Spawner, Timer, Who};
 use crate::choice::{Kind, Options, Question};
 use crate::id::{FutureId, InstanceId, ListId, ObjectId, TaskId, TextId};
 use crate::program::{
-    Effects, Error, ErrorType, FrameId, FutureState, Inquiry, Memory, Next, Program, Source, Value, resume,
+    Effects, Error, ErrorType, Found, FrameId, FutureState, Inquiry, Memory, Next, Program, Source, Value, resume,
 };
 use crate::time::{Nanos, Time};
 use crate::trace::{Outcome, Phase, Requester, Trace, What};
@@ -480,7 +480,8 @@ impl Effects for Running<'_> {
         self.state.ask(question)
     }
 
-    fn spawn(&mut self, instance: InstanceId, _: Source) -> Result<FutureId, Error> {
+    /// Every task is found by its name: only asyncio has `wait_for`.
+    fn spawn(&mut self, instance: InstanceId, _: Source, _: Found) -> Result<FutureId, Error> {
         let who = self.state.add_task(instance, self.task);
         let task = Task::new(self.shared.clone(), who.task, who.future, instance);
         let handle = self.shared.spawner.spawn(Some(who), Box::pin(task.run())).abort_handle();

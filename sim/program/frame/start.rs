@@ -6,7 +6,7 @@ use crate::id::{FutureId, ListId};
 use crate::machine::{Access, Object};
 
 use super::super::effects::{Effects, FutureState, Next};
-use super::super::memory::{Progress, Source};
+use super::super::memory::{Found, Progress, Source};
 use super::super::{Error, ErrorType, ExprId, Op, Value};
 use super::{DEEPEST_CALL, Flow, Run, SPENT, STARTED_TWICE};
 
@@ -50,17 +50,26 @@ impl<R: Effects> Run<'_, R> {
 
     /// Makes a task of a coroutine; a handle stays what it is.
     pub(super) fn start(&mut self, value: Value) -> Result<FutureId, Error> {
+        self.task_of(value, Found::ByName)
+    }
+
+    /// The same, but only whoever makes the task has it.
+    pub(super) fn start_unfound(&mut self, value: Value) -> Result<FutureId, Error> {
+        self.task_of(value, Found::ByNobody)
+    }
+
+    fn task_of(&mut self, value: Value, found: Found) -> Result<FutureId, Error> {
         self.looks_at(value);
         match value {
             Value::Handle(future) => Ok(future),
             Value::Call(_) | Value::Coroutine(_) if self.rt.is_deepest_start() => {
                 Err(self.error(ErrorType::RECURSION_ERROR, "maximum recursion depth exceeded"))
             }
-            Value::Call(instance) => self.rt.spawn(instance, Source::Call),
+            Value::Call(instance) => self.rt.spawn(instance, Source::Call, found),
             Value::Coroutine(instance) => match self.rt.memory().start_object(instance) {
-                Progress::Unstarted => self.rt.spawn(instance, Source::Object),
+                Progress::Unstarted => self.rt.spawn(instance, Source::Object, found),
                 Progress::Started => Err(self.error(ErrorType::RUNTIME_ERROR, STARTED_TWICE)),
-                Progress::Ended => self.rt.spawn(instance, Source::Spent),
+                Progress::Ended => self.rt.spawn(instance, Source::Spent, found),
             },
             _ => Err(self.error(ErrorType::TYPE_ERROR, "a coroutine was expected")),
         }

@@ -35,6 +35,8 @@ pub(super) enum Need {
     Objects,
     /// Making a task that can be found by its name in a task group.
     StartIn,
+    /// A task that has a name and cannot be found by it, of what may be a coroutine, or a task already.
+    OwnTask,
 }
 
 const NAMED: &str = r#"
@@ -112,6 +114,24 @@ def started(coros):
     return [tasks[coro] for coro in coros]
 "#;
 
+const OWN_TASK: &str = r#"
+def own_task(coro):
+    """The task that wait_for makes for itself, with the name that it shows; futures stay as they are."""
+    return coro if asyncio.isfuture(coro) else asyncio.create_task(coro, name=names.get(coro))
+"#;
+
+const OWN_TASK_EAGER: &str = r#"
+async def unfound(name, coro):
+    """What a task runs that shows this name and cannot be found by it."""
+    names[asyncio.current_task()] = name
+    return await coro
+
+
+def own_task(coro):
+    """The task that wait_for makes for itself, with the name that it shows; futures stay as they are."""
+    return coro if asyncio.isfuture(coro) else asyncio.create_task(unfound(names[coro], coro))
+"#;
+
 /// The making of a task whose name only its coroutine knows.
 const CREATE_IT: &str = "asyncio.create_task(coro, name=names.get(coro))";
 const START_IT: &str = "start(names.get(coro), coro)";
@@ -166,6 +186,7 @@ impl Need {
         match self {
             Need::Random | Need::Names | Need::MainName | Need::MainByName => &[],
             Need::StartIn => &["start_in"],
+            Need::OwnTask => &["own_task", "unfound"],
             Need::Objects => &["objects"],
             Need::CoroutineNames => &["names", "named"],
             Need::ByName => &["by_name", "start"],
@@ -183,7 +204,7 @@ impl Need {
     pub(super) fn needs(self) -> &'static [Need] {
         match self {
             Need::Eager => &[Need::ByName, Need::CoroutineNames],
-            Need::Started | Need::Shown | Need::NameOf => &[Need::Names, Need::CoroutineNames],
+            Need::Started | Need::Shown | Need::NameOf | Need::OwnTask => &[Need::Names, Need::CoroutineNames],
             Need::Cancel | Need::MainByName | Need::StartIn => &[Need::ByName],
             _ => &[],
         }
@@ -197,6 +218,8 @@ impl Need {
             Need::Random | Need::Names | Need::MainName | Need::MainByName | Need::Objects => "",
             Need::StartIn if is_eager => START_IN_EAGER,
             Need::StartIn => START_IN,
+            Need::OwnTask if is_eager => OWN_TASK_EAGER,
+            Need::OwnTask => OWN_TASK,
             Need::CoroutineNames => NAMED,
             Need::ByName if is_eager => START_EAGER,
             Need::ByName => START,

@@ -6,12 +6,13 @@ use crate::program::{Operation, WaitFor};
 
 use super::super::expression::{Expression, Kind};
 use super::super::reader::Name;
-use super::super::steps::{Callback, Operand, Step, Verb, When};
+use super::super::steps::{Callback, Operand, Step, Subject, Verb, When};
 use super::super::template::{Piece, Template};
 use super::Script;
 use super::body::Body;
 use super::helpers::Need;
 use super::kinds::{COROUTINE, ERROR, GATHER, Kinds, LIST, PLAIN, TASK};
+use super::tasks::created;
 use super::value::{Level, Printed, Use};
 use super::words::literal;
 
@@ -243,16 +244,34 @@ impl Body<'_, '_> {
             .as_ref()
             .is_none_or(|timeout| self.script.program.profile.wait_for == WaitFor::InPlace && has_time(timeout));
         let what = match what {
-            Operand::One(subject) if in_place => {
-                let what = self.subject(subject, Use::Any);
+            Operand::One(subject) => {
+                let what = if in_place { self.subject(subject, Use::Any) } else { self.waited_for(subject) };
                 self.run_in_place(&what);
                 what
             }
-            _ => self.started_alone(what),
+            Operand::Each(_) => self.operand(what),
         };
         let timeout = timeout.as_ref().map_or_else(|| "None".to_owned(), |timeout| self.length(timeout).least);
         let kinds = self.awaited(what.kinds);
         self.assign(into, &format!("await asyncio.wait_for({}, {timeout})", what.text), kinds);
+    }
+
+    /// What `wait_for` is given where it makes a task of a coroutine: that coroutine, or where names are asked for a task
+    /// that is called so, which nobody finds by it.
+    fn waited_for(&mut self, subject: &Subject) -> Printed {
+        let is_named = self.learnt.needs(Need::Names);
+        let id = self.instance(subject).filter(|_| !self.locals.contains_key(&subject.text.text));
+        if let Some(id) = id.filter(|_| is_named && !self.script.program.eager_tasks) {
+            let name = literal(&self.script.cast.names[id.index()]);
+            let task = created(None, &self.call(id), Some(&name), false, true);
+            return self.newest_or(id, subject.text.span.start, &task);
+        }
+        let what = self.subject(subject, Use::Any);
+        if !is_named || !what.kinds.may_be(COROUTINE) {
+            return what;
+        }
+        self.learnt.need(Need::OwnTask);
+        Printed { kinds: what.kinds, ..Printed::new(format!("own_task({})", what.text), 0) }
     }
 
     /// A task of what may be a coroutine, where names are asked for: asyncio would make one without.

@@ -185,7 +185,7 @@ impl Body<'_, '_> {
 }
 
 /// `asyncio.create_task(…)`, or what stands for it.
-fn created(group: Option<&str>, coro: &str, name: Option<&str>, is_by_name: bool, is_named: bool) -> String {
+pub(super) fn created(group: Option<&str>, coro: &str, name: Option<&str>, is_by_name: bool, is_named: bool) -> String {
     let known = |name: Option<&str>| name.map_or_else(|| format!("names.get({coro})"), str::to_owned);
     let create = format!("{}.create_task", group.unwrap_or("asyncio"));
     match (is_by_name, is_named) {

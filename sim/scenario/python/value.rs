@@ -234,15 +234,20 @@ impl Body<'_, '_> {
         if starts {
             self.started(id, at);
         }
+        let coroutine = self.named_coroutine(id, self.call(id));
+        self.newest_or(id, at, &coroutine)
+    }
+
+    /// The newest task of an instance, or `otherwise` where there is none.
+    pub(super) fn newest_or(&mut self, id: InstanceId, at: usize, otherwise: &str) -> Printed {
         let others = self.learnt.starts.get(&id).is_some_and(|starts| starts.iter().any(|&other| other != at));
         let again = self.learnt.starts.get(&id).is_some_and(|starts| starts.contains(&at)) && !self.runs_once();
-        let call = self.call(id);
         if !others && !again && !self.learnt.uses_coros {
-            return Printed::new(self.named_coroutine(id, call), COROUTINE);
+            return Printed::new(otherwise, COROUTINE);
         }
         self.learnt.need(Need::ByName);
         let name = literal(&self.script.cast.names[id.index()]);
-        let text = format!("by_name.get({name}) or {}", self.named_coroutine(id, call));
+        let text = format!("by_name.get({name}) or {otherwise}");
         Printed { text, level: Level::Or, kinds: Kinds::of(TASK | COROUTINE) }
     }
 

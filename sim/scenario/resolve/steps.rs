@@ -14,7 +14,7 @@ use super::super::reader::{Name, Span, unknown};
 use super::super::steps::{Callback, Operand, Step, Try, Verb};
 use super::super::template::{Piece, Template};
 use super::operands::Wanted;
-use super::{Fill, NAMES_MAX, Resolver, class_as_message, lacking, no_group};
+use super::{Fill, NAMES_MAX, Resolver, class_as_message, is_of_asyncio, lacking, lacking_class, no_group};
 
 impl<'a> Resolver<'a, '_> {
     pub(super) fn steps(&mut self, steps: &'a [Step]) -> Vec<Node> {
@@ -178,7 +178,7 @@ impl<'a> Resolver<'a, '_> {
         timeout: &'a Option<Template>,
         into: &'a Option<Name>,
     ) -> Option<Node> {
-        let what = self.operand(what, timeout.is_some());
+        let what = self.operand(what, false);
         let into = self.bind_optional(into);
         self.asyncio_only(span);
         let Some(timeout) = timeout else { return Some(Node::Op(Op::Await { what: what?, into })) };
@@ -260,7 +260,7 @@ impl<'a> Resolver<'a, '_> {
         let types = self.around.error_types;
         match types.find(name.get_ref()) {
             Some(ty) => {
-                if ty.leaves_loop() {
+                if ty.leaves_loop() || is_of_asyncio(ty) {
                     self.asyncio_only(&name.span());
                 }
                 Some(ty)
@@ -275,9 +275,7 @@ impl<'a> Resolver<'a, '_> {
     /// The class of a clause.
     fn caught_type(&mut self, name: &Name, is_star: bool) -> Option<ErrorType> {
         let ty = self.error_type(name)?;
-        if ty.is_group() || ty == ErrorType::BROKEN_BARRIER_ERROR {
-            self.needs_timeouts(&name.span(), name.get_ref());
-        }
+        self.errors.extend(lacking_class(self.around.profile, ty, name));
         if ty.is_group() && is_star {
             let message = format!("expected a class that is in a group, but found {}", name.get_ref());
             let help = "`except*` catches what is in a group; `except` catches the group";
@@ -290,10 +288,7 @@ impl<'a> Resolver<'a, '_> {
     fn made_type(&mut self, name: &Option<Name>) -> Option<ErrorType> {
         let Some(name) = name else { return Some(ErrorType::EXCEPTION) };
         let ty = self.error_type(name)?;
-        if ty == ErrorType::BROKEN_BARRIER_ERROR {
-            self.needs_timeouts(&name.span(), name.get_ref());
-        }
-        match no_group(ty, name) {
+        match no_group(ty, name).or_else(|| lacking_class(self.around.profile, ty, name)) {
             Some(error) => self.error(error),
             None => Some(ty),
         }
