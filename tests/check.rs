@@ -394,6 +394,82 @@ fn replayed_by_the_test_above() {
     atropos::check(guess);
 }
 
+/// A `select!` and a `timeout` of the test's own drop what has not come first, and the story says where that waited.
+#[test]
+fn what_a_select_or_a_timeout_drops_is_told_with_its_place() {
+    let told = story(|_| async {
+        let (_sender, receiver) = oneshot::channel::<u32>();
+        let receive = async { receiver.await.map(drop) };
+        tokio::select! {
+            _ = receive => {}
+            () = sleep(Duration::from_millis(3)) => {}
+        }
+        let held = Semaphore::new(0);
+        let permit = async { held.acquire().await.map(drop) };
+        _ = tokio::time::timeout(Duration::from_millis(2), permit).await;
+        panic!("both were dropped");
+    });
+    let line = |text: &str| {
+        let (before, _) = include_str!("check.rs").split_once(text).unwrap();
+        format!("drops what waits at check.rs:{}:", before.lines().count())
+    };
+    let dropped = told.matches("drops what waits at").count();
+    assert!(told.contains(&line("receiver.await.map(drop) };\n        tokio::select")), "{told}");
+    assert!(told.contains(&line("held.acquire().await.map")) && dropped == 2, "{told}");
+}
+
+/// A channel keeps the waker of a receiver that a `select!` has dropped.
+#[test]
+fn a_task_waits_where_it_has_come_to_and_not_where_a_select_has_left() {
+    let told = story(|_| async {
+        let (sender, mut inbox) = mpsc::channel::<u32>(1);
+        let receive = async { inbox.recv().await };
+        tokio::select! {
+            _ = receive => {}
+            () = sleep(Duration::from_millis(3)) => {}
+        }
+        sleep(Duration::from_millis(4)).await;
+        drop(sender);
+        panic!("it slept twice");
+    });
+    let line = |text: &str| include_str!("check.rs").split_once(text).unwrap().0.lines().count();
+    let (receives, sleeps) = (
+        line("inbox.recv().await };\n        tokio::sel"),
+        line("sleep(Duration::from_millis(4)).await;\n        drop(se"),
+    );
+    assert!(told.contains(&format!("starts, waits at check.rs:{receives}:")), "{told}");
+    assert!(told.contains(&format!("0.003s  ├ wakes, waits at check.rs:{sleeps}:")), "{told}");
+}
+
+/// A future that has got what it waited for was woken, and one that goes on waiting is not dropped, whoever polls it how often.
+#[test]
+fn what_is_done_or_waits_on_is_not_told_as_dropped() {
+    let told = story(|_| async {
+        let (sender, mut inbox) = mpsc::channel::<u32>(1);
+        let mut set = task::JoinSet::new();
+        for number in 0..3 {
+            let sender = sender.clone();
+            set.spawn(async move {
+                sleep(Duration::from_millis(number)).await;
+                sender.send(1).await.unwrap();
+            });
+        }
+        let mut ticks = tokio::time::interval(Duration::from_millis(1));
+        for _ in 0..8 {
+            tokio::select! {
+                biased;
+                Some(done) = set.join_next() => done.unwrap(),
+                Some(_) = inbox.recv() => {}
+                _ = ticks.tick() => {}
+            }
+        }
+        futures_util::future::join_all((0..40).map(|number| sleep(Duration::from_millis(number)))).await;
+        drop(set);
+        panic!("nothing was");
+    });
+    assert!(!told.contains("drops what waits"), "{told}");
+}
+
 #[test]
 fn a_test_may_end_in_a_panic() {
     let told = story(|sim| async move {

@@ -211,6 +211,7 @@ impl Teller<'_> {
             | What::Lacks { .. }
             | What::Declared { .. }
             | What::Suspended { .. }
+            | What::WaitDropped { .. }
             | What::WakeLost { .. }
             | What::Cleanup { .. }
             | What::Requested { .. }

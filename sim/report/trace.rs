@@ -105,6 +105,7 @@ pub(super) fn is_untold(what: What) -> bool {
             | What::Lacks { .. }
             | What::Declared { .. }
             | What::Cleanup { .. }
+            | What::WaitDropped { .. }
     )
 }
 
@@ -210,6 +211,7 @@ pub(super) fn sentence(names: &Names<'_>, what: What) -> String {
         }
         What::Dropped { .. } => "never ends: the loop is closed".to_owned(),
         What::Suspended { .. } => "waits".to_owned(),
+        What::WaitDropped { .. } => "drops a future that waits".to_owned(),
         What::WakeLost { .. } => "could go on, and nobody has woken it".to_owned(),
         What::Chose(choice) => chosen(names, choice),
         What::Requested { .. }

@@ -103,6 +103,7 @@ impl Event {
             }
             What::Dropped { task } => Event::new(kind::DROPPED, 0, task.0, 0),
             What::Suspended { task } => Event::new(kind::SUSPENDED, 0, task.0, 0),
+            What::WaitDropped { task, place } => Event::new(kind::WAIT_DROPPED, 0, task.0, u64::from(place)),
             What::WakeLost { task } => Event::new(kind::WAKE_LOST, 0, task.0, 0),
             What::WaitingFor { task, future, until } => {
                 // The small field has 24 bits.
@@ -223,6 +224,7 @@ impl Event {
             kind::UNHANDLED_IN_SHUTDOWN => What::UnhandledInShutdown { task, error: error_from(self) },
             kind::DROPPED => What::Dropped { task },
             kind::SUSPENDED => What::Suspended { task },
+            kind::WAIT_DROPPED => What::WaitDropped { task, place: self.low() },
             kind::WAKE_LOST => What::WakeLost { task },
             kind::WAITING_FOR => {
                 let until = (self.payload != u64::MAX).then_some(Time(self.payload));
@@ -332,6 +334,7 @@ mod kind {
     pub const CLEANUP: u8 = 32;
     pub const SUSPENDED: u8 = 60;
     pub const WAKE_LOST: u8 = 61;
+    pub const WAIT_DROPPED: u8 = 62;
     pub const BLOCKED: u8 = 40;
     pub const USED: u8 = 41;
     pub const WAITING_FOR: u8 = 42;

@@ -245,6 +245,7 @@ mod tests {
             What::Dropped { task },
             What::Suspended { task },
             What::WakeLost { task },
+            What::WaitDropped { task, place: 3 },
             What::Resumed { task, by: Wake::Task(TaskId(1)) },
             What::Resumed { task, by: Wake::Object(ObjectId(2)) },
             What::Resumed { task, by: Wake::Library },

@@ -82,6 +82,9 @@ pub enum What {
     Dropped { task: TaskId },
     /// A real future was polled and is not done.
     Suspended { task: TaskId },
+    /// A future that the task had polled was dropped where it waited, without having been woken: the place with this number.
+    /// That is seen only in runs in which places are recorded.
+    WaitDropped { task: TaskId, place: u32 },
     /// Everybody waits for ever, and yet a real future gets on when it is polled: it was not woken when it should have been.
     WakeLost { task: TaskId },
     /// The task waits inside `wait_for`: until `until` at the latest, or until what it has cancelled is done.
@@ -167,6 +170,7 @@ impl What {
             | What::WaitReturned { task, .. }
             | What::UnhandledInShutdown { task, .. }
             | What::Suspended { task }
+            | What::WaitDropped { task, .. }
             | What::WakeLost { task }
             | What::Blocked { task, .. }
             | What::WaitingFor { task, .. }
