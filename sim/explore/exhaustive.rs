@@ -107,7 +107,7 @@ pub struct Searching {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Searched {
     /// How many runs there are, those counted that go on from a state where another had been before: with
-    /// [`Method::Reduced`], of each class one.
+    /// [`Method::Reduced`], of each class one. Where the search ended early or runs were, it is no count of anything.
     pub classes: u64,
     /// How many runs were followed to their end.
     pub runs: u64,
@@ -149,6 +149,13 @@ impl Searched {
     /// Whether every run has been seen, or one that comes to the same.
     pub fn is_complete(&self) -> bool {
         self.bounded_by.is_empty()
+    }
+
+    /// How many runs there are within the bounds, or classes of them. Nobody knows if some are left, or were not followed to
+    /// their end, or if 64 bits do not hold it.
+    pub fn count(&self) -> Option<u64> {
+        let is_whole = |bound: &Bounded| matches!(bound, Bounded::Deviations(_) | Bounded::Lengths);
+        Some(self.classes).filter(|&classes| classes < u64::MAX && self.bounded_by.iter().all(is_whole))
     }
 }
 

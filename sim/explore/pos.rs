@@ -8,7 +8,9 @@
 //! What differs here: what a pending step is going to touch is what it touched in the ordinary run, being its task's n-th
 //! step. Of what is only known to touch everything, nobody knows with what it races, and it counts as racing with nothing: if
 //! a task has many such steps, as one has that keeps a list, all others would draw anew each time, which is a random walk
-//! again. Everything that is asked but orders of what is ready (lengths, faults, ties) is answered as [`Seeded`] does.
+//! again. Nor does beginning to wait for a future race with its end, since whoever waits goes on after it either way: a
+//! thread of the paper cannot even begin to join one that runs. Everything that is asked but orders of what is ready
+//! (lengths, faults, ties) is answered as [`Seeded`] does.
 //! Where nobody knows what steps touch, as with real Rust code, none draw anew: what the paper calls BasicPOS. Where the
 //! queue is first in, first out, what is left are the orders of timers and sets, each as likely as any other.
 //!
@@ -88,10 +90,10 @@ impl Choices for Pos {
     }
 }
 
-/// Whether two steps touch the same thing, as far as it has a name.
+/// Whether two steps touch the same thing, as far as it has a name and is no future.
 fn race(one: &[Touch], other: &[Touch]) -> bool {
-    let named = |touch: &&Touch| touch.object != Object::Everything;
-    one.iter().filter(named).any(|a| other.iter().filter(named).any(|&b| a.conflicts(b)))
+    let counts = |touch: &&Touch| !matches!(touch.object, Object::Everything | Object::Future(_));
+    one.iter().filter(counts).any(|a| other.iter().filter(counts).any(|&b| a.conflicts(b)))
 }
 
 #[cfg(test)]
@@ -114,14 +116,27 @@ mod tests {
     /// Two tasks that race with each step: which of them is next is drawn anew each time, evenly. These odds are ours too.
     #[test]
     fn steps_that_race_draw_anew() {
-        let touch = Touch { object: Object::Shared(0), access: Access::Changes };
-        let mut footsteps = Footsteps::default();
-        for future in [0, 0, 0, 1] {
-            footsteps.add(FutureId(future), [touch]);
-        }
-        let mut pos = Pos::new(Arc::new(footsteps));
+        let mut pos = Pos::new(all_touch(Object::Shared(0)));
         let found = orders(&[3, 1], 8_000, &mut pos, Pos::begin);
         // Expected: 1 in 8.
         assert!(share(&found, |order| order[3] == 1, 900..1100));
+    }
+
+    /// Nobody draws anew because somebody begins to wait for what he is going to end.
+    #[test]
+    fn waiting_for_an_end_does_not_race_with_it() {
+        let mut pos = Pos::new(all_touch(Object::Future(FutureId(1))));
+        let found = orders(&[3, 1], 4_000, &mut pos, Pos::begin);
+        // Expected: 1 in 4.
+        assert!(share(&found, |order| order[3] == 1, 900..1100));
+    }
+
+    /// Each of three steps of one task changes this, and so does the only step of another.
+    fn all_touch(object: Object) -> Arc<Footsteps> {
+        let mut footsteps = Footsteps::default();
+        for future in [0, 0, 0, 1] {
+            footsteps.add(FutureId(future), [Touch { object, access: Access::Changes }]);
+        }
+        Arc::new(footsteps)
     }
 }

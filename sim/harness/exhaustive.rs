@@ -102,7 +102,7 @@ impl Exhaustion {
         let program = experiment.program();
         let cuts = &program.cuts;
         Exhausted {
-            classes: searched.classes,
+            classes: searched.count(),
             is_reduced: bounds.method == Method::Reduced && bounds.deviations.is_none(),
             runs: searched.runs,
             states: searched.states,
