@@ -77,6 +77,8 @@ pub enum Bounded {
     Lengths,
     /// So many runs hit a limit of the program's.
     Limits(u64),
+    /// The ordinary run hit one, which nobody expects of it, so no other was made.
+    Endless,
     /// It was stopped.
     Stopped,
     /// The machine cannot be forked.

@@ -269,7 +269,7 @@ pub enum Oracle {
     Livelock,
     /// After the last fault the run went on until its limit.
     Unsettled,
-    /// Main ended with an error that neither the file nor a fault accounts for.
+    /// Main ended with an error that neither the file nor a fault accounts for; in Rust code, without a panic.
     MainFailed,
     /// An `assert` failed in a task.
     AssertionFailed,
@@ -277,7 +277,7 @@ pub enum Oracle {
     OutlivesOwner,
     /// A task whose maker was cut has done something after the retry has done it.
     LateEffect,
-    /// Rust code panicked, or the test returned an error.
+    /// Rust code panicked.
     Panicked,
 }
 

@@ -100,7 +100,7 @@ fn an_error_that_is_returned_is_a_failure() {
         sleep(Duration::from_millis(3)).await;
         if sim.chance(500_000) { Err("the server said no") } else { Ok(()) }
     });
-    assert!(told.contains("the server said no"), "{told}");
+    assert!(told.starts_with("main-failed: main returned an error: \"the server said no\".\n"), "{told}");
 }
 
 #[test]
@@ -110,6 +110,14 @@ fn a_panic_of_any_task_is_a_failure_even_if_nobody_joins_it() {
         sleep(Duration::from_millis(1)).await;
     });
     assert!(told.starts_with("panicked: `worker` panicked at tests/check.rs:"), "{told}");
+    let told = flat(&told);
+    assert!(told.contains("if it is meant, catch it within the task, with `catch_unwind`."), "{told}");
+    // As is said there.
+    let found = Check::new().runs(20).find(|sim| async move {
+        sim.spawn("worker", async { assert!(std::panic::catch_unwind(|| panic!("oh no")).is_err()) });
+        sleep(Duration::from_millis(1)).await;
+    });
+    assert!(found.failures.is_empty(), "{:?}", found.failures);
     assert!(told.contains("oh no"), "{told}");
 }
 
@@ -241,10 +249,24 @@ fn a_failure_is_saved_and_run_first() {
     };
     let first = run();
     assert!(first.contains("7 is guessed") && first.contains("runs: "), "it explores: {first}");
+    let file = "atropos-failures/replayed_by_the_test_above.txt";
+    assert!(
+        first.contains(&format!("1 failure is saved in {file}, and run first from now on: commit it\n")),
+        "{first}"
+    );
     let saved = std::fs::read_to_string(folder.join("atropos-failures/replayed_by_the_test_above.txt")).unwrap();
     assert!(saved.contains("7 is guessed") && saved.lines().any(|line| line.starts_with("a1-")), "{saved}");
     let second = run();
     assert!(second.contains("7 is guessed") && !second.contains("runs: "), "it replays: {second}");
+    assert!(
+        second.contains(&format!("it is saved in {file}, and as long as that fails, nothing else is run")),
+        "{second}"
+    );
+    // What cannot be saved is told, and the test fails for its failure alone.
+    std::fs::remove_dir_all(folder.join("atropos-failures")).unwrap();
+    std::fs::write(folder.join("atropos-failures"), "no folder").unwrap();
+    let third = run();
+    assert!(third.contains("7 is guessed") && third.contains(&format!("nothing is saved in {file}: ")), "{third}");
 }
 
 #[test]
@@ -370,6 +392,82 @@ async fn guess(sim: Sim) {
 #[ignore = "the test above runs it"]
 fn replayed_by_the_test_above() {
     atropos::check(guess);
+}
+
+/// A `select!` and a `timeout` of the test's own drop what has not come first, and the story says where that waited.
+#[test]
+fn what_a_select_or_a_timeout_drops_is_told_with_its_place() {
+    let told = story(|_| async {
+        let (_sender, receiver) = oneshot::channel::<u32>();
+        let receive = async { receiver.await.map(drop) };
+        tokio::select! {
+            _ = receive => {}
+            () = sleep(Duration::from_millis(3)) => {}
+        }
+        let held = Semaphore::new(0);
+        let permit = async { held.acquire().await.map(drop) };
+        _ = tokio::time::timeout(Duration::from_millis(2), permit).await;
+        panic!("both were dropped");
+    });
+    let line = |text: &str| {
+        let (before, _) = include_str!("check.rs").split_once(text).unwrap();
+        format!("drops what waits at check.rs:{}:", before.lines().count())
+    };
+    let dropped = told.matches("drops what waits at").count();
+    assert!(told.contains(&line("receiver.await.map(drop) };\n        tokio::select")), "{told}");
+    assert!(told.contains(&line("held.acquire().await.map")) && dropped == 2, "{told}");
+}
+
+/// A channel keeps the waker of a receiver that a `select!` has dropped.
+#[test]
+fn a_task_waits_where_it_has_come_to_and_not_where_a_select_has_left() {
+    let told = story(|_| async {
+        let (sender, mut inbox) = mpsc::channel::<u32>(1);
+        let receive = async { inbox.recv().await };
+        tokio::select! {
+            _ = receive => {}
+            () = sleep(Duration::from_millis(3)) => {}
+        }
+        sleep(Duration::from_millis(4)).await;
+        drop(sender);
+        panic!("it slept twice");
+    });
+    let line = |text: &str| include_str!("check.rs").split_once(text).unwrap().0.lines().count();
+    let (receives, sleeps) = (
+        line("inbox.recv().await };\n        tokio::sel"),
+        line("sleep(Duration::from_millis(4)).await;\n        drop(se"),
+    );
+    assert!(told.contains(&format!("starts, waits at check.rs:{receives}:")), "{told}");
+    assert!(told.contains(&format!("0.003s  ├ wakes, waits at check.rs:{sleeps}:")), "{told}");
+}
+
+/// A future that has got what it waited for was woken, and one that goes on waiting is not dropped, whoever polls it how often.
+#[test]
+fn what_is_done_or_waits_on_is_not_told_as_dropped() {
+    let told = story(|_| async {
+        let (sender, mut inbox) = mpsc::channel::<u32>(1);
+        let mut set = task::JoinSet::new();
+        for number in 0..3 {
+            let sender = sender.clone();
+            set.spawn(async move {
+                sleep(Duration::from_millis(number)).await;
+                sender.send(1).await.unwrap();
+            });
+        }
+        let mut ticks = tokio::time::interval(Duration::from_millis(1));
+        for _ in 0..8 {
+            tokio::select! {
+                biased;
+                Some(done) = set.join_next() => done.unwrap(),
+                Some(_) = inbox.recv() => {}
+                _ = ticks.tick() => {}
+            }
+        }
+        futures_util::future::join_all((0..40).map(|number| sleep(Duration::from_millis(number)))).await;
+        drop(set);
+        panic!("nothing was");
+    });
+    assert!(!told.contains("drops what waits"), "{told}");
 }
 
 #[test]
@@ -507,7 +605,7 @@ fn what_is_watched_has_to_be_given_back() {
         sim.watch("permits", pool.clone());
         sim.cut(upload(&pool)).await;
     });
-    assert!(told.contains("where something is not given back: permits: 2 before, 1 now"), "{told}");
+    assert!(told.contains("main ended, and something is not given back: permits: 2 before, 1 now."), "{told}");
 }
 
 #[test]

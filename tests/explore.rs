@@ -284,3 +284,33 @@ Two runs with the same choices agree for 12 events only. Then
     let json = report::json_explored(&search.experiment.program(), &covered);
     assert!(json.contains("\"failures\":0") && json.contains("\"unstable\":1"), "{json}");
 }
+
+/// Whoever has seen enough of runs that take long does not have to wait for the next sixty of them.
+#[test]
+fn long_runs_are_ended_between_two_of_them() {
+    let text = r#"
+about = "It goes on for ever, as it should."
+[main]
+steps = [{ while = true, do = [{ sleep = "1s..2s" }] }]
+[limits]
+steps = 100
+[expect]
+outcome = "out-of-steps"
+"#;
+    let file = File::parse("it.toml".as_ref(), text.to_owned()).unwrap();
+    for jobs in [1, 2] {
+        let plan = Plan { jobs: NonZero::new(jobs).unwrap(), ..Plan::default() };
+        let mut seen = Vec::new();
+        let search = file.explore(&Setting::default(), &plan, &mut |progress| {
+            seen.push((progress.runs, progress.orders));
+            seen.len() < 3
+        });
+        let explored = search.unwrap().explored;
+        assert!(explored.is_interrupted && explored.runs == explored.unfinished, "{explored:?}");
+        if jobs == 1 {
+            // It is told once more when the last few are counted.
+            assert_eq!(seen, [(1, 1), (2, 2), (3, 3), (3, 3)]);
+            assert_eq!((explored.runs, explored.seeds), (3, Some(0..2)));
+        }
+    }
+}

@@ -146,7 +146,8 @@ fn an_unwrapped_join_error_is_the_same_each_time() {
             ended.unwrap();
             Ok(())
         });
-        assert_eq!(failed(&found.failures).what, "panicked", "{}", failed(&found.failures).story);
+        let what = if is_returned { "main-failed" } else { "panicked" };
+        assert_eq!(failed(&found.failures).what, what, "{}", failed(&found.failures).story);
     }
 }
 

@@ -324,7 +324,7 @@ mod hosts {
         let found = network.find(asks_once);
         let mut found = whats(&found);
         found.sort_unstable();
-        assert_eq!(found, ["panicked", "unsettled"]);
+        assert_eq!(found, ["main-failed", "unsettled"]);
     }
 
     #[test]
@@ -348,7 +348,8 @@ mod hosts {
             hosts.host("broken", || async { Err("out of paper")? });
             std::future::pending::<()>()
         });
-        assert!(found.failures[0].story.contains("out of paper"), "{}", found.failures[0].story);
+        let told = &found.failures[0].story;
+        assert!(told.starts_with("main-failed: main fails with a host: out of paper."), "{told}");
     }
 
     /// A host whose two tasks are woken by one message: in tokio's order the first of them is always first.
@@ -438,7 +439,7 @@ mod hosts {
                 Sim::here().cut(buy).named("buy").await;
             }
         });
-        assert_eq!(whats(&found), ["panicked"]);
+        assert_eq!(whats(&found), ["main-failed"]);
         assert!(found.failures[0].story.contains("permits: 1 before, 0 now"), "{}", found.failures[0].story);
     }
 

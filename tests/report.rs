@@ -543,10 +543,83 @@ failure, in 912 runs (310,000 runs/s)
     };
     let expected = "\
 stopped early: 1,000 runs: nothing injected; 1 distinct order, 1 outcome; 0 failures
-912 of 1,000 runs hit the step limit of 1,000,000 steps, so they say little: raise `steps` under `[limits]`, or let the \
-tasks come to an end
+912 of 1,000 runs hit the step limit of 1,000,000 steps, so they say little: raise it with `steps` under \
+`[limits]`, or let the tasks come to an end
 ";
     check(&program, &stopped, expected);
+}
+
+/// Whoever waits for several is told by their names when nothing can go on, and a lock by who holds it.
+#[test]
+fn a_deadlock_names_who_is_waited_for() {
+    let told = |main: &str| {
+        let text = format!(
+            r#"
+about = "Two locks in two orders, and main that waits for both who take them."
+[objects]
+one = "Lock()"
+two = "Lock()"
+[[task]]
+name = "left"
+steps = [{{ acquire = "one" }}, {{ sleep = "1s" }}, {{ acquire = "two" }}]
+[[task]]
+name = "right"
+steps = [{{ acquire = "two" }}, {{ sleep = "1s" }}, {{ acquire = "one" }}]
+[[task]]
+name = "quick"
+steps = [{{ acquire = "two" }}]
+[main]
+steps = [{main}]
+"#
+        );
+        let program = program(&text);
+        let trace = run(&program, &[]);
+        let deadlock = found(finding(&program, Oracle::Deadlock, None));
+        let story = with_story((&program, &trace, None), &deadlock, |story| failure(&story, false));
+        let sentence: Vec<&str> = story.lines().take_while(|line| !line.starts_with("It takes")).collect();
+        let text = atropos::report::trace(&program, &trace);
+        let (_, end) = text.split_once("deadlocked: nothing is ready and no timer is set\n").expect("it is a deadlock");
+        (sentence.join("").replace("  ", " "), end.lines().map(str::trim).collect::<Vec<_>>().join("; "))
+    };
+    let both = "left waits for two.acquire(), which right holds; right waits for one.acquire(), which left holds";
+    let (sentence, end) = told(r#"{ spawn = ["left", "right"], as = "all" }, { wait = "all" }"#);
+    assert!(end.starts_with(&format!("main waits for left and right; {both}; 0 finished")), "{end}");
+    let marked = both.replace("left waits", "`left` waits").replace("right waits", "`right` waits");
+    assert_eq!(sentence, format!("deadlock: nothing can go on: main waits for left and right; {marked}."));
+    let (_, end) = told(r#"{ task_group = "tg", do = [{ spawn = ["left", "right"], in = "tg" }] }"#);
+    assert!(end.starts_with(&format!("main waits for left and right; {both}; 0 finished")), "{end}");
+    let (_, end) = told(
+        r#"{ spawn = ["quick", "left"], as = "all" }, { as_completed = "all", as = "it", do = [{ print = "{it}" }] }"#,
+    );
+    let ended = "main waits for left; left waits for two.acquire(), which quick has not released, and has ended";
+    assert!(end.starts_with(&format!("{ended}; 1 finished")), "{end}");
+}
+
+/// What goes through a queue is shown, unless it is a list; then nothing older is shown in its place.
+#[test]
+fn items_of_a_queue_are_shown() {
+    let text = r#"
+about = "Two items, of which one is a list."
+[objects]
+jobs = "Queue()"
+[main]
+steps = [
+    { put = "'one'", into = "jobs" },
+    { put = "[2]", into = "jobs" },
+    { get = "jobs", as = "job" },
+    { get = "jobs", as = "job" },
+]
+"#;
+    let program = program(text);
+    let told = atropos::report::trace(&program, &run(&program, &[]));
+    let uses: Vec<&str> = told.lines().filter_map(|line| Some(&line[line.find("jobs.")?..])).collect();
+    let expected = [
+        "jobs.put('one'): 1 item in it",
+        "jobs.put(): 2 items in it",
+        "jobs.get() -> 'one': 1 item in it",
+        "jobs.get(): 0 items in it",
+    ];
+    assert_eq!(uses, expected);
 }
 
 /// A line of JSON is a promise: each of its keys stands in the documentation.

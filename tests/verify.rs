@@ -241,11 +241,20 @@ fn what_a_version_lacks_is_not_applicable_there() {
     let (out, err, code) = verify(&folder, &["--python", &old_path, "--python", &new_path], &[]);
     let (old, new) = (&old.version, &new.version);
     let reason = "Python 3.10 has no asyncio.timeout; there is one from Python 3.11 on: `python = \"3.11\"`";
+    let place = " --> a.toml:3:10
+  |
+3 | steps = [{ timeout = \"1s\", do = [{ sleep = \"500ms\" }] }]
+  |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ not in 3.10";
     let expected = format!(
-        "a.toml on Python {old}: not applicable, because {reason}\na.toml on Python {new}: equal, 6 events\n\n\
+        "a.toml on Python {old}: not applicable, because {reason}\n{place}\na.toml on Python {new}: equal, 6 events\n\n\
          1 equal, 0 different on Python {new}; 1 not applicable\n"
     );
     assert_eq!((out, err.as_str(), code), (expected, "", 0));
+    // The next one that lacks the same is told without the place, and programs are told it every time.
+    let (out, ..) = verify(&folder, &["--python", &old_path, "--python", &old_path], &[]);
+    assert_eq!((out.matches(reason).count(), out.matches(place).count()), (2, 1), "{out}");
+    let (out, ..) = verify(&folder, &["--format", "json", "--python", &old_path, "--python", &old_path], &[]);
+    assert_eq!(out.matches(r#""line":3,"column":10}"#).count(), 2, "{out}");
     // And with the old one alone nothing is verified; who reads is found without being named.
     let (out, err, code) = verify(&folder, &["--python", &old_path], &[]);
     assert_eq!((err.as_str(), code), ("error: nothing was verified\n", 1), "{out}");

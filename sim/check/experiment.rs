@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use super::{Check, Ending, Sim};
 use crate::body::Body;
 use crate::choice::{Choices, Ordinary, Seeded};
-use crate::executor::{Cuts as Moments, Executor, RETURNED, Registry, Setting};
+use crate::executor::{Cuts as Moments, Executor, Registry, Setting};
 use crate::experiment::{Experiment, Ran, Run};
 use crate::judge;
 use crate::machine::{Machine, Openings};
@@ -72,12 +72,12 @@ where
 {
     let sim = Sim::here();
     if let Some(problem) = test.await.problem() {
-        return sim.fail(RETURNED, problem);
+        return sim.fail(&format!("returned an error: {problem}"));
     }
     if sim.is_watching() {
         sim.settle().await;
         if let Some(problem) = sim.not_given_back() {
-            sim.fail("the end, where something is not given back", problem);
+            sim.fail(&format!("ended, and something is not given back: {problem}"));
         }
     }
 }

@@ -290,9 +290,12 @@ impl Check {
         if wanted.is_none() && made.failures.is_empty() {
             made = check.widened().explore(test);
             if let Some(path) = path.filter(|_| !made.failures.is_empty()) {
-                // A folder that cannot be written to is no fault of the test.
-                _ = saved::add(&path, &made.failures);
+                made.covered.push_str(&saved::save(&path, &made.failures));
             }
+        } else if wanted.is_none()
+            && let Some(path) = path
+        {
+            made.covered.push_str(&saved::why_alone(&path));
         }
         made.or_panic();
     }

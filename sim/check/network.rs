@@ -333,11 +333,11 @@ impl Runs<'_> {
         });
         match catch_unwind(AssertUnwindSafe(|| simulation.run(body))) {
             Ok(Ok(cost)) => _ = self.test.made.fetch_add(cost.ticks, Ordering::Relaxed),
-            Ok(Err(error)) => tasks.fail("a host", error.to_string()),
+            Ok(Err(error)) => tasks.fail(&format!("fails with a host: {error}")),
             // Of a panic of its software, the host's task has told.
             Err(_) => match panics::take().pop() {
-                Some(panic) => tasks.fail(&panic.place, panic.message),
-                None => tasks.fail("a host", "its software panicked".to_owned()),
+                Some(panic) => tasks.panicked(&panic),
+                None => tasks.fail("fails with a host, whose software panicked"),
             },
         }
         tasks.end(given_up.get())

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Check, Failed};
 use crate::choice::Token;
+use crate::report;
 
 /// The folder beside `Cargo.toml`.
 const FOLDER: &str = "atropos-failures";
@@ -27,21 +28,43 @@ pub(super) fn tokens(path: &Path, title: &str) -> Vec<Token> {
     tokens.filter(|token: &Token| token.scenario_hash == Token::hash(title)).collect()
 }
 
-/// Adds what is not there yet. A folder that cannot be written to keeps nothing, and no test fails for it.
-pub(super) fn add(path: &Path, failures: &[Failed]) -> std::io::Result<()> {
+/// Saves what is new, and says where. A folder that cannot be written to keeps nothing; that is told, and is no fault of the
+/// test.
+pub(super) fn save(path: &Path, failures: &[Failed]) -> String {
+    match add(path, failures) {
+        Ok(0) => String::new(),
+        Ok(added) => report::saved(&as_told(path), added),
+        Err(error) => format!("nothing is saved in {}: {error}\n", as_told(path)),
+    }
+}
+
+/// Why nothing else was run than what failed.
+pub(super) fn why_alone(path: &Path) -> String {
+    format!("it is saved in {}, and as long as that fails, nothing else is run\n", as_told(path))
+}
+
+/// As seen from `Cargo.toml`, where `cargo test` runs.
+fn as_told(path: &Path) -> String {
+    format!("{FOLDER}/{}", path.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// Adds what is not there yet, and says how many failures that were.
+fn add(path: &Path, failures: &[Failed]) -> std::io::Result<usize> {
     let mut text = fs::read_to_string(path).unwrap_or_else(|_| HEAD.to_owned());
-    let before = text.len();
+    let mut added = 0;
     for failed in failures.iter().filter(|failed| !failed.token.is_empty()) {
         if !text.contains(&failed.token) {
             let sentence = failed.story.lines().next().unwrap_or_default();
             text.push_str(&format!("\n# {sentence}\n{}\n", failed.token));
+            added += 1;
         }
     }
-    if text.len() == before {
-        return Ok(());
+    if added == 0 {
+        return Ok(0);
     }
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    fs::write(path, text)
+    fs::write(path, text)?;
+    Ok(added)
 }

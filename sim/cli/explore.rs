@@ -2,22 +2,22 @@
 //!
 //! Knows nothing of how runs are made or chosen.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::num::NonZero;
 use std::ops::Range;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use clap::ValueEnum;
-use indicatif::ProgressBar;
 
-use super::progress::{progress_bar, stop_on_interrupt};
+use super::progress::stop_on_interrupt;
+use super::watcher::Watcher;
 use super::{Behaves, Cancels, Files, Refused, load, mains, runtime};
 use crate::choice::Token;
 use crate::experiment::{Experiment, Runtime};
-use crate::explore::exhaustive::{Bounds, Searching};
-use crate::explore::{Plan, Progress, Sampler};
+use crate::explore::exhaustive::Bounds;
+use crate::explore::{Plan, Sampler};
 use crate::harness::{File, Findings, Kept, Setting};
 use crate::report;
 use crate::scenario::SavedFailure;
@@ -274,59 +274,5 @@ impl<W: Write> Printer<'_, W> {
             writeln!(self.out)?;
         }
         self.out.write_all(piece.as_bytes())
-    }
-}
-
-/// Shows how far an exploration has come, and ends it when it is time.
-struct Watcher<'a> {
-    stop: &'a AtomicBool,
-    begun: Instant,
-    time: Option<Duration>,
-    bar: ProgressBar,
-}
-
-impl<'a> Watcher<'a> {
-    #[expect(clippy::disallowed_methods, reason = "the clock is on the door; no run sees it")]
-    fn new(stop: &'a AtomicBool, time: Option<Duration>, title: String) -> Watcher<'a> {
-        let bar = progress_bar();
-        bar.set_message(title);
-        Watcher { stop, begun: Instant::now(), time, bar }
-    }
-
-    /// Whether to go on.
-    fn see(&mut self, progress: Progress) -> bool {
-        let Progress { runs, of, orders, failing } = progress;
-        let passed = self.begun.elapsed();
-        match self.time {
-            Some(time) => {
-                self.bar.set_length(time.as_millis() as u64);
-                self.bar.set_position(passed.as_millis() as u64);
-            }
-            None => {
-                self.bar.set_length(of);
-                self.bar.set_position(runs);
-            }
-        }
-        let rate = runs as f64 / passed.as_secs_f64().max(0.001);
-        self.bar.set_prefix(format!("{runs} runs, {rate:.0}/s, {orders} orders, {failing} failing"));
-        !self.stop.load(Ordering::Relaxed) && self.time.is_none_or(|time| passed < time)
-    }
-
-    /// The same for a search through all runs, of which nobody knows how many there are.
-    fn see_search(&mut self, searching: Searching) -> bool {
-        let Searching { runs, states, failures } = searching;
-        let passed = self.begun.elapsed();
-        let rate = states as f64 / passed.as_secs_f64().max(0.001);
-        self.bar.set_prefix(format!("{states} states, {rate:.0}/s, {runs} runs, {failures} failures"));
-        !self.stop.load(Ordering::Relaxed) && self.time.is_none_or(|time| passed < time)
-    }
-
-    fn done(&self) {
-        self.bar.finish_and_clear();
-    }
-
-    /// Runs a second, to be told to people only: it differs from time to time.
-    fn rate(&self, runs: u64) -> Option<f64> {
-        io::stderr().is_terminal().then(|| runs as f64 / self.begun.elapsed().as_secs_f64().max(0.001))
     }
 }

@@ -11,6 +11,7 @@ mod progress;
 mod replay;
 mod shrink;
 mod verify;
+mod watcher;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -133,9 +134,9 @@ struct RunArguments {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// Every event, in aligned columns.
+    /// Every event, in aligned columns; of more than a thousand, the first and the last.
     Text,
-    /// JSON Lines, one object an event.
+    /// JSON Lines, one object an event, however many there are.
     Json,
     /// Only what the program itself printed, run after run.
     Transcript,
@@ -371,7 +372,7 @@ fn print(
     match format {
         Format::Text => {
             let apart = if is_first { "" } else { "\n" };
-            write!(out, "{apart}{}\n\n{}", file.run_title(run, program.profile), report::trace(program, trace))
+            write!(out, "{apart}{}\n\n{}", file.run_title(run, program.profile), report::trace_in_short(program, trace))
         }
         Format::Json => {
             let path = file.path.display().to_string();

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
 use super::Refused;
-use super::progress::{progress_bar, stop_on_interrupt};
+use super::progress::{Shown, stop_on_interrupt};
 use super::replay::{Named, known_failure};
 use crate::experiment::Experiment;
 use crate::harness::{Effort, Small};
@@ -39,8 +39,7 @@ pub(super) fn shrink(arguments: &Arguments, out: &mut impl Write) -> Result<Exit
         return Err(Refused::Usage(why.trim_end().to_owned()));
     };
     let stop = stop_on_interrupt();
-    let bar = progress_bar();
-    bar.set_message(format!("shrinking {}", file.path.display()));
+    let bar = Shown::new(format!("shrinking {}", file.path.display()));
     let lines = file.text().lines().count();
     bar.set_length(lines as u64);
     let mut small = file.in_small(&replayed.setting, told, Effort::FULL, &mut |tried, text| {
@@ -49,7 +48,7 @@ pub(super) fn shrink(arguments: &Arguments, out: &mut impl Write) -> Result<Exit
         bar.set_prefix(format!("{left} lines left, {tried} tried"));
         !stop.load(Ordering::Relaxed)
     });
-    bar.finish_and_clear();
+    drop(bar);
 
     let is_stopped = stop.load(Ordering::Relaxed);
     let left = small.file.text().lines().count();

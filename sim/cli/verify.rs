@@ -9,10 +9,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use indicatif::ProgressBar;
 
-use super::progress::{progress_bar, stop_on_interrupt};
+use super::progress::{Shown, stop_on_interrupt};
 use super::{Files, Refused, load};
+use crate::diagnostic::Diagnostic;
 use crate::experiment::Runtime;
 use crate::harness::{self, File, Interpreter, Patience, Problem, Verifier, installed};
 use crate::report::{self, Alike, Compared, Comparison};
@@ -60,7 +60,8 @@ pub(super) fn verify(arguments: &Arguments, out: &mut impl Write) -> Result<Exit
     patience.is_over = stop_on_interrupt();
     let mut verifier = Verifier::start(interpreters, &found, &patience)?;
 
-    let mut teller = Teller { out, format: arguments.format, bar: progress_bar(), compared: Compared::default() };
+    let mut teller =
+        Teller { out, format: arguments.format, bar: Shown::new(String::new()), compared: Compared::default() };
     let mains = files.iter().filter(|file| is_for_python(file)).map(|file| file.scenario.mains().len() as u64);
     teller.bar.set_length(mains.sum());
     'files: for file in &files {
@@ -83,8 +84,10 @@ pub(super) fn verify(arguments: &Arguments, out: &mut impl Write) -> Result<Exit
             match verified.map_err(unknown)? {
                 Err(why) => teller.tell(&scenario, strategy, None, Alike::NotApplicable(&why))?,
                 Ok(verified) => {
+                    let mut drawn = None;
                     for (python, became) in &verified {
-                        teller.tell(&scenario, strategy, Some(&python.version), alike(python, became))?;
+                        let alike = alike(python, became, file.text(), &mut drawn);
+                        teller.tell(&scenario, strategy, Some(&python.version), alike)?;
                     }
                 }
             }
@@ -98,7 +101,13 @@ fn is_for_python(file: &File) -> bool {
     file.scenario.runtimes().contains(&Runtime::Asyncio)
 }
 
-fn alike<'a>(python: &'a Interpreter, became: &'a harness::Compared) -> Alike<'a> {
+/// What is told of one version; a place that several versions in a row stumble over is `drawn` once.
+fn alike<'a>(
+    python: &'a Interpreter,
+    became: &'a harness::Compared,
+    source: &'a str,
+    drawn: &mut Option<&'a Diagnostic>,
+) -> Alike<'a> {
     match became {
         harness::Compared::Equal(events) => Alike::Equal(*events),
         harness::Compared::Different(difference) => Alike::Different {
@@ -106,6 +115,10 @@ fn alike<'a>(python: &'a Interpreter, became: &'a harness::Compared) -> Alike<'a
             keys: difference.keys(),
             checked_against: Some(python.profile.checked_against).filter(|patch| *patch != python.version),
         },
+        harness::Compared::Lacking(lacking) => {
+            let is_new = drawn.replace(lacking).is_none_or(|other| other.span != lacking.span);
+            Alike::Lacking { lacking, source, is_new }
+        }
         harness::Compared::NotApplicable(why) => Alike::NotApplicable(why),
     }
 }
@@ -114,7 +127,7 @@ fn alike<'a>(python: &'a Interpreter, became: &'a harness::Compared) -> Alike<'a
 struct Teller<'a, W: Write> {
     out: &'a mut W,
     format: Format,
-    bar: ProgressBar,
+    bar: Shown,
     compared: Compared,
 }
 

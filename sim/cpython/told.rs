@@ -207,8 +207,11 @@ impl Teller<'_> {
             // Questions, and what is not told.
             What::Children { .. }
             | What::Taken { .. }
+            | What::Item { .. }
+            | What::Lacks { .. }
             | What::Declared { .. }
             | What::Suspended { .. }
+            | What::WaitDropped { .. }
             | What::WakeLost { .. }
             | What::Cleanup { .. }
             | What::Requested { .. }

@@ -22,8 +22,9 @@ import re
 # What a placeholder is taken for when a text is split: `{{`, `}}`, or `{expression:format}`, where a format may fill with
 # a quote.
 PLACEHOLDER = re.compile(r"\{\{|\}\}|\{((?:[^{}'\":]|'[^']*'|\"[^\"]*\")*(?::(?:[^{}][<>^])?[^{}'\"]*)?)\}")
-# What Python would read otherwise in an expression: a text, which is whatever stands between its quotes, and names.
-LITERAL_OR_NAME = re.compile(r"'[^']*'|\"[^\"]*\"|\w+")
+# What Python would read otherwise in an expression: a text, which is whatever stands between its quotes, and names, to
+# which accents belong that stand for themselves, though they are no `\w`.
+LITERAL_OR_NAME = re.compile(r"'[^']*'|\"[^\"]*\"|(?:\w|[^\x00-\x7f])+")
 # What a name begins with that Python would take for another one, because it knows but one of several forms of a letter.
 SPELT = "_atropos_spelt_"
 VERBS = {

@@ -28,6 +28,13 @@ pub(super) struct Completions {
     getter: Option<Waiter>,
 }
 
+impl Completions {
+    /// Who is not done.
+    pub(super) fn todo(&self) -> ListId {
+        self.todo
+    }
+}
+
 impl EventLoop<'_> {
     pub(super) fn begin_completions(&mut self, task: TaskId, over: ListId, timeout: Option<Nanos>) -> Value {
         let iterator = self.completions.len() as u32;

@@ -24,6 +24,7 @@ mod cancel;
 mod completed;
 mod condition;
 mod cut;
+mod deadlock;
 mod eager;
 mod event;
 mod footprint;
@@ -389,7 +390,10 @@ impl<'p> EventLoop<'p> {
                     self.watch_instant();
                 }
                 Some(_) => {}
-                None => return self.end(Outcome::Deadlocked),
+                None => {
+                    self.tell_lacks();
+                    return self.end(Outcome::Deadlocked);
+                }
             }
         }
         self.turns_at_one_instant += 1;

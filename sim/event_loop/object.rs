@@ -183,8 +183,16 @@ impl EventLoop<'_> {
     }
 
     fn tell_use(&mut self, task: TaskId, used: Use, progress: Progress) -> Progress {
-        if let Some(Ok(_)) = progress {
+        if let Some(Ok(value)) = progress {
             let Use { operation, object, .. } = used;
+            let item = match operation {
+                Operation::Put | Operation::PutNowait => Some(used.value),
+                Operation::Get | Operation::GetNowait => Some(value),
+                _ => None,
+            };
+            if let Some(value) = item.filter(|item| !matches!(item, Value::List(_) | Value::Tuple(_))) {
+                self.recorder.record(What::Item { task, value });
+            }
             let count = self.count_after(operation, object);
             self.recorder.record(What::Used { task, operation, object, count });
         }

@@ -45,6 +45,20 @@ pub(super) struct Leaving {
     is_newest: bool,
 }
 
+impl Group {
+    /// Its tasks, at least those whose end it has not noted.
+    pub(super) fn tasks(&self) -> ListId {
+        self.tasks
+    }
+}
+
+impl Leaving {
+    /// The number of the group.
+    pub(super) fn group(&self) -> usize {
+        self.group as usize
+    }
+}
+
 impl EventLoop<'_> {
     pub(super) fn enter_group(&mut self, parent: TaskId) -> Value {
         let (tasks, errors) = (self.memory.new_list(), self.memory.new_list());

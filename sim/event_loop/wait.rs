@@ -24,6 +24,13 @@ pub(super) struct Wait {
     pub(super) timed_out: bool,
 }
 
+impl Wait {
+    /// The futures, each once.
+    pub(super) fn over(&self) -> ListId {
+        self.over
+    }
+}
+
 impl EventLoop<'_> {
     pub(super) fn begin_wait(&mut self, task: TaskId, over: ListId, timeout: Option<Nanos>, return_when: ReturnWhen) {
         let wait = self.waits.len() as u32;

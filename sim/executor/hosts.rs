@@ -85,10 +85,17 @@ impl Tasks {
         Host { shared: self.shared.clone(), setting: self.setting.clone(), home: host.index() }
     }
 
-    /// The test has failed there, unless it had before.
-    pub fn fail(&self, place: &str, message: String) {
+    /// Something has panicked that is no task, so main fails, unless it has before.
+    pub(crate) fn panicked(&self, panic: &Panic) {
         if self.shared.end().is_none() {
-            self.shared.panicked(TaskId::MAIN, &Panic { place: place.to_owned(), message });
+            self.shared.panicked(TaskId::MAIN, panic);
+        }
+    }
+
+    /// Main has failed without a panic, unless it had failed before. `how` goes on after its name.
+    pub fn fail(&self, how: &str) {
+        if self.shared.end().is_none() {
+            self.shared.failed(how);
         }
     }
 

@@ -45,7 +45,6 @@ use crate::trace::{Fingerprint, Moment, Outcome, Recorder, Trace};
 pub use cut::{Cut, Race};
 pub use hosts::{Host, Tasks};
 pub use names::{Ongoing, Registry};
-pub(crate) use sim::RETURNED;
 pub use sim::{Probe, Settle, Sim};
 pub use task::InAnyOrder;
 

@@ -25,7 +25,7 @@ use super::strays::Local;
 use crate::body::{Guest, Recording, Who, now};
 use crate::choice::{Choice, Choices, Lent, Ordinary, Question};
 use crate::id::{FutureId, InstanceId, TaskId, TextId};
-use crate::program::{Error, Texts, Value};
+use crate::program::{Error, ErrorType, Texts, Value};
 use crate::time::Time;
 use crate::trace::{Outcome, Recorder, Requester, Wake, What};
 
@@ -151,6 +151,10 @@ struct Told {
     time: Time,
     /// The wakers that were left somewhere.
     places: Vec<Arc<Kept>>,
+    /// How many there have been.
+    kept: u32,
+    /// Those that were dropped although nobody had woken them, and how often the task had been polled by then.
+    dropped: Vec<(Arc<Kept>, u32)>,
     /// Who has made a task that is tokio's alone, and how often it had been polled before.
     strays: Vec<(TaskId, u32)>,
 }
@@ -229,6 +233,8 @@ impl Shared {
                 texts: Texts::default(),
                 time: Time::ZERO,
                 places: Vec::new(),
+                kept: 0,
+                dropped: Vec::new(),
                 strays: Vec::new(),
             }),
             end: Cell::new(None),
@@ -447,6 +453,13 @@ impl Shared {
         }
     }
 
+    /// Main fails without a panic. `how` goes on after its name.
+    pub(super) fn failed(&self, how: &str) {
+        let error = Error { ty: ErrorType::EXCEPTION, message: Some(self.text(how)) };
+        self.over(TaskId::MAIN, What::Failed { task: TaskId::MAIN, error });
+        self.finish(Err(error));
+    }
+
     pub(super) fn error(&self, panic: &Panic) -> Error {
         Error { ty: self.names.panic(&panic.place), message: Some(self.text(&panic.message)) }
     }
@@ -535,6 +548,13 @@ impl Shared {
         self.record(What::Printed { task, text });
     }
 
+    /// The number of the next waker that is left somewhere.
+    pub(super) fn next_kept(&self) -> u32 {
+        let kept = &mut self.told.borrow_mut().kept;
+        *kept += 1;
+        *kept
+    }
+
     /// A future keeps a waker.
     pub(super) fn keep(&self, kept: Arc<Kept>) {
         let places = &mut self.told.borrow_mut().places;
@@ -542,6 +562,24 @@ impl Shared {
             places.remove(PLACES_MAX / 2);
         }
         places.push(kept);
+    }
+
+    /// The last copy of a waker is dropped that nobody has woken. That is of interest if the task itself does it, in a poll.
+    pub(super) fn let_go(&self, task: TaskId, kept: &Arc<Kept>) {
+        let is_polled = match self.inside.get() {
+            Some(inside) => inside == task,
+            None => self.turn.get() == Some(task) && self.tasks.borrow()[task.index()].waker.is_none(),
+        };
+        if !is_polled || std::thread::panicking() {
+            return;
+        }
+        let polls = self.suspensions(task) + 1;
+        let place = {
+            let dropped = &mut self.told.borrow_mut().dropped;
+            dropped.push((kept.clone(), polls));
+            dropped.len() - 1
+        };
+        self.record(What::WaitDropped { task, place: place as u32 });
     }
 
     /// How often that was noted.
@@ -684,8 +722,9 @@ impl Shared {
 
     /// What happened.
     pub(super) fn take_told(&self) -> (Recorder, Texts, Places) {
-        let Told { texts, places, strays, .. } = &mut *self.told.borrow_mut();
-        let places = Places { kept: std::mem::take(places), strays: std::mem::take(strays) };
+        let Told { texts, places, dropped, strays, .. } = &mut *self.told.borrow_mut();
+        let places =
+            Places { kept: std::mem::take(places), dropped: std::mem::take(dropped), strays: std::mem::take(strays) };
         // A body that tells of its tasks keeps its recording.
         let recorder = if self.guest.is_some() { Recorder::default() } else { self.recording.take() };
         (recorder, std::mem::take(texts), places)

@@ -13,7 +13,6 @@ use tokio::time::Duration;
 
 use super::cut::{Cut, OUTSIDE, Race};
 use super::names::Called;
-use super::panics::Panic;
 use super::shared::{Shared, current};
 use super::task;
 use crate::choice::{Kind, Options, Question};
@@ -179,15 +178,11 @@ impl Sim {
         task::spawn(&self.shared(), Called::Name(name), future)
     }
 
-    /// The test has failed there, and the run is over.
-    pub(crate) fn fail(self, place: &str, message: String) {
-        let shared = self.shared();
-        shared.panicked(TaskId::MAIN, &Panic { place: place.to_owned(), message });
+    /// Main has failed without a panic, and the run is over. `how` goes on after its name.
+    pub(crate) fn fail(self, how: &str) {
+        self.shared().failed(how);
     }
 }
-
-/// The place of an error that was returned.
-pub(crate) const RETURNED: &str = "an error that main returned";
 
 impl fmt::Debug for Sim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -11,7 +11,7 @@
 
 use std::backtrace::Backtrace;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 
 use cooked_waker::{IntoWaker, Wake, WakeRef};
@@ -29,6 +29,8 @@ pub(super) fn recording(task: TaskId, waker: Waker) -> Waker {
 #[derive(Debug)]
 pub(super) struct Kept {
     task: TaskId,
+    /// The how manieth of all it is.
+    number: u32,
     /// In the how manieth poll of the task it was taken.
     polls: u32,
     stack: Backtrace,
@@ -36,6 +38,18 @@ pub(super) struct Kept {
     woken: Mutex<Option<(Option<TaskId>, u32)>>,
     /// Whether another thread has.
     is_woken_from_outside: AtomicBool,
+    /// Whether its task has dropped it unwoken.
+    is_dropped: AtomicBool,
+}
+
+impl Kept {
+    fn first_wake(&self) -> MutexGuard<'_, Option<(Option<TaskId>, u32)>> {
+        self.woken.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn was_woken(&self) -> bool {
+        self.is_woken_from_outside.load(Ordering::Relaxed) || self.first_wake().is_some()
+    }
 }
 
 /// What a run leaves of where its tasks were.
@@ -43,6 +57,8 @@ pub(super) struct Kept {
 pub(super) struct Places {
     /// The wakers that were left somewhere.
     pub(super) kept: Vec<Arc<Kept>>,
+    /// Those that a task itself has dropped in a poll although nobody had woken them, and in the how manieth.
+    pub(super) dropped: Vec<(Arc<Kept>, u32)>,
     /// Who has made a task that is tokio's alone, and how often it had been polled before.
     pub(super) strays: Vec<(TaskId, u32)>,
 }
@@ -59,9 +75,15 @@ impl Clone for Recording {
         let kept = self.kept.clone().or_else(|| {
             let (shared, task) = (current()?, self.task);
             let polls = shared.suspensions(task) + 1;
-            let (woken, is_woken_from_outside) = (Mutex::default(), AtomicBool::new(false));
-            let stack = Backtrace::force_capture();
-            let kept = Arc::new(Kept { task, polls, stack, woken, is_woken_from_outside });
+            let kept = Arc::new(Kept {
+                task,
+                number: shared.next_kept(),
+                polls,
+                stack: Backtrace::force_capture(),
+                woken: Mutex::default(),
+                is_woken_from_outside: AtomicBool::new(false),
+                is_dropped: AtomicBool::new(false),
+            });
             shared.keep(kept.clone());
             Some(kept)
         });
@@ -73,8 +95,7 @@ impl WakeRef for Recording {
     fn wake_by_ref(&self) {
         match (&self.kept, current()) {
             (Some(kept), Some(shared)) => {
-                let mut woken = kept.woken.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-                woken.get_or_insert_with(|| (shared.queue().running(), shared.suspensions(kept.task)));
+                kept.first_wake().get_or_insert_with(|| (shared.queue().running(), shared.suspensions(kept.task)));
             }
             (Some(kept), None) => kept.is_woken_from_outside.store(true, Ordering::Relaxed),
             (None, _) => {}
@@ -85,11 +106,23 @@ impl WakeRef for Recording {
 
 impl Wake for Recording {}
 
+/// A future that is done has been woken before. One that drops its waker unwoken is dropped itself, or has a newer one.
+impl Drop for Recording {
+    fn drop(&mut self) {
+        // The list of all has the other one.
+        let Some(kept) = self.kept.as_ref().filter(|kept| Arc::strong_count(kept) == 2) else { return };
+        if let Some(shared) = current().filter(|_| !kept.was_woken()) {
+            kept.is_dropped.store(true, Ordering::Relaxed);
+            shared.let_go(self.task, kept);
+        }
+    }
+}
+
 /// After a poll in which a task was suspended: of the futures in it that kept a waker, those that were done by then have
 /// dropped it, as a sleep does that is over. If none is left, whoever has it used it up at once, and the last one counts.
 pub(super) fn leave_those_who_wait(kept: &mut Vec<Arc<Kept>>, task: TaskId, polls: u32) {
     let is_of_poll = |kept: &Kept| kept.task == task && kept.polls == polls;
-    let waits = |kept: &Arc<Kept>| Arc::strong_count(kept) > 1;
+    let waits = |kept: &Arc<Kept>| Arc::strong_count(kept) > 1 && !kept.is_dropped.load(Ordering::Relaxed);
     let last = kept.iter().rposition(|kept| is_of_poll(kept) && waits(kept));
     let last = last.or_else(|| kept.iter().rposition(|kept| is_of_poll(kept)));
     let mut at = 0;
@@ -105,14 +138,19 @@ pub(super) fn resolve(places: &Places) -> Sites {
     let mut sites = Sites::default();
     places.strays.iter().for_each(|&(task, polls)| sites.add_stray(task, polls));
     let chains: Vec<Vec<Frame>> = all.iter().map(|kept| chain(&kept.stack.to_string())).collect();
-    for (kept, chain) in all.iter().zip(&chains).filter(|(_, chain)| !chain.is_empty()) {
-        sites.add(kept.task, kept.polls, chain.clone());
+    for (at, (kept, chain)) in all.iter().zip(&chains).enumerate().filter(|(_, (_, chain))| !chain.is_empty()) {
+        let mut later = all[at..].iter().zip(&chains[at..]).filter(|(other, _)| is_same_poll(other, kept));
+        let is_left_over = later.next_back().is_some_and(|(_, last)| are_one_after_the_other(chain, last));
+        if !is_left_over {
+            sites.add(kept.task, kept.polls, chain.clone());
+        }
         if kept.is_woken_from_outside.load(Ordering::Relaxed) {
             sites.add_outside(chain.clone());
         }
     }
+    add_dropped(&mut sites, places, &chains);
     for (kept, chain) in all.iter().zip(&chains).filter(|(_, chain)| is_lock(chain)) {
-        let woken = *kept.woken.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let woken = *kept.first_wake();
         let Some((woken_by, polls)) = woken else { continue };
         let of_task = || all.iter().zip(&chains).filter(|(other, _)| other.task == kept.task);
         // If the wake had been of any use, the task would not wait just where it did before.
@@ -128,9 +166,60 @@ pub(super) fn resolve(places: &Places) -> Sites {
     sites
 }
 
+/// Adds where futures waited that their own tasks have dropped. `chains` are those of the wakers that were left somewhere.
+fn add_dropped(sites: &mut Sites, places: &Places, chains: &[Vec<Frame>]) {
+    // What this package's own futures keep for those in them is told otherwise.
+    let foreign = |kept: &Kept| {
+        let (chain, is_ours) = chain_and_keeper(&kept.stack.to_string());
+        if is_ours { Vec::new() } else { chain }
+    };
+    let dropped: Vec<Vec<Frame>> = places.dropped.iter().map(|(kept, _)| foreign(kept)).collect();
+    let left = || places.kept.iter().zip(chains);
+    let let_go = || places.dropped.iter().zip(&dropped);
+    for (place, ((kept, polls), here)) in (0..).zip(let_go()) {
+        let is_newer = |other: &Kept, there: &[Frame]| {
+            (other.task, other.polls) == (kept.task, *polls) && kept.number < other.number && there == here
+        };
+        let is_older = |other: &Kept, there: &[Frame]| other.task == kept.task && other.polls < *polls && there == here;
+        let goes_on = left().any(|(other, there)| is_newer(other, there))
+            || let_go().any(|((other, _), there)| is_newer(other, there));
+        // What is ready may have taken the waker first and looked then, as a timer does.
+        let waited_before =
+            kept.polls < *polls || let_go().any(|((other, at), there)| at == polls && is_older(other, there));
+        let was_ready = is_timer(here) || left().any(|(other, there)| other.was_woken() && is_older(other, there));
+        if !goes_on && (waited_before || !was_ready) && is_worth_a_word(here) {
+            sites.add_dropped(place, here.clone());
+        }
+    }
+}
+
+fn is_timer(chain: &[Frame]) -> bool {
+    chain.last().is_some_and(|frame| frame.file.ends_with("/time/sleep.rs"))
+}
+
+/// Whether a reader wants to know that what waited here was dropped. Not of the timer of a `timeout` that has not run out; and
+/// what waits for one of many keeps its waker when it has got one.
+fn is_worth_a_word(chain: &[Frame]) -> bool {
+    let Some(own) = chain.iter().rposition(|frame| frame.is_own) else { return false };
+    let silent = ["/time/timeout.rs", "/task/join_set.rs", "/util/idle_notified_set.rs", "/futures_unordered/mod.rs"];
+    !chain[own..].iter().any(|frame| silent.iter().any(|file| frame.file.ends_with(file)))
+}
+
 /// The innermost line of the package's own code in which this is called, within a poll of a task.
 pub(super) fn here() -> Option<Frame> {
     chain(&Backtrace::force_capture().to_string()).into_iter().rev().find(|frame| frame.is_own)
+}
+
+fn is_same_poll(one: &Kept, other: &Kept) -> bool {
+    (one.task, one.polls) == (other.task, other.polls)
+}
+
+/// Whether two places of one poll are in one function, or may be: it has left the first, and what it waited for there keeps the
+/// waker all the same, as a channel does whose receiver was dropped by a `select!`.
+fn are_one_after_the_other(first: &[Frame], last: &[Frame]) -> bool {
+    let place = |frame: &Frame| (frame.line, frame.column);
+    let parting = first.iter().zip(last).find(|(one, other)| place(one) != place(other) || one.file != other.file);
+    parting.is_some_and(|(one, other)| one.is_own && one.file == other.file && one.function == other.function)
 }
 
 /// Whether the chain ends in tokio's way to wait for a lock or a permit.
@@ -147,6 +236,11 @@ fn is_lock(chain: &[Frame]) -> bool {
 /// await first. Frames are told apart by their files: a package that is built with line tables alone has no paths of
 /// functions.
 fn chain(stack: &str) -> Vec<Frame> {
+    chain_and_keeper(stack).0
+}
+
+/// The same, and whether it is a future of this package that keeps the waker.
+fn chain_and_keeper(stack: &str) -> (Vec<Frame>, bool) {
     let mut frames: Vec<(String, Option<Location>)> = Vec::new();
     for line in stack.lines().map(str::trim) {
         if let Some(place) = line.strip_prefix("at ") {
@@ -181,7 +275,10 @@ fn chain(stack: &str) -> Vec<Frame> {
     });
     let mut chain: Vec<Frame> = told.collect();
     chain.dedup();
-    chain
+    let keeper = between.iter().find_map(|(_, place)| place.as_ref().map(|(file, ..)| file));
+    let is_ours =
+        keeper.and_then(|file| file.strip_prefix(&house)).is_some_and(|file| file.starts_with("sim/executor/"));
+    (chain, is_ours)
 }
 
 /// A file, a line and a column.

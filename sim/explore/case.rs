@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::private::PrivateFirst;
-use super::{Pct, Plan, Pos, Sampler, Starve, Surw};
+use super::{Pct, Plan, Pos, Sampler, Starve, Surw, hits_limit};
 use crate::choice::{Choice, Choices, Class, Kind, Ordinary, Question, Seeded};
 use crate::experiment::Experiment;
 use crate::machine::{Footsteps, Opening};
+use crate::verdict::Ending;
 
 /// One run of an exploration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,13 +76,17 @@ pub struct Cases {
     /// How many orders are asked for where steps come first that are in nobody's way.
     contended_questions: u64,
     is_free: bool,
+    endless: Option<Ending>,
 }
 
 impl Cases {
     /// Measures the ordinary run.
     pub fn new(experiment: &dyn Experiment, plan: &Plan) -> Cases {
         let mut run = experiment.begin();
-        run.run(&mut Ordinary);
+        let outcome = run.run(&mut Ordinary).outcome;
+        if hits_limit(outcome) && run.verdict().findings.iter().any(|finding| finding.is_how_it_ended(outcome)) {
+            return Cases::only_ordinary(Ending::from(outcome));
+        }
         let log = run.trace().log();
         let has_cuts = log.iter().any(|choice| choice.kind == Kind::Cut);
         let is_fault = |choice: &Choice| choice.kind.class() == Class::Fault && choice.kind != Kind::Cut;
@@ -127,12 +132,38 @@ impl Cases {
             order_questions
         };
         let footsteps = Arc::new(footsteps);
-        Cases { faults, possible, has_cuts, order_questions, footsteps, contended, contended_questions, is_free }
+        Cases {
+            faults,
+            possible,
+            has_cuts,
+            order_questions,
+            footsteps,
+            contended,
+            contended_questions,
+            is_free,
+            endless: None,
+        }
+    }
+
+    /// The ordinary run alone: it was given up, and every other would most likely take as long and say the same.
+    fn only_ordinary(ending: Ending) -> Cases {
+        Cases {
+            faults: Vec::new(),
+            possible: 0,
+            has_cuts: false,
+            order_questions: 0,
+            footsteps: Arc::new(Footsteps::default()),
+            contended: Arc::new(Footsteps::default()),
+            contended_questions: 0,
+            is_free: false,
+            endless: Some(ending),
+        }
     }
 
     /// How many runs the plan makes.
     pub fn count(&self, plan: &Plan) -> u64 {
         let seeds = (plan.seeds.end - plan.seeds.start).saturating_mul(self.runs_of_a_seed(plan.sampler));
+        let seeds = if self.endless.is_some() { 0 } else { seeds };
         let all = seeds.saturating_add(1 + self.faults.len() as u64);
         all.saturating_sub(plan.shard.0).div_ceil(plan.shard.1.get())
     }
@@ -140,6 +171,11 @@ impl Cases {
     /// How many single faults there are in the ordinary run.
     pub fn faults(&self) -> u64 {
         self.possible
+    }
+
+    /// How the ordinary run was given up, if it was and nobody expects that of it: then there is no other case.
+    pub fn endless(&self) -> Option<Ending> {
+        self.endless
     }
 
     /// Whether any task may be cut.

@@ -38,6 +38,7 @@ use std::collections::btree_map::Entry;
 use branch::{Branch, Room, Script};
 use stack::{Stack, State, Turn};
 
+use super::hits_limit;
 use crate::experiment::{Bounded, Judging};
 #[expect(unused_imports, reason = "for the page above")]
 use crate::machine::Root;
@@ -192,7 +193,7 @@ pub fn search<M: Machine, J: Judging>(
     };
     search.all(State { machine, judge, turn: Turn::default(), asleep: Vec::new(), deviations: 0, orders_at_rest: 0 });
     let mut searched = search.searched;
-    if search.unfinished > 0 {
+    if search.unfinished > 0 && !searched.bounded_by.contains(&Bounded::Endless) {
         searched.bounded_by.push(Bounded::Limits(search.unfinished));
     }
     searched.bounded_by.sort_unstable();
@@ -467,7 +468,14 @@ impl<M: Machine, J: Judging> Search<'_, M, J> {
         let mut wrong = verdict.identities(self.program);
         wrong.sort();
         let ending = Ending::from(outcome);
-        self.unfinished += u64::from(matches!(ending, Ending::OutOfSteps | Ending::Livelocked));
+        self.unfinished += u64::from(hits_limit(outcome));
+        if self.searched.runs == 0
+            && hits_limit(outcome)
+            && verdict.findings.iter().any(|it| it.is_how_it_ended(outcome))
+        {
+            // This is the ordinary run: others would hardly end sooner.
+            self.give_up(Bounded::Endless);
+        }
         self.searched.runs += 1;
         let (stack, deviations) = (&self.stack, state.deviations);
         let make = || Found {

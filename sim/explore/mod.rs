@@ -38,7 +38,7 @@ use crate::experiment::{Experiment, Ran, Run};
 use crate::id::InstanceId;
 use crate::machine::Openings;
 use crate::time::Time;
-use crate::trace::{Phase, Tally, Trace, What};
+use crate::trace::{Outcome, Phase, Tally, Trace, What};
 use crate::verdict::{Ending, Identity};
 
 /// Which runs to make.
@@ -130,6 +130,8 @@ pub struct Explored {
     pub cuts_missed: u64,
     /// How many runs hit a limit.
     pub unfinished: u64,
+    /// How the ordinary run was given up, if it did and nobody expects that of it: then no other is made.
+    pub endless: Option<Ending>,
     /// Every kind of failure, in the order in which they showed.
     pub failures: Vec<Failure>,
     /// How many runs failed.
@@ -222,6 +224,7 @@ pub fn explore(experiment: &dyn Experiment, plan: &Plan, watch: &mut dyn FnMut(P
     explored.planned = shared.planned;
     explored.is_interrupted = explored.runs < explored.planned;
     explored.faults.0 = cases.faults();
+    explored.endless = cases.endless();
     explored.sort();
     explored
 }
@@ -249,6 +252,8 @@ struct SoFar {
     next: u64,
     /// The chunks that were made before their turn, each where it begins.
     early: BTreeMap<u64, Chunk>,
+    /// Whether no more chunks count.
+    is_closed: bool,
 }
 
 /// What was found in a few runs in a row.
@@ -257,6 +262,8 @@ struct Chunk {
     found: Explored,
     /// How things happened in each.
     orders: Vec<u64>,
+    /// Whether not all of its runs were made, so that those of later chunks do not follow on it.
+    is_broken_off: bool,
 }
 
 impl Shared<'_> {
@@ -275,7 +282,15 @@ impl Shared<'_> {
                 break;
             }
             for at in from..self.planned.min(from + CHUNK) {
-                worker.make(at);
+                let is_long = worker.make(at);
+                // A chunk of such runs may take minutes.
+                if is_long && !watch(self.take_in_early(from, &mut worker.chunk)) {
+                    self.is_over.store(true, Ordering::Relaxed);
+                }
+                if is_long && self.is_over.load(Ordering::Relaxed) {
+                    worker.chunk.is_broken_off = true;
+                    break;
+                }
             }
             let progress = self.take_in(from, &mut worker.chunk);
             if !watch(progress) {
@@ -298,22 +313,40 @@ impl Shared<'_> {
         {
             so_far.count(&mut chunk, failing_max);
         }
-        let Explored { runs, ref orders, failing, .. } = so_far.explored;
-        if failing >= failing_max {
+        if so_far.explored.failing >= failing_max {
             self.is_over.store(true, Ordering::Relaxed);
         }
-        Progress { runs, of: self.planned, orders: orders.count(), failing }
+        so_far.progress(self.planned)
+    }
+
+    /// Counts what there is of a chunk, if it is its turn.
+    fn take_in_early(&self, from: u64, chunk: &mut Chunk) -> Progress {
+        let mut so_far = self.so_far.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if from == so_far.next {
+            so_far.add(chunk);
+        }
+        so_far.progress(self.planned)
     }
 }
 
 impl SoFar {
-    /// Counts the chunk whose turn it is, unless too much had failed before it.
+    /// Counts the chunk whose turn it is, unless too much had failed before it, or what was to come before is not there.
     fn count(&mut self, chunk: &mut Chunk, failing_max: u64) {
-        if self.explored.failing < failing_max {
+        self.add(chunk);
+        self.is_closed |= chunk.is_broken_off || self.explored.failing >= failing_max;
+        self.next += CHUNK;
+    }
+
+    fn add(&mut self, chunk: &mut Chunk) {
+        if !self.is_closed {
             self.explored.merge(&mut chunk.found);
             chunk.orders.drain(..).for_each(|order| self.explored.orders.add(order));
         }
-        self.next += CHUNK;
+    }
+
+    fn progress(&self, of: u64) -> Progress {
+        let Explored { runs, orders, failing, .. } = &self.explored;
+        Progress { runs: *runs, of, orders: orders.count(), failing: *failing }
     }
 }
 
@@ -327,18 +360,18 @@ struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    /// Makes the run of one case.
-    fn make(&mut self, at: u64) {
+    /// Makes the run of one case, and says whether it hit a limit.
+    fn make(&mut self, at: u64) -> bool {
         let plan = self.shared.plan;
         let number = plan.shard.0 + at * plan.shard.1.get();
         let case = self.shared.cases.case(number, plan);
         let ran = self.run.run(self.answers.to(case));
-        let Chunk { found, orders } = &mut self.chunk;
+        let Chunk { found, orders, .. } = &mut self.chunk;
         found.runs += 1;
         orders.push(ran.order);
         let ending = Ending::from(ran.outcome);
         *found.endings.entry((ending, Tally { ended: Time::ZERO, ..ran.tally })).or_insert(0) += 1;
-        found.unfinished += u64::from(matches!(ending, Ending::OutOfSteps | Ending::Livelocked));
+        found.unfinished += u64::from(hits_limit(ran.outcome));
         match case {
             Case::Ordinary => {}
             Case::Fault(_) => found.faults.1 += 1,
@@ -360,12 +393,12 @@ impl Worker<'_> {
             });
             found.cuts_missed += u64::saturating_sub(planned, made);
         }
-        if (!ran.is_good || number.is_multiple_of(SAMPLE)) && !self.is_stable(number, case, ran) {
-            return;
-        }
-        if !ran.is_good {
+        let is_long = hits_limit(ran.outcome);
+        let is_unstable = (!ran.is_good || number.is_multiple_of(SAMPLE)) && !self.is_stable(number, case, ran);
+        if !ran.is_good && !is_unstable {
             self.fail(number, case);
         }
+        is_long
     }
 
     fn is_stable(&mut self, number: u64, case: Case, ran: Ran) -> bool {
@@ -441,6 +474,11 @@ impl Explored {
             self.unstable = unstable;
         }
     }
+}
+
+/// Whether a run was given up.
+fn hits_limit(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::OutOfSteps | Outcome::Livelocked)
 }
 
 /// Takes more seeds in.

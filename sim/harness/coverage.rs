@@ -45,6 +45,7 @@ impl<E: Experiment> Search<E> {
             pct_seeds: explored.pct_seeds.clone(),
             race_seeds: explored.race_seeds.clone(),
             unfinished: explored.unfinished,
+            endless: explored.endless,
             interrupted: explored.is_interrupted,
             runs_per_second,
         }
@@ -64,8 +65,8 @@ const OPENINGS_MAX: u64 = 1_000_000;
 /// nobody can be.
 fn never(experiment: &dyn Experiment, explored: &Explored) -> (Vec<Place>, Vec<Place>) {
     let program = experiment.program();
-    if program.is_rust() {
-        // Where it could be cut is only seen where it is cut.
+    if program.is_rust() || explored.endless.is_some() {
+        // Where it could be cut is only seen where it is cut, and nobody was to be cut if there was but one run.
         return Default::default();
     }
     let key = |(id, site, phase): Place| {

@@ -114,11 +114,14 @@ impl Exhaustion {
         }
     }
 
-    /// Whether nothing is wrong with any run but what has to be found, and they end as the file says.
+    /// Whether nothing is wrong with any run but what has to be found, and they end as the file says. A search in which no run
+    /// came to its end has judged nothing, so that is not good either, unless this machine cannot be searched at all.
     pub fn is_good(&self) -> bool {
+        let is_judged = 0 < self.searched.runs || self.searched.bounded_by.contains(&Bounded::NoFork);
         let Unlisted { new, missing } = self.unlisted();
         let is_found = self.must_find.is_none() || !self.searched.failures.is_empty() || !self.searched.is_complete();
-        is_found
+        is_judged
+            && is_found
             && self.searched.failures.keys().all(|identity| self.is_sought(identity))
             && new.is_empty()
             && missing.is_empty()

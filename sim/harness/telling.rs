@@ -8,6 +8,8 @@ use crate::explore::{Case, Sampler};
 use crate::program::{Profile, Program};
 use crate::report::{self, Story, Wrong};
 use crate::scenario::SavedFailure;
+#[cfg(feature = "shrink")]
+use crate::trace::Outcome;
 use crate::trace::Trace;
 use crate::verdict::Identity;
 
@@ -198,7 +200,9 @@ impl<'a> Findings<'a> {
         let is_about_all =
             |told: &Told| told.identity.subject.is_none() && told.answers.iter().all(|answer| *answer == 0);
         let is_wanted = |told: &&Told| self.is_told_whole(told) && self.is_new(told) && !is_about_all(told);
-        let Some(told) = self.search.told.first().filter(is_wanted) else { return };
+        // Of a run that never ends each smaller one takes as long, and the story says who goes on and on.
+        let has_end = |told: &&Told| told.trace.outcome != Outcome::OutOfSteps;
+        let Some(told) = self.search.told.first().filter(is_wanted).filter(has_end) else { return };
         let small = self.file.in_small(self.setting, told, Effort::LITTLE, &mut |_, _| go_on());
         let [before, after] = [self.file.text(), small.file.text()].map(without_comments);
         let lines = after.lines().count();

@@ -28,18 +28,14 @@ pub enum Compared {
     Equal(usize),
     /// The first difference and what led to it.
     Different(Box<Difference>),
+    /// This version does not have what the scenario uses, and where it does.
+    Lacking(Diagnostic),
     /// There is nothing to compare, and why.
     NotApplicable(String),
 }
 
 /// What became of a scenario, interpreter by interpreter; or why no Python can run it.
 pub type Verified = Result<Vec<(Interpreter, Compared)>, String>;
-
-/// What a version lacks, and which has it.
-fn reason(error: &Diagnostic) -> String {
-    let help = error.help.iter().map(|help| format!("; {help}"));
-    std::iter::once(error.message.clone()).chain(help).collect()
-}
 
 impl Verifier {
     /// Starts them: `interpreters` run scenarios; who reads them is the newest of these and of `readers` that can.
@@ -104,7 +100,8 @@ impl Verifier {
         // Every answer is taken, whatever is wrong with one of them, so that the next scenario gets its own.
         for (judge, program) in self.judges.iter_mut().zip(programs) {
             let result = match program {
-                Err(errors) => Compared::NotApplicable(errors.first().map(reason).unwrap_or_default()),
+                // It was a program with its own profile, so something is lacking: there is a first error.
+                Err(mut errors) => Compared::Lacking(errors.swap_remove(0)),
                 Ok(program) => {
                     let theirs = judge.receive().and_then(|answer| {
                         Told::theirs(&answer).map_err(|what| judge.problem(&format!("gives no answer: {what}")))

@@ -1,7 +1,8 @@
 //! The judge of a run of real futures: nobody declares anything, so what is wrong is what went wrong in it.
 //!
-//! - `panicked`: a task panicked, or the test returned an error. Only the first one in a run: that a panic of one task goes
-//!   through a `JoinHandle` and has another one panic is the same failure.
+//! - `panicked`: a task panicked. `main-failed`: the test returned an error, did not get back what it gave, or a host failed.
+//!   Only the first one in a run: that a panic of one task goes through a `JoinHandle` and has another one panic is the same
+//!   failure.
 //! - `outlives-owner`, if that is asked for: a task is still there at the end although what had made it was cut.
 //! - `late-effect`, if that is asked for: a task whose maker was cut notes what another one has noted since, which is the
 //!   retry.
@@ -11,6 +12,7 @@
 //! Knows nothing of how a run came about, or of how a verdict is told.
 
 use crate::id::{InstanceId, TaskId, TextId};
+use crate::program::ErrorType;
 use crate::trace::{Counting, Moment, Outcome, Tally, What};
 use crate::verdict::{Finding, Oracle, Verdict};
 
@@ -26,7 +28,7 @@ pub struct Futures {
     /// How many cuts and notes there have been.
     seen: usize,
     late: Option<TaskId>,
-    panicked: Option<Finding>,
+    failed: Option<Finding>,
     unwoken: Option<TaskId>,
 }
 
@@ -61,7 +63,7 @@ impl Futures {
         self.notes.clear();
         self.seen = 0;
         self.late = None;
-        self.panicked = None;
+        self.failed = None;
         self.unwoken = None;
     }
 
@@ -81,8 +83,8 @@ impl Futures {
             What::Finished { task, .. } | What::Cancelled { task, .. } => self.tasks[task.index()].has_ended = true,
             What::Failed { task, error } => {
                 self.tasks[task.index()].has_ended = true;
-                let finding = self.finding(Oracle::Panicked, task);
-                self.panicked.get_or_insert(Finding { error: Some(error.ty), ..finding });
+                let finding = self.failed(task, error.ty);
+                self.failed.get_or_insert(finding);
             }
             What::WakeLost { task } => self.unwoken = Some(task),
             _ => {}
@@ -122,12 +124,10 @@ impl Futures {
 
     /// The verdict on a run that ended like this after the events that were seen.
     pub fn end(&self, outcome: Outcome) -> Verdict {
-        let mut findings: Vec<Finding> = self.panicked.into_iter().collect();
+        let mut findings: Vec<Finding> = self.failed.into_iter().collect();
         let end = match outcome {
             Outcome::Finished(_) => None,
-            Outcome::Failed(error) if findings.is_empty() => {
-                Some(Finding { error: Some(error.ty), ..self.finding(Oracle::Panicked, TaskId::MAIN) })
-            }
+            Outcome::Failed(error) if findings.is_empty() => Some(self.failed(TaskId::MAIN, error.ty)),
             Outcome::Failed(_) => None,
             Outcome::Deadlocked => Some(match self.unwoken {
                 Some(task) => self.finding(Oracle::LostWakeup, task),
@@ -145,6 +145,12 @@ impl Futures {
             findings.extend(orphans.map(|(task, _)| self.finding(Oracle::OutlivesOwner, task)));
         }
         Verdict { unmet: Vec::new(), findings }
+    }
+
+    /// That a task has failed; without a panic only main does.
+    fn failed(&self, task: TaskId, error: ErrorType) -> Finding {
+        let oracle = if error == ErrorType::EXCEPTION { Oracle::MainFailed } else { Oracle::Panicked };
+        Finding { error: Some(error), ..self.finding(oracle, task) }
     }
 
     fn finding(&self, oracle: Oracle, task: TaskId) -> Finding {

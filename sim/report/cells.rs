@@ -341,6 +341,10 @@ impl Fold<'_> {
                 act(task, Tone::Trouble, by.to_owned())
             }
             What::Suspended { task } => self.suspended(task),
+            What::WaitDropped { task, place } => {
+                let place = own_frame(self.trace.sites.dropped(place)?)?.short_place();
+                act(task, Tone::Trouble, format!("drops what waits at {place}"))
+            }
             What::WakeLost { task } => act(task, Tone::Unusual, "could go on, and nobody has woken it".to_owned()),
             What::Dropped { task } => act(task, Tone::Trouble, "never ends: the loop is closed".to_owned()),
             // What run() gathers after main has ended is its own affair.

@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use super::diagnostic::{place, position};
 use super::json::line_of;
+use crate::diagnostic::Diagnostic;
 
 /// What became of a scenario on one interpreter.
 #[derive(Clone, Debug)]
@@ -36,6 +38,15 @@ pub enum Alike<'a> {
         /// The patch level that the profile was checked against, if it is another one than the interpreter's.
         checked_against: Option<&'a str>,
     },
+    /// There is nothing to compare, because this version does not have what the scenario uses.
+    Lacking {
+        /// What that is, and where.
+        lacking: &'a Diagnostic,
+        /// The text of the file.
+        source: &'a str,
+        /// Whether the place has to be shown to people; the version before may have stumbled over it too.
+        is_new: bool,
+    },
     /// There is nothing to compare, and why.
     NotApplicable(&'a str),
 }
@@ -61,7 +72,7 @@ impl Compared {
         match comparison.result {
             Alike::Equal(_) => self.equal += 1,
             Alike::Different { .. } => self.different += 1,
-            Alike::NotApplicable(_) => return self.not_applicable += 1,
+            Alike::Lacking { .. } | Alike::NotApplicable(_) => return self.not_applicable += 1,
         }
         if let Some(version) = comparison.python {
             let minor = version.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap_or(0);
@@ -91,8 +102,18 @@ pub fn comparison(comparison: &Comparison<'_>) -> String {
                 .unwrap_or_default();
             format!("{title}: DIFFERENT, {}\n{checked}", shown.trim_end())
         }
+        Alike::Lacking { lacking, source, is_new } => {
+            let place = if *is_new { place(comparison.scenario, source, lacking) } else { String::new() };
+            format!("{title}: not applicable, because {}\n{place}", reason(lacking))
+        }
         Alike::NotApplicable(why) => format!("{title}: not applicable, because {why}\n"),
     }
+}
+
+/// What a version lacks, and which has it.
+fn reason(lacking: &Diagnostic) -> String {
+    let help = lacking.help.iter().map(|help| format!("; {help}"));
+    std::iter::once(lacking.message.clone()).chain(help).collect()
 }
 
 /// The line in the end, for people.
@@ -113,7 +134,11 @@ pub fn json_comparison(comparison: &Comparison<'_>) -> String {
     match &comparison.result {
         Alike::Equal(events) => (line.result, line.events) = ("equal", Some(*events)),
         Alike::Different { keys, .. } => (line.result, line.difference) = ("different", Some(keys)),
-        Alike::NotApplicable(why) => (line.result, line.why) = ("not-applicable", Some(*why)),
+        Alike::Lacking { lacking, source, .. } => {
+            (line.result, line.why) = ("not-applicable", Some(reason(lacking)));
+            (line.line, line.column) = lacking.span.as_ref().map(|span| position(source, span.start)).unzip();
+        }
+        Alike::NotApplicable(why) => (line.result, line.why) = ("not-applicable", Some((*why).to_owned())),
     }
     line_of(&line)
 }
@@ -138,7 +163,11 @@ struct ComparisonLine<'a> {
     #[serde(flatten)]
     difference: Option<&'a Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    why: Option<&'a str>,
+    why: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<usize>,
 }
 
 #[derive(Serialize)]

@@ -37,6 +37,22 @@ pub fn diagnostics(file: &str, source: &str, all: &[Diagnostic], color: bool) ->
     parts.iter().map(|part| format!("{}\n", part.trim_end_matches('\n'))).collect::<Vec<_>>().join("\n")
 }
 
+/// The place of a message alone, without colours; empty if the message has no place.
+pub(super) fn place(file: &str, source: &str, diagnostic: &Diagnostic) -> String {
+    let Some(span) = &diagnostic.span else { return String::new() };
+    let file = shortened(file);
+    let main = (AnnotationKind::Primary, drawn(source, span), diagnostic.label.as_str());
+    let group = Group::with_level(Level::NOTE).element(snippet(&file, source, [main]));
+    format!("{}\n", Renderer::plain().render(&[group]).trim_end_matches('\n'))
+}
+
+/// The line and the column of a byte of the source, both from 1, as a drawn place has them.
+pub(super) fn position(source: &str, at: usize) -> (usize, usize) {
+    let before = &source[..source.floor_char_boundary(at)];
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
 fn group<'a>(file: &'a str, source: &'a str, diagnostic: &'a Diagnostic) -> Group<'a> {
     let mut group = Group::with_title(Level::ERROR.primary_title(shortened(&diagnostic.message)));
     match &diagnostic.span {
@@ -100,6 +116,17 @@ mod tests {
     use super::*;
 
     const SOURCE: &str = "about = \"x\"\nstrategy = \"gahter\"\n";
+
+    #[test]
+    fn a_position_is_that_of_the_drawn_place() {
+        let source = "é\nßx = 3\n";
+        for at in 0..source.len() {
+            let (line, column) = position(source, at);
+            let drawn = place("a.toml", source, &Diagnostic::at(at..at + 1, "", "here"));
+            assert!(drawn.starts_with(&format!(" --> a.toml:{line}:{column}\n")), "{at}: {drawn}");
+        }
+        assert_eq!(place("a.toml", source, &Diagnostic::whole("all of it is wrong")), "");
+    }
 
     #[test]
     fn underlines_the_place_and_says_what_to_do() {

@@ -44,7 +44,8 @@ pub fn exhausted(found: &Exhausted, color: bool) -> String {
     out.push_str(&format!("{}:\n", counted(found.outcomes.len() as u64, "outcome", "outcomes")));
     found.outcomes.iter().take(MOST_LISTED).for_each(|outcome| out.push_str(&format!("  {}\n", printable(outcome))));
     if found.outcomes.len() > MOST_LISTED {
-        out.push_str(&format!("  and {} more\n", grouped((found.outcomes.len() - MOST_LISTED) as u64)));
+        let more = grouped((found.outcomes.len() - MOST_LISTED) as u64);
+        out.push_str(&format!("  and {more} more: `--format json` lists all of them\n"));
     }
     out
 }
@@ -128,6 +129,7 @@ fn bound(bounded: &Bounded) -> String {
         Bounded::Lengths => "not every length of a sleep".to_owned(),
         Bounded::Limits(1) => "1 run given up at a limit of `[limits]`".to_owned(),
         Bounded::Limits(runs) => format!("{} runs given up at a limit of `[limits]`", grouped(runs)),
+        Bounded::Endless => "the run in plain order has no end".to_owned(),
         Bounded::Stopped => "stopped early".to_owned(),
         Bounded::NoFork => "this machine cannot be forked".to_owned(),
     }
@@ -184,6 +186,14 @@ mod tests {
         assert_eq!(side_by_side(["a", "b"], [&one, &one], true), format!("{same}.\n"));
         let same = format!("{same}, as far as runs were gone through.\n");
         assert_eq!(side_by_side(["a", "b"], [&one, &one], false), same);
+    }
+
+    #[test]
+    fn of_many_outcomes_some_are_listed_and_where_all_are() {
+        let outcomes = (0..25).map(|number| format!("main returned {number:02}")).collect();
+        let told = exhausted(&Exhausted { outcomes, ..Exhausted::default() }, false);
+        let end = "  main returned 19\n  and 5 more: `--format json` lists all of them\n";
+        assert!(told.contains("\n25 outcomes:\n  main returned 00\n") && told.ends_with(end), "{told}");
     }
 
     #[test]

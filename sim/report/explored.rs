@@ -10,9 +10,10 @@ use serde::Serialize;
 use crate::id::InstanceId;
 use crate::program::{Pattern, Program};
 use crate::trace::{Phase, Trace};
-use crate::verdict::MustFind;
+use crate::verdict::{Ending, MustFind};
 
 use super::json::line_of;
+use super::limits;
 use super::names::{counted, grouped, printable};
 use super::paint::{Paint, Style};
 use super::parting::mismatch;
@@ -51,6 +52,8 @@ pub struct Covered {
     pub race_seeds: [Option<Range<u64>>; 3],
     /// How many runs reached the limit of steps and were given up.
     pub unfinished: u64,
+    /// How the run in plain order was given up, if nothing else was tried for that.
+    pub endless: Option<Ending>,
     /// Whether it was stopped before it was done.
     pub interrupted: bool,
     /// How fast it was, if that is to be told.
@@ -117,16 +120,10 @@ pub fn explored(program: &Program, covered: &Covered, color: bool) -> String {
     }
     tell_places("never cut", &covered.never_cut, program, &mut out);
     tell_places("never reached, so never cut", &covered.never_reached, program, &mut out);
-    if covered.unfinished > 0 {
-        let runs = counted(covered.runs, "run", "runs");
-        out.push_str(&format!("{} of {runs} hit the step limit", grouped(covered.unfinished)));
-        if covered.runs < covered.unfinished.saturating_mul(2) {
-            let limit = grouped(program.limits.steps);
-            out.push_str(&format!(
-                " of {limit} steps, so they say little: raise `steps` under `[limits]`, or let the tasks come to an end"
-            ));
-        }
-        out.push('\n');
+    if let Some(ending) = covered.endless {
+        out.push_str(&limits::endless(program, ending));
+    } else if covered.unfinished > 0 {
+        out.push_str(&limits::unfinished(program, covered.unfinished, covered.runs));
     }
     if let Some(sought) = &covered.sought {
         let style = if sought.is_missed() { Style::Bad } else { Style::Good };
@@ -163,6 +160,7 @@ pub fn json_explored(program: &Program, covered: &Covered) -> String {
         surw_seeds: covered.race_seeds[1].as_ref().map(|seeds| [seeds.start, seeds.end]),
         starve_seeds: covered.race_seeds[2].as_ref().map(|seeds| [seeds.start, seeds.end]),
         unfinished: covered.unfinished,
+        endless: covered.endless.map(Ending::name),
         interrupted: covered.interrupted,
         runs_per_second: covered.runs_per_second,
         must_find: covered.sought.as_ref().map(Sought::json),
@@ -190,6 +188,7 @@ struct Line<'a> {
     surw_seeds: Option<[u64; 2]>,
     starve_seeds: Option<[u64; 2]>,
     unfinished: u64,
+    endless: Option<&'static str>,
     interrupted: bool,
     runs_per_second: Option<f64>,
     must_find: Option<MustBeFound<'a>>,

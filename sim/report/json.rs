@@ -116,6 +116,7 @@ enum Event<'a> {
     UnhandledInShutdown { error: Error<'a> },
     Dropped,
     Suspended,
+    WaitDropped { place: u32 },
     WakeLost,
     Declared,
     Shielded { by: String, inner: Named },
@@ -127,6 +128,8 @@ enum Event<'a> {
     TimeoutSet { until_ns: Option<u64> },
     Blocked { object: String, operation: &'static str },
     Used { object: String, operation: &'static str, count: u32 },
+    Item { value: String },
+    Lacks { on: Named },
     Requested { request: u32, host: String, url: &'a str },
     Responded { request: u32, status: u16, retry_after_s: Option<u32> },
     Served { request: u32, does: &'static str, status: Option<u16> },
@@ -227,6 +230,8 @@ fn event<'a>(names: &Names<'a>, what: What) -> Event<'a> {
             let children = first.0..first.0 + count;
             Event::Children { children: children.map(|child| names.future(FutureId(child))).collect() }
         }
+        What::Item { value, .. } => Event::Item { value: names.value(value) },
+        What::Lacks { future, .. } => Event::Lacks { on: names.future(future) },
         What::Taken { future, .. } => Event::Taken { from: names.future(future) },
         What::Cleanup { instance, finally, stage, .. } => {
             Event::Cleanup { instance: names.instance(instance), finally, stage: stage.name() }
@@ -238,6 +243,7 @@ fn event<'a>(names: &Names<'a>, what: What) -> Event<'a> {
         What::UnhandledInShutdown { error, .. } => Event::UnhandledInShutdown { error: self::error(names, error) },
         What::Dropped { .. } => Event::Dropped,
         What::Suspended { .. } => Event::Suspended,
+        What::WaitDropped { place, .. } => Event::WaitDropped { place },
         What::WakeLost { .. } => Event::WakeLost,
         What::Declared { .. } => Event::Declared,
         What::Shielded { by, inner, .. } => Event::Shielded { by: names.maker(by), inner: names.future(inner) },

@@ -1,6 +1,7 @@
 //! Every sentence and every table: runs, verdicts and messages about files, as text and as JSON.
 //!
-//! - [`trace`]: in which order everything happened, to be read by a person and to be kept as a snapshot;
+//! - [`trace`]: in which order everything happened, to be read by a person and to be kept as a snapshot; of a very long run
+//!   [`trace_in_short`] tells how it begins and ends;
 //! - [`json`]: the same for a program, one object a line;
 //! - [`transcript`]: what the program itself printed;
 //! - [`failure`]: what exploring found, told in one screen, with its [`lanes`] and its [`parting`] from a passing run; or
@@ -28,6 +29,7 @@ mod explored;
 mod failure;
 mod json;
 mod lanes;
+mod limits;
 mod names;
 mod network;
 mod paint;
@@ -55,6 +57,6 @@ pub use parting::{Parting, Told, agreement, mismatch, mismatch_in_fresh_process,
 pub use profiles::profiles;
 pub use saved::{Rerun, Strayed, json_rerun, json_saved, rerun, reruns, saved, shrunk, strayed};
 pub use table::{Row, markdown, table};
-pub use trace::trace;
+pub use trace::{trace, trace_in_short};
 pub use transcript::transcript;
 pub use verdict::{finding, verdict};

@@ -3,6 +3,7 @@
 //! Knows nothing of how any of it is laid out.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
@@ -20,6 +21,13 @@ pub(super) struct Names<'a> {
     doing: Vec<Option<Doing>>,
     /// By the task's number: how often it was suspended, if it is a real future.
     suspensions: Vec<u32>,
+    /// What is put into a queue or taken out of it by the use that comes next, and by the last one.
+    next_item: Option<Value>,
+    item: Option<Value>,
+    /// Who holds a lock, or the lock of a condition.
+    holders: BTreeMap<ObjectId, TaskId>,
+    /// For whom tasks wait when nothing can go on any more.
+    lacks: Vec<(TaskId, FutureId)>,
 }
 
 /// What a task does after its last event.
@@ -33,8 +41,8 @@ pub(super) enum Doing {
     Awaiting(FutureId),
     /// Waits for the answer of a host.
     Asking(HostId),
-    /// Waits for some of this many futures.
-    Waiting(u32),
+    /// It waits for some of this many futures.
+    Waiting(TaskId, u32),
     /// It is a real future, and was polled so often without being done.
     Suspended(TaskId, u32),
     /// Waits to use an object.
@@ -70,6 +78,10 @@ impl<'a> Names<'a> {
             who: trace::Names::new(program),
             doing: vec![Some(Doing::Starting)],
             suspensions: Vec::new(),
+            next_item: None,
+            item: None,
+            holders: BTreeMap::new(),
+            lacks: Vec::new(),
         }
     }
 
@@ -84,19 +96,38 @@ impl<'a> Names<'a> {
             | What::WaitReturned { task, .. }
             | What::CancelDelivered { task, .. } => self.set(task, Some(Doing::Running)),
             What::Awaited { task, future } => self.set(task, Some(Doing::Awaiting(future))),
-            What::Waited { task, count, .. } => self.set(task, Some(Doing::Waiting(count))),
+            What::Waited { task, count, .. } => self.set(task, Some(Doing::Waiting(task, count))),
             What::Suspended { task } => self.suspend(task),
             What::LeavingGroup { task, left } | What::AwaitingNext { task, left } => {
-                self.set(task, Some(Doing::Waiting(left)))
+                self.set(task, Some(Doing::Waiting(task, left)))
             }
             What::WaitingFor { task, future, .. } => self.set(task, Some(Doing::Awaiting(future))),
-            What::Blocked { task, operation, object } => self.set(task, Some(Doing::Blocked(operation, object))),
+            What::Blocked { task, operation, object } => {
+                self.set(task, Some(Doing::Blocked(operation, object)));
+                if operation == Operation::Wait {
+                    // A condition gives its lock back for that time.
+                    self.holders.remove(&object);
+                }
+            }
+            What::Used { task, operation, object, .. } => self.uses(task, operation, object),
+            What::Item { value, .. } => self.next_item = Some(value),
+            What::Lacks { task, future } => self.lacks.push((task, future)),
             What::Finished { task, .. }
             | What::Failed { task, .. }
             | What::Cancelled { task, .. }
             | What::Dropped { task } => self.set(task, None),
             What::Requested { task, host, .. } => self.set(task, Some(Doing::Asking(host))),
             What::Responded { task, .. } => self.set(task, Some(Doing::Running)),
+            _ => {}
+        }
+    }
+
+    fn uses(&mut self, task: TaskId, operation: Operation, object: ObjectId) {
+        self.item = self.next_item.take();
+        let is_lock = matches!(self.make(object), Make::Lock | Make::Condition);
+        match operation {
+            Operation::Acquire | Operation::Wait if is_lock => _ = self.holders.insert(object, task),
+            Operation::Release => _ = self.holders.remove(&object),
             _ => {}
         }
     }
@@ -256,6 +287,21 @@ impl<'a> Names<'a> {
         self.program.objects[object.index()].make
     }
 
+    /// What was put into a queue or taken out of it by the last use, if that is known.
+    pub(super) fn item(&self) -> Option<Value> {
+        self.item
+    }
+
+    /// Who holds a lock, if that is known.
+    pub(super) fn holder(&self, object: ObjectId) -> Option<TaskId> {
+        self.holders.get(&object).copied()
+    }
+
+    /// For whom a task waits when nothing can go on any more, where it waits for several.
+    pub(super) fn lacks(&self, task: TaskId) -> Vec<FutureId> {
+        self.lacks.iter().filter(|(other, _)| *other == task).map(|(_, future)| *future).collect()
+    }
+
     /// A text as it is.
     pub(super) fn text(&self, id: TextId) -> &'a str {
         self.trace.text(self.program, id)
@@ -276,6 +322,10 @@ impl<'a> Names<'a> {
 
     /// An error as Python's `repr` shows it; of Rust code, where it panicked and with which words.
     pub(super) fn error(&self, error: Error) -> String {
+        if self.program.is_rust() && error.ty == ErrorType::EXCEPTION {
+            // It is no panic, so there is no place.
+            return error.message.map(|message| printable(self.text(message))).unwrap_or_default();
+        }
         if self.program.is_rust() {
             let message = error.message.map(|message| format!(": {}", printable(self.text(message))));
             return printable(self.class(error.ty)) + &message.unwrap_or_default();

@@ -4,11 +4,12 @@
 
 use crate::id::{InstanceId, ObjectId, TaskId, TextId};
 use crate::program::{Make, Operation, Program, Stage};
-use crate::time::Time;
-use crate::trace::{Dormant, Frame, Moment, Owner, Requester, Trace, What};
-use crate::verdict::{Finding, Oracle, Unmet};
+use crate::time::{Nanos, Time};
+use crate::trace::{Dormant, Frame, Moment, Outcome, Owner, Requester, Trace, What};
+use crate::verdict::{Ending, Finding, Oracle, Unmet};
 
-use super::names::{Names, counted, grouped, listed, printable};
+use super::limits::limit;
+use super::names::{Doing, Names, counted, listed, printable};
 use super::sites::Site;
 use super::trace::{now, requester};
 
@@ -52,15 +53,15 @@ pub(super) fn finding(program: &Program, trace: &Trace, finding: &Finding) -> St
         Oracle::Deadlock if !trace.sites.dormant().is_empty() => run.futurelock(),
         Oracle::Deadlock => format!("nothing can go on: {}.", deadlock(&run.names, trace)),
         Oracle::Livelock => run.livelock(),
-        Oracle::Unsettled => {
-            let limit = grouped(program.limits.steps);
-            format!("after {} the run never settles: it reaches its limit of {limit} steps.", run.last_fault())
-        }
+        Oracle::Unsettled => run.unsettled(),
         Oracle::Panicked => run.panic(task),
         Oracle::LateEffect => run.late_effect(task),
         Oracle::OutlivesOwner => {
             let now = run.names.doing(task).map(|doing| format!(": it {}", now(&run.names, doing))).unwrap_or_default();
             format!("{who} was still there at the end although what had made it was cut{now}.")
+        }
+        Oracle::MainFailed if program.is_rust() => {
+            format!("main {}.", trace.error().map(|error| run.names.error(error)).unwrap_or_default())
         }
         Oracle::MainFailed => {
             let ended = if task == TaskId::MAIN { "failed" } else { "ended the whole run" };
@@ -90,7 +91,10 @@ fn deadlock(names: &Names<'_>, trace: &Trace) -> String {
         return format!("{first} waits for {rest}{first}");
     }
     let waits = names.unfinished().map(|(task, doing)| format!("{} {}", names.marked(task), now(names, doing)));
-    listed(&waits.collect::<Vec<_>>(), MOST_WAITS)
+    let waits: Vec<String> = waits.collect();
+    // Where one of them has several parts, a comma would not tell where the next one begins.
+    let has_parts = waits.iter().any(|wait| [", ", " and "].iter().any(|part| wait.contains(part)));
+    if has_parts && waits.len() <= MOST_WAITS { waits.join("; ") } else { listed(&waits, MOST_WAITS) }
 }
 
 /// So many who wait are told.
@@ -315,6 +319,12 @@ impl Run<'_> {
             _ => None,
         });
         match error.or(self.trace.error()) {
+            // Main has come to its end, so it knew what to do with that, or did not look.
+            Some(error) if matches!(self.trace.outcome, Outcome::Finished(_)) => format!(
+                "{who} panicked at {}. That counts although main went on: if it is meant, catch it within the task, with \
+                 `catch_unwind`.",
+                self.names.error(error)
+            ),
             Some(error) => format!("{who} panicked at {}", self.names.error(error)),
             None => format!("{who} panicked."),
         }
@@ -322,16 +332,7 @@ impl Run<'_> {
 
     /// Who keeps an instant from passing.
     fn livelock(&self) -> String {
-        const LOOKED_AT: usize = 200;
-        let mut tasks: Vec<TaskId> = Vec::new();
-        for moment in self.moments.iter().rev().take(LOOKED_AT) {
-            if let What::Resumed { task, .. } | What::Started { task } = moment.what
-                && !tasks.contains(&task)
-            {
-                tasks.push(task);
-            }
-        }
-        tasks.sort_unstable();
+        let tasks = self.busy();
         let names: Vec<String> = tasks.iter().map(|&task| self.names.marked(task)).collect();
         if names.is_empty() {
             return format!("time stands still at {}.", self.end_time());
@@ -343,16 +344,53 @@ impl Run<'_> {
         )
     }
 
+    /// Who has gone on to the end.
+    fn busy(&self) -> Vec<TaskId> {
+        const LOOKED_AT: usize = 200;
+        let mut tasks: Vec<TaskId> = Vec::new();
+        for moment in self.moments.iter().rev().take(LOOKED_AT) {
+            if let What::Resumed { task, .. } | What::Started { task } = moment.what
+                && !tasks.contains(&task)
+            {
+                tasks.push(task);
+            }
+        }
+        tasks.sort_unstable();
+        tasks
+    }
+
+    /// That a run goes on and on, since when, and who.
+    fn unsettled(&self) -> String {
+        let since = self.last_fault().map(|fault| format!("after {fault} ")).unwrap_or_default();
+        let limit = limit(self.program, Ending::OutOfSteps);
+        let busy: Vec<String> = self.busy().into_iter().map(|task| self.goes_on(task)).collect();
+        let who = if busy.is_empty() { String::new() } else { format!(": {}", listed(&busy, MOST_WAITS)) };
+        format!("{since}the run never comes to an end{who}. At {} it is given up after {limit}.", self.end_time())
+    }
+
+    /// A task, and where it waits between its turns.
+    fn goes_on(&self, task: TaskId) -> String {
+        let who = self.names.marked(task);
+        let asleep = self.moments.iter().rev().find_map(|moment| match moment.what {
+            What::Slept { task: it, until } if it == task => Some(until.0.saturating_sub(moment.time.0)),
+            _ => None,
+        });
+        match (self.names.doing(task), asleep) {
+            (Some(Doing::Running), Some(pause)) => format!("{who} sleeps for {}, again and again", Nanos(pause)),
+            (None | Some(Doing::Running | Doing::Starting), _) => format!("{who} goes on and on"),
+            (Some(doing), _) => format!("{who} {}, again and again", now(&self.names, doing)),
+        }
+    }
+
     fn end_time(&self) -> Time {
         self.moments.last().map_or(Time::ZERO, |moment| moment.time)
     }
 
-    fn last_fault(&self) -> String {
-        let fault = self.moments.iter().rev().find_map(|moment| match moment.what {
+    fn last_fault(&self) -> Option<String> {
+        self.moments.iter().rev().find_map(|moment| match moment.what {
             What::Cut { task, .. } => Some(format!("the cut of {} at {}", self.names.marked(task), moment.time)),
             What::Struck { task, .. } => Some(format!("the failure in {} at {}", self.names.marked(task), moment.time)),
             _ => None,
-        });
-        fault.unwrap_or_else(|| "the last fault".to_owned())
+        })
     }
 }

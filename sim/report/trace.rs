@@ -5,28 +5,62 @@
 //!
 //! Knows nothing of judging: whether any of it was expected is not said here.
 
+use std::ops::Range;
+
 use crate::choice::{Choice, Kind};
-use crate::id::{TaskId, TextId};
+use crate::id::{ObjectId, TaskId, TextId};
 use crate::program::{Error, Make, Operation, Program};
 use crate::time::{Nanos, Time};
 use crate::trace::{Counting, Outcome, Phase, Requester, Trace, Wake, What};
+use crate::verdict::Ending;
 
 use super::columns::{Side, align};
-use super::names::{Doing, Names, counted, quoted};
+use super::limits::{limit, raised_by};
+use super::names::{Doing, Names, counted, grouped, listed, quoted};
 use super::network;
 use super::sites::own_frame;
 
+/// A run with more events than this is told by the first and the last of them, if it is to be told in short.
+const WHOLE: usize = 1_000;
+const FIRST: usize = 200;
+const LAST: usize = 50;
+
 /// The trace as text: the events, how the run ended, and the tally.
 pub fn trace(program: &Program, trace: &Trace) -> String {
+    told(program, trace, 0..0)
+}
+
+/// The same without the middle of a very long run: one that has no end comes to a million rows which say the same.
+pub fn trace_in_short(program: &Program, trace: &Trace) -> String {
+    let all = trace.iter().filter(|moment| !is_untold(moment.what)).count();
+    told(program, trace, if WHOLE < all { FIRST..all - LAST } else { 0..0 })
+}
+
+/// The trace as text, without these of the rows.
+fn told(program: &Program, trace: &Trace, left_out: Range<usize>) -> String {
     let mut names = Names::new(program, trace);
     let mut counting = Counting::default();
     let mut rows = vec![["time", "turn", "who", "event"].map(str::to_owned)];
     let mut told = None;
     let mut time = Time::ZERO;
+    let mut number = 0;
     for moment in trace.iter() {
         names.see(moment.what);
         counting.see(moment);
         time = moment.time;
+        if is_untold(moment.what) {
+            continue;
+        }
+        number += 1;
+        if left_out.contains(&(number - 1)) {
+            if number == left_out.end {
+                let events = counted(left_out.len() as u64, "more event", "more events");
+                let elided = format!("⋮ {events}, all of which are in `--format json`");
+                rows.push([String::new(), String::new(), String::new(), elided]);
+                told = None;
+            }
+            continue;
+        }
         let Some((who, event)) = tell(&names, moment.what) else { continue };
         let is_new = told.replace((moment.turn, moment.time)) != Some((moment.turn, moment.time));
         let place = |text: String| if is_new { text } else { String::new() };
@@ -67,8 +101,11 @@ pub(super) fn is_untold(what: What) -> bool {
         What::Chose(Choice { answer: 0, .. })
             | What::Children { .. }
             | What::Taken { .. }
+            | What::Item { .. }
+            | What::Lacks { .. }
             | What::Declared { .. }
             | What::Cleanup { .. }
+            | What::WaitDropped { .. }
     )
 }
 
@@ -158,13 +195,23 @@ pub(super) fn sentence(names: &Names<'_>, what: What) -> String {
             format!("cancels the {} that {verb} left", counted(left, "task", "tasks"))
         }
         What::UnhandledInShutdown { error, .. } => format!("run() reports its unhandled {}", names.error(error)),
-        What::Blocked { operation, object, .. } => format!("waits: {}.{}()", names.object(object), operation.method()),
+        What::Blocked { operation, object, .. } => {
+            format!("waits: {}.{}(){}", names.object(object), operation.method(), held(names, operation, object))
+        }
         What::Used { operation, object, count, .. } => {
             let state = object_state(names.make(object), operation, count);
-            format!("{}.{}(): {state}", names.object(object), operation.method())
+            let (given, got) = match (operation, names.item()) {
+                (Operation::Put | Operation::PutNowait, Some(item)) => (names.value(item), String::new()),
+                (Operation::Get | Operation::GetNowait, Some(item)) => {
+                    (String::new(), format!(" -> {}", names.value(item)))
+                }
+                _ => Default::default(),
+            };
+            format!("{}.{}({given}){got}: {state}", names.object(object), operation.method())
         }
         What::Dropped { .. } => "never ends: the loop is closed".to_owned(),
         What::Suspended { .. } => "waits".to_owned(),
+        What::WaitDropped { .. } => "drops a future that waits".to_owned(),
         What::WakeLost { .. } => "could go on, and nobody has woken it".to_owned(),
         What::Chose(choice) => chosen(names, choice),
         What::Requested { .. }
@@ -172,9 +219,25 @@ pub(super) fn sentence(names: &Names<'_>, what: What) -> String {
         | What::Served { .. }
         | What::Carried { .. }
         | What::Outage { .. } => network::sentence(names, what).unwrap_or_default(),
-        What::Children { .. } | What::Taken { .. } | What::Declared { .. } | What::Cleanup { .. } => {
+        What::Children { .. }
+        | What::Taken { .. }
+        | What::Item { .. }
+        | What::Lacks { .. }
+        | What::Declared { .. }
+        | What::Cleanup { .. } => {
             unreachable!("{what:?} is not told")
         }
+    }
+}
+
+/// Who holds the lock that somebody wants to have, if that is known.
+fn held(names: &Names<'_>, operation: Operation, object: ObjectId) -> String {
+    match names.holder(object).filter(|_| operation == Operation::Acquire) {
+        Some(holder) if names.doing(holder).is_none() => {
+            format!(", which {} has not released, and has ended", names.task(holder))
+        }
+        Some(holder) => format!(", which {} holds", names.task(holder)),
+        None => String::new(),
     }
 }
 
@@ -191,8 +254,9 @@ fn object_state(make: Make, operation: Operation, count: u32) -> String {
             format!("{} not notified", counted(count, "waiter", "waiters"))
         }
         (Make::Barrier(_), _) => format!("{count} in it"),
+        (Make::Lock | Make::Condition | Make::Future, Operation::Wait) => "it has the lock again".to_owned(),
         (Make::Lock | Make::Condition | Make::Future, _) => {
-            if count > 0 { "it is locked" } else { "it is free" }.to_owned()
+            if count > 0 { "it has the lock" } else { "the lock is free" }.to_owned()
         }
     }
 }
@@ -281,15 +345,21 @@ fn tell_outcome(program: &Program, names: &Names<'_>, trace: &Trace, time: Time,
             }
         }
         Outcome::OutOfSteps => {
-            let limit = program.limits.steps;
-            out.push_str(&format!("out of steps: the limits are {limit} steps, and on turmoil 3,600,000 ticks\n"));
+            let (limit, raised_by) = (limit(program, Ending::OutOfSteps), raised_by(program, Ending::OutOfSteps));
+            out.push_str(&format!(
+                "out of steps: the limits are {limit} ({raised_by}), and on turmoil 3,600,000 ticks\n"
+            ));
         }
         Outcome::Livelocked => {
-            let limit = program.limits.turns_at_one_instant;
-            out.push_str(&format!("livelocked: more than {limit} turns passed at {time}\n"));
+            let limit = grouped(u64::from(program.limits.turns_at_one_instant));
+            let raised_by = raised_by(program, Ending::Livelocked);
+            out.push_str(&format!("livelocked: more than {limit} turns passed at {time} ({raised_by})\n"));
         }
     }
 }
+
+/// So many of the futures that a task waits for are named.
+const MOST_LACKS: usize = 6;
 
 /// What a task that has not ended does when nothing happens any more.
 pub(super) fn now(names: &Names<'_>, doing: Doing) -> String {
@@ -301,9 +371,17 @@ pub(super) fn now(names: &Names<'_>, doing: Doing) -> String {
             None => "waits".to_owned(),
         },
         Doing::Awaiting(future) => format!("waits for {}", names.future(future)),
-        Doing::Blocked(operation, object) => format!("waits for {}.{}()", names.object(object), operation.method()),
+        Doing::Blocked(operation, object) => {
+            format!("waits for {}.{}(){}", names.object(object), operation.method(), held(names, operation, object))
+        }
         Doing::Asking(host) => format!("waits for an answer of {}", names.host(host)),
-        Doing::Waiting(count) => format!("waits for {}", counted(count, "future", "futures")),
+        Doing::Waiting(task, count) => match &names.lacks(task)[..] {
+            [] => format!("waits for {}", counted(count, "future", "futures")),
+            lacks => {
+                let lacks: Vec<String> = lacks.iter().map(|&future| names.future(future).to_string()).collect();
+                format!("waits for {}", listed(&lacks, MOST_LACKS))
+            }
+        },
     }
 }
 
@@ -555,10 +633,32 @@ time  turn  who       event
             worker    run() reports its unhandled ValueError('stop')
             worker    never ends: the loop is closed
 
-out of steps: the limits are 1000000 steps, and on turmoil 3,600,000 ticks
+out of steps: the limits are 1,000,000 steps (`steps` under `[limits]`), and on turmoil 3,600,000 ticks
 0 finished, 0 failed, 1 cancelled, 0 running when main ended at 0s
 ",
         );
+    }
+
+    #[test]
+    fn a_long_run_is_told_by_its_beginning_and_its_end() {
+        let program = sample::program(&[]);
+        let turns = |count| {
+            let mut recorder = Recorder::default();
+            for turn in 1..=count {
+                recorder.turn(turn, Time::ZERO + Nanos::from_secs(u64::from(turn)));
+                recorder.record(What::Yielded { task: MAIN });
+            }
+            recorder.trace(Outcome::OutOfSteps, &Texts::default())
+        };
+        let most = turns(WHOLE as u32);
+        assert_eq!(trace_in_short(&program, &most), trace(&program, &most));
+        let told = trace_in_short(&program, &turns(12_595));
+        let lines: Vec<&str> = told.lines().collect();
+        assert_eq!(lines.len(), 1 + FIRST + 1 + LAST + 3);
+        assert_eq!(lines[FIRST], "  200s    200  main  yields: sleep(0)");
+        assert_eq!(lines[FIRST + 1].trim(), "⋮ 12,345 more events, all of which are in `--format json`");
+        assert_eq!(lines[FIRST + 2], "12546s  12546  main  yields: sleep(0)");
+        assert!(told.contains("12595s  12595  main"), "{told}");
     }
 
     /// Whatever a scenario calls its tasks and prints, a row is one line and the columns hold.

@@ -151,8 +151,7 @@ See in which order it happened:
 ";
         assert_eq!(verdict("trade.toml", &program, &trace, &bad, "atropos run trade.toml"), expected);
         assert!(
-            finding(&program, &trace, &bad.findings[10])
-                .ends_with("it reaches its limit of 1,000,000 steps (unsettled)")
+            finding(&program, &trace, &bad.findings[10]).ends_with("it is given up after 1,000,000 steps (unsettled)")
         );
     }
 }

@@ -17,7 +17,7 @@ use super::faults;
 use super::file::Task;
 use super::flatten::{TooLarge, flatten};
 use super::hosts::check_url;
-use super::reader::{Span, listed, unknown};
+use super::reader::{Span, listed, no_length, unknown};
 use super::resolve::{Fill, Resolved, Surroundings, Tables, lacking, resolve};
 use super::strategy_text::StrategyText;
 use super::template::{Piece, Template};
@@ -333,9 +333,7 @@ fn length(constants: Constants, template: &Template, cast: &Cast, id: InstanceId
     let source = &template.source;
     match duration::parse_range(&text) {
         Ok((least, most)) => Ok((least.0 as i64, most.0 as i64)),
-        Err(problem) if text == source.text => {
-            Err(Diagnostic::at(source.part(problem.part), problem.message, problem.label))
-        }
+        Err(problem) if text == source.text => Err(no_length(source, problem)),
         Err(problem) => {
             let help = format!("for `{}` this text is \"{text}\"", cast.names[id.index()]);
             Err(Diagnostic::at(source.span.clone(), problem.message, problem.label).help(help))

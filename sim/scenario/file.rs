@@ -176,7 +176,8 @@ fn read_strategy_names(reader: &mut Reader, table: &Table, known: &[StrategyText
     let values = match value.get_ref() {
         DeValue::Array(names) if names.is_empty() => {
             let message = "expected at least one strategy, but found none";
-            reader.errors.push(Diagnostic::at(value.span(), message, "an empty list"));
+            let error = Diagnostic::at(value.span(), message, "an empty list");
+            reader.errors.push(error.help("leave `strategy` out: then the file can be run under any"));
             &[]
         }
         DeValue::Array(names) => names.as_ref(),

@@ -14,7 +14,7 @@ use crate::program::{
 use crate::time::{Nanos, TICK, duration};
 
 use super::inject::read_chance;
-use super::reader::{Quoted, Reader, Span, Table, Value, unknown};
+use super::reader::{Quoted, Reader, Span, Table, Value, no_length, unknown};
 
 /// How many hosts a file may have.
 const HOSTS_MAX: usize = 100;
@@ -163,7 +163,7 @@ fn read_range(reader: &mut Reader, value: &Value, least: Nanos) -> Option<(Nanos
             reader.error(Diagnostic::at(text.span, message, "too long"))
         }
         Ok(range) => Some(range),
-        Err(problem) => reader.error(Diagnostic::at(text.part(problem.part), problem.message, problem.label)),
+        Err(problem) => reader.error(no_length(&text, problem)),
     }
 }
 

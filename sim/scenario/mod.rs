@@ -8,6 +8,7 @@
 #[cfg(test)]
 mod alone;
 mod assemble;
+mod brackets;
 mod cast;
 mod constants;
 mod expect;
@@ -221,15 +222,31 @@ impl Scenario {
 const TOML_HELP: &[(&str, &str)] = &[
     ("recur", "the steps are nested too deep: give some of them to a [[task]] of its own, and await it"),
     ("must be quoted", "put texts in quotes: \"1s\""),
+    ("missing comma", "put a comma between the two"),
+    ("missing assignment", "write key = value"),
+    ("duplicate key", "a key stands once in a table, and two steps are two tables: { … }, { … }"),
+    ("string, expected `", "a text ends with the quote with which it begins; one of several lines has three of them"),
 ];
+
+/// What it says where a bracket should have been closed, by parts of its words.
+const OPEN_BRACKETS: &[&str] = &["opening", "unclosed", "inline table element"];
 
 /// A TOML document.
 fn open(text: &str) -> Result<Spanned<DeTable<'_>>, Vec<Diagnostic>> {
     DeTable::parse(text).map_err(|error| {
+        let says = |part: &&str| error.message().contains(part);
         let span = error.span().unwrap_or(0..0);
-        let found = Diagnostic::at(span, format!("expected TOML: {}", error.message()), "here");
-        let help = TOML_HELP.iter().find(|(part, _)| error.message().contains(part)).map(|(_, help)| *help);
-        vec![Diagnostic { help: help.map(str::to_owned).into_iter().collect(), ..found }]
+        let open = brackets::still_open(text, span.start).filter(|_| OPEN_BRACKETS.iter().any(says));
+        let mut found = Diagnostic::at(span, format!("expected TOML: {}", error.message()), "here");
+        if let Some((_, help)) = TOML_HELP.iter().find(|(part, _)| says(part)) {
+            found = found.help(*help);
+        }
+        if let Some((at, bracket)) = open {
+            let closing = if bracket == '[' { ']' } else { '}' };
+            found =
+                found.other(at..at + 1, "still open").help(format!("close this `{bracket}` with `{closing}` first"));
+        }
+        vec![found]
     })
 }
 

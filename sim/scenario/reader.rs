@@ -94,7 +94,8 @@ impl<'s> Reader<'s> {
         Reader { file_keys, ..self }
     }
 
-    fn raw(&self, span: Span) -> &'s str {
+    /// The source of something, as it is written.
+    pub(super) fn raw(&self, span: Span) -> &'s str {
         &self.source[span]
     }
 
@@ -299,8 +300,7 @@ impl<'s> Reader<'s> {
             DeValue::String(_) => self.text(value)?,
             _ => return self.mismatch("a duration such as \"1.5s\"", value, self.in_seconds(value)),
         };
-        let parsed = duration::parse(&text.text)
-            .map_err(|problem| Diagnostic::at(text.part(problem.part), problem.message, problem.label));
+        let parsed = duration::parse(&text.text).map_err(|problem| no_length(&text, problem));
         self.keep(parsed)
     }
 
@@ -322,6 +322,15 @@ impl<'s> Reader<'s> {
             }
             _ => self.mismatch("an expression", value, None),
         }
+    }
+}
+
+/// What is wrong with a text that should be a length of time.
+pub(super) fn no_length(text: &Quoted, problem: duration::Problem) -> Diagnostic {
+    let error = Diagnostic::at(text.part(problem.part), problem.message, problem.label);
+    match problem.instead {
+        Some(instead) => error.help(format!("write \"{instead}\"")),
+        None => error,
     }
 }
 

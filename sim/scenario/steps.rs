@@ -9,7 +9,7 @@ use crate::diagnostic::Diagnostic;
 use crate::program::{Operation, ReturnWhen};
 
 use super::expression::{self, Expression, Iterable};
-use super::reader::{Name, Quoted, Reader, Span, Table, Value, listed, unknown};
+use super::reader::{Name, Quoted, Reader, Span, Table, Value, describe, listed, unknown};
 use super::template::Template;
 
 /// One step.
@@ -253,7 +253,15 @@ impl Step {
 
 /// An array of steps.
 pub(super) fn read_steps(reader: &mut Reader, value: &Value) -> Option<Vec<Step>> {
-    let array = reader.array(value)?;
+    let DeValue::Array(array) = value.get_ref() else {
+        let found = describe(value.get_ref());
+        let error = Diagnostic::at(value.span(), format!("expected an array of steps, but found {found}"), found);
+        let raw = reader.raw(value.span());
+        return reader.error(match value.get_ref() {
+            DeValue::Table(_) if !raw.contains('\n') => error.help(format!("write [{raw}]")),
+            _ => error.help("each step stands in braces, and all of them in brackets: [{ sleep = \"1s\" }]"),
+        });
+    };
     // Every step is read, so that each can say what is wrong with it.
     let steps: Vec<Option<Step>> = array.iter().map(|step| read_step(reader, step)).collect();
     steps.into_iter().collect()
@@ -280,13 +288,20 @@ fn read_step(reader: &mut Reader, value: &Value) -> Option<Step> {
                 [] => format!("nothing stands beside `{verb}`"),
                 _ => format!("beside `{verb}` may stand {}", listed(beside.iter().copied())),
             };
-            let help = error.help.into_iter().filter(|help| help.starts_with("did")).chain([help]).collect();
+            // Near in spelling is not near in meaning where a key says what something goes into.
+            let is_for = |(one, other): &&(&str, &str)| *one == key.get_ref().as_ref() && beside.contains(other);
+            let meant = GOES_INTO.iter().find(is_for).map(|(_, meant)| format!("did you mean `{meant}`?"));
+            let near = error.help.into_iter().find(|help| help.starts_with("did"));
+            let help = meant.or(near).into_iter().chain([help]).collect();
             reader.errors.push(Diagnostic { help, ..error });
         }
     }
     let verb = read_verb(reader, verb, &table)?;
     Some(Step { verb, span: value.span() })
 }
+
+/// Keys that say what something goes into, each with another that a verb may have in its place.
+const GOES_INTO: &[(&str, &str)] = &[("into", "as"), ("as", "into"), ("into", "to"), ("as", "to"), ("to", "into")];
 
 /// Which of the keys is the verb.
 fn read_verb_name(reader: &mut Reader, table: &Table) -> Option<(&'static str, &'static [&'static str])> {
@@ -324,6 +339,11 @@ fn read_verb_name(reader: &mut Reader, table: &Table) -> Option<(&'static str, &
     Some((verb, beside))
 }
 
+/// Whether somebody has written Python's `None` for a length of time.
+fn is_none(value: &Value) -> bool {
+    value.get_ref().as_str().is_some_and(|text| text.eq_ignore_ascii_case("none"))
+}
+
 /// The fields of one step, read by key.
 struct Fields<'r, 's, 'a> {
     reader: &'r mut Reader<'s>,
@@ -333,8 +353,33 @@ struct Fields<'r, 's, 'a> {
 
 impl<'a> Fields<'_, '_, 'a> {
     fn required(&mut self, key: &str) -> Option<&'a Value<'a>> {
-        let why = format!("`{}` needs it", self.verb);
+        let verb = self.verb;
+        let example = match (verb, key) {
+            (_, "do" | "then") => "[…]",
+            ("for", "in") => "\"range(3)\"",
+            (_, "in") => "\"1s\"",
+            (_, "as") => "\"a_name\"",
+            (_, "into") => "\"the queue\"",
+            (_, "message") => "\"what it says\"",
+            ("append" | "remove", _) => "\"the list\"",
+            ("add", _) => "\"what it is added to\"",
+            ("add_done_callback" | "remove_done_callback", _) => "\"the task\"",
+            _ => "\"the value\"",
+        };
+        let why = format!("`{verb}` needs it: {key} = {example}");
         self.reader.required(self.table, key, &why)
+    }
+
+    /// A length of time that may be missing, for which Python says `None`; `then` is what that means.
+    fn optional_length(&mut self, key: &str, then: &str) -> Option<Option<Template>> {
+        match self.table.get(key) {
+            Some(value) if is_none(value) => {
+                let message = "expected a duration such as \"1.5s\", but found None";
+                let error = Diagnostic::at(value.span(), message, "no length of time");
+                self.reader.error(error.help(format!("leave `{key}` out: then {then}")))
+            }
+            _ => self.optional(key, |reader, value| reader.length(value)),
+        }
     }
 
     /// A key that may be missing: nothing inside something if it is, nothing at all if it is wrong.
@@ -423,7 +468,7 @@ fn read_verb(reader: &mut Reader, verb: &'static str, table: &Table) -> Option<V
         },
         "wait" => Verb::Wait(Box::new(Wait {
             what: fields.operand()?,
-            timeout: fields.optional("timeout", |reader, value| reader.length(value))?,
+            timeout: fields.optional_length("timeout", "it waits for as long as it takes")?,
             return_when: fields
                 .optional("return_when", |reader, value| reader.word(value, "way to wait", RETURN_WHEN))?
                 .unwrap_or(ReturnWhen::AllCompleted),
@@ -434,7 +479,7 @@ fn read_verb(reader: &mut Reader, verb: &'static str, table: &Table) -> Option<V
         })),
         "wait_for" => Verb::WaitFor {
             what: fields.operand()?,
-            timeout: fields.optional("timeout", |reader, value| reader.length(value))?,
+            timeout: fields.optional_length("timeout", "it waits for as long as it takes")?,
             into: fields.name("as")?,
         },
         "shield" => Verb::Shield { what: fields.operand()?, into: fields.name("as")? },
@@ -447,7 +492,7 @@ fn read_verb(reader: &mut Reader, verb: &'static str, table: &Table) -> Option<V
         }
         "reschedule" => Verb::Reschedule {
             timeout: fields.reader.expression(value)?,
-            length: fields.optional("in", |reader, value| reader.length(value))?,
+            length: fields.optional_length("in", "the timeout has no end")?,
         },
         "set_exception" => {
             let message = fields.required("message")?;
@@ -459,7 +504,7 @@ fn read_verb(reader: &mut Reader, verb: &'static str, table: &Table) -> Option<V
         }
         "get" if asks_a_host(fields.reader, value) => Verb::Get {
             url: fields.reader.template(value)?,
-            timeout: fields.optional("timeout", |reader, value| reader.length(value))?,
+            timeout: fields.optional_length("timeout", "it waits for as long as it takes")?,
             into: fields.name("as")?,
         },
         "get" if table.get("timeout").is_some() => {
@@ -552,7 +597,7 @@ fn read_block(fields: &mut Fields, value: &Value) -> Option<Verb> {
         }
         "as_completed" => {
             let (what, body) = (fields.operand(), fields.steps("do"));
-            let timeout = fields.optional("timeout", |reader, value| reader.length(value));
+            let timeout = fields.optional_length("timeout", "it waits for as long as it takes");
             let item = fields.required("as").and_then(|name| fields.reader.name(name));
             Some(Verb::AsCompleted { what: what?, timeout: timeout?, item: item?, body: body? })
         }
@@ -561,8 +606,15 @@ fn read_block(fields: &mut Fields, value: &Value) -> Option<Verb> {
             Some(Verb::TaskGroup { name: name?, body: body? })
         }
         "timeout" => {
-            let is_none = value.get_ref().as_str() == Some("None");
-            let length = if is_none { Some(None) } else { fields.reader.length(value).map(Some) };
+            let length = match value.get_ref().as_str() {
+                Some("None") => Some(None),
+                Some(_) if is_none(value) => {
+                    let message = "expected a duration such as \"1.5s\", or None, but found another word";
+                    let error = Diagnostic::at(value.span(), message, "no length of time");
+                    fields.reader.error(error.help("write \"None\""))
+                }
+                _ => fields.reader.length(value).map(Some),
+            };
             let (into, body) = (fields.name("as"), fields.steps("do"));
             Some(Verb::Timeout { length: length?, into: into?, body: body? })
         }
@@ -613,6 +665,13 @@ fn read_try(fields: &mut Fields) -> Option<Verb> {
 
 /// The clauses of `except`, in the order of the file.
 fn read_clauses(reader: &mut Reader, value: &Value) -> Option<Vec<Clause>> {
+    if !value.get_ref().is_table() {
+        let found = describe(value.get_ref());
+        let message = format!("expected a table of clauses, but found {found}");
+        let class = value.get_ref().as_str().filter(|text| !text.is_empty()).unwrap_or("ValueError");
+        let help = format!("a clause says what it catches, and what is done then: {{ \"{class}\" = […] }}");
+        return reader.error(Diagnostic::at(value.span(), message, found).help(help));
+    }
     let table = reader.table(value)?;
     let mut clauses = Some(Vec::new());
     for (key, steps) in table.in_order() {

@@ -17,6 +17,17 @@ const UNITS: [(&str, u128); 7] = [
     ("d", 86_400_000_000_000),
 ];
 
+/// How people write a unit who have not read how it is written here; a number alone is meant in seconds.
+const SPELT: [(&str, &[&str]); 7] = [
+    ("ns", &["nsec", "nsecs", "nanosecond", "nanoseconds"]),
+    ("us", &["µs", "μs", "usec", "usecs", "microsecond", "microseconds"]),
+    ("ms", &["msec", "msecs", "millis", "millisecond", "milliseconds"]),
+    ("s", &["", "sec", "secs", "second", "seconds"]),
+    ("m", &["min", "mins", "minute", "minutes"]),
+    ("h", &["hr", "hrs", "hour", "hours"]),
+    ("d", &["day", "days"]),
+];
+
 /// What is wrong with a length, and with which part of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Problem {
@@ -26,6 +37,8 @@ pub struct Problem {
     pub message: String,
     /// What is wrong with that part, in a few words.
     pub label: &'static str,
+    /// The same length as it is written here, if there is no doubt about it.
+    pub instead: Option<String>,
 }
 
 /// The least and the most of `1s..2s`, or twice the same.
@@ -38,16 +51,17 @@ pub fn parse_range(text: &str) -> Result<(Nanos, Nanos), Problem> {
         return parse(text).map(|length| (length, length));
     };
     let second = least.len() + 2;
-    let from = parse(least)?;
-    let to = parse(most).map_err(|problem| {
+    let instead = || Some(format!("{}..{}", respelt(least)?, respelt(most)?));
+    let from = strictly(least).map_err(|problem| Problem { instead: instead(), ..problem })?;
+    let to = strictly(most).map_err(|problem| {
         let part = problem.part.start + second..problem.part.end + second;
-        Problem { part, ..problem }
+        Problem { part, instead: instead(), ..problem }
     })?;
     if from <= to {
         return Ok((from, to));
     }
     let message = format!("expected a range from the shorter to the longer, but found {text}");
-    Err(Problem { part: 0..text.len(), message, label: "turned round" })
+    Err(Problem { part: 0..text.len(), message, label: "turned round", instead: Some(format!("{most}..{least}")) })
 }
 
 /// One length: numbers with units, or the bare number 0.
@@ -56,9 +70,34 @@ pub fn parse_range(text: &str) -> Result<(Nanos, Nanos), Problem> {
 ///
 /// If it is none, if it is finer than a nanosecond, or if it is longer than [`Nanos::MAX`].
 pub fn parse(text: &str) -> Result<Nanos, Problem> {
+    strictly(text).map_err(|problem| Problem { instead: respelt(text), ..problem })
+}
+
+/// A length as it is written here, of one that says its units in other words: `300ms` of `300 msec`.
+fn respelt(text: &str) -> Option<String> {
+    let mut out = String::new();
+    let mut rest = text.trim_ascii();
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let (number, after) = rest.split_at(digits);
+        if number.is_empty() {
+            return None;
+        }
+        let after = after.trim_ascii_start();
+        let (unit, next) = after.split_at(after.find(|c: char| !c.is_alphabetic()).unwrap_or(after.len()));
+        let unit = unit.to_lowercase();
+        let (known, _) = SPELT.iter().find(|(known, spelt)| *known == unit || spelt.contains(&unit.as_str()))?;
+        out.push_str(if number.starts_with('.') { "0" } else { "" });
+        out.extend([number, known]);
+        rest = next.trim_ascii_start();
+    }
+    strictly(&out).is_ok().then_some(out)
+}
+
+fn strictly(text: &str) -> Result<Nanos, Problem> {
     let problem = |part: Range<usize>, found: &str, label| {
         let message = format!("expected a duration such as 1s, 1.5s, 300ms or 1m30s, but found {found}");
-        Err(Problem { part, message, label })
+        Err(Problem { part, message, label, instead: None })
     };
     if text == "0" {
         return Ok(Nanos(0));
@@ -93,7 +132,7 @@ pub fn parse(text: &str) -> Result<Nanos, Problem> {
         }
         if total > u128::from(Nanos::MAX.0) {
             let message = format!("expected at most 100 years, but found `{text}`");
-            return Err(Problem { part: 0..text.len(), message, label: "too long" });
+            return Err(Problem { part: 0..text.len(), message, label: "too long", instead: None });
         }
         at += unit_end;
     }
@@ -150,5 +189,25 @@ mod tests {
         check("99999999999999999999999999999999999999999999s", 0..45, "too long");
         check("2s..1s", 0..6, "turned round");
         check("1s..2x", 5..6, "a unit is d, h, m, s, ms, us or ns");
+    }
+
+    #[test]
+    fn what_is_meant_without_doubt_is_said_as_it_is_written() {
+        let check = |text: &str, instead: Option<&str>| {
+            let problem = parse_range(text).unwrap_err();
+            assert_eq!(problem.instead.as_deref(), instead, "{text}");
+            assert!(instead.is_none_or(|instead| parse_range(instead).is_ok()), "{text}");
+        };
+        check("300 msec", Some("300ms"));
+        check("5", Some("5s"));
+        check(" 1 min 30 ", Some("1m30s"));
+        check("2 Hours", Some("2h"));
+        check("7µs", Some("7us"));
+        check(".5s", Some("0.5s"));
+        check("1 sec..2 sec", Some("1s..2s"));
+        check("2s..1s", Some("1s..2s"));
+        for text in ["", " ", "None", "-1s", "1 week", "1.s", "0.5ns", "36501d", "1s..", "1s..2s..3s", "s"] {
+            check(text, None);
+        }
     }
 }

@@ -103,6 +103,7 @@ impl Event {
             }
             What::Dropped { task } => Event::new(kind::DROPPED, 0, task.0, 0),
             What::Suspended { task } => Event::new(kind::SUSPENDED, 0, task.0, 0),
+            What::WaitDropped { task, place } => Event::new(kind::WAIT_DROPPED, 0, task.0, u64::from(place)),
             What::WakeLost { task } => Event::new(kind::WAKE_LOST, 0, task.0, 0),
             What::WaitingFor { task, future, until } => {
                 // The small field has 24 bits.
@@ -120,6 +121,11 @@ impl Event {
             What::Blocked { task, operation, object } => {
                 Event::new(kind::BLOCKED, operation as u32, task.0, u64::from(object.0))
             }
+            What::Item { task, value } => {
+                let (tag, bits) = value_bits(value);
+                Event::new(kind::ITEM, tag, task.0, bits)
+            }
+            What::Lacks { task, future } => Event::new(kind::LACKS, 0, task.0, u64::from(future.0)),
             What::Used { task, operation, object, count } => {
                 Event::new(kind::USED, operation as u32, task.0, pair(object.0, count))
             }
@@ -218,6 +224,7 @@ impl Event {
             kind::UNHANDLED_IN_SHUTDOWN => What::UnhandledInShutdown { task, error: error_from(self) },
             kind::DROPPED => What::Dropped { task },
             kind::SUSPENDED => What::Suspended { task },
+            kind::WAIT_DROPPED => What::WaitDropped { task, place: self.low() },
             kind::WAKE_LOST => What::WakeLost { task },
             kind::WAITING_FOR => {
                 let until = (self.payload != u64::MAX).then_some(Time(self.payload));
@@ -240,6 +247,8 @@ impl Event {
                 let operation = Operation::ALL[self.small() as usize];
                 What::Used { task, operation, object: ObjectId(self.high()), count: self.low() }
             }
+            kind::ITEM => What::Item { task, value: value_from(self) },
+            kind::LACKS => What::Lacks { task, future: FutureId(self.low()) },
             kind::REQUESTED => {
                 What::Requested { task, request: self.high(), host: HostId(self.small()), url: TextId(self.low()) }
             }
@@ -325,6 +334,7 @@ mod kind {
     pub const CLEANUP: u8 = 32;
     pub const SUSPENDED: u8 = 60;
     pub const WAKE_LOST: u8 = 61;
+    pub const WAIT_DROPPED: u8 = 62;
     pub const BLOCKED: u8 = 40;
     pub const USED: u8 = 41;
     pub const WAITING_FOR: u8 = 42;
@@ -340,6 +350,8 @@ mod kind {
     pub const AWAITING_NEXT: u8 = 47;
     pub const CALLED_BACK: u8 = 48;
     pub const CALLBACK_FAILED: u8 = 49;
+    pub const ITEM: u8 = 50;
+    pub const LACKS: u8 = 51;
 }
 
 /// `None` in 32 bits: no id reaches it.

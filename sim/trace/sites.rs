@@ -26,6 +26,8 @@ pub struct Frame {
 pub struct Sites {
     /// By task, and by how often it had been polled.
     places: BTreeMap<(TaskId, u32), Vec<Frame>>,
+    /// By number, where a future waited that was dropped there.
+    dropped: BTreeMap<u32, Vec<Frame>>,
     /// Who was handed a lock and keeps it.
     dormant: Vec<Dormant>,
     /// Where another thread has woken somebody.
@@ -56,6 +58,17 @@ impl Sites {
     pub fn at(&self, task: TaskId, polls: u32) -> Option<&[Frame]> {
         let (_, chain) = self.places.range((task, 0)..=(task, polls)).next_back()?;
         Some(chain)
+    }
+
+    /// A future that waited here was dropped: the outermost await first.
+    pub fn add_dropped(&mut self, place: u32, chain: Vec<Frame>) {
+        self.dropped.insert(place, chain);
+    }
+
+    /// Where a future waited that was dropped there, by its number; nothing if that is not to be told: the task went on to wait
+    /// there with another one.
+    pub fn dropped(&self, place: u32) -> Option<&[Frame]> {
+        self.dropped.get(&place).map(Vec::as_slice)
     }
 
     /// A lock is handed to a future that keeps it.

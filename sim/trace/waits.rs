@@ -1,7 +1,7 @@
 //! Who is there, and who waits for whom: a fold over the events.
 //!
 //! Future numbers are given out in creation order, to tasks, gathers and shields alike, so what a number stands for follows from
-//! the events up to there. What a call of `wait` waits for no event tells.
+//! the events up to there. What a call of `wait` waits for is told only when nothing can go on any more.
 //!
 //! Knows nothing of why anybody waits, or of whether it is wrong.
 
@@ -18,6 +18,8 @@ pub struct Waits {
     tasks: Vec<Task>,
     /// Gathers with some of their children each, and shields with what they shield: one by one, in the order in which they were made.
     families: Vec<(FutureId, Range<u32>)>,
+    /// For whom else tasks wait when nothing can go on any more.
+    lacks: Vec<(TaskId, FutureId)>,
     gathers: u32,
     shields: u32,
 }
@@ -48,12 +50,19 @@ struct Task {
     awaits: Option<FutureId>,
 }
 
-clone_in_place!(Waits { futures, tasks, families, gathers, shields });
+clone_in_place!(Waits { futures, tasks, families, lacks, gathers, shields });
 
 impl Default for Waits {
     /// Main alone.
     fn default() -> Waits {
-        let mut new = Waits { futures: Vec::new(), tasks: Vec::new(), families: Vec::new(), gathers: 0, shields: 0 };
+        let mut new = Waits {
+            futures: Vec::new(),
+            tasks: Vec::new(),
+            families: Vec::new(),
+            lacks: Vec::new(),
+            gathers: 0,
+            shields: 0,
+        };
         new.reset();
         new
     }
@@ -65,6 +74,7 @@ impl Waits {
         self.futures.clear();
         self.tasks.clear();
         self.families.clear();
+        self.lacks.clear();
         (self.gathers, self.shields) = (0, 0);
         self.add_task(InstanceId::MAIN);
     }
@@ -92,6 +102,7 @@ impl Waits {
                 self.families.push((future, inner.0..inner.0 + 1));
             }
             What::Children { future, first, count } => self.families.push((future, first.0..first.0 + count)),
+            What::Lacks { task, future } => self.lacks.push((task, future)),
             What::Awaited { task, future } | What::WaitingFor { task, future, .. } => {
                 self.tasks[task.index()].awaits = Some(future)
             }
@@ -193,7 +204,10 @@ impl Waits {
     fn waited_for(&self, future: FutureId) -> Vec<FutureId> {
         let pending = |future: &FutureId| !self.is_done(*future);
         match self.owner(future) {
-            Owner::Task(task) => self.awaited_by(task).into_iter().filter(pending).collect(),
+            Owner::Task(task) => {
+                let lacks = self.lacks.iter().filter(|(other, _)| *other == task).map(|(_, future)| *future);
+                self.awaited_by(task).into_iter().chain(lacks).filter(pending).rev().collect()
+            }
             Owner::Declared(_) => Vec::new(),
             Owner::Gather(_) | Owner::Shield(_) => self.children(future).filter(pending).rev().collect(),
         }

@@ -82,6 +82,9 @@ pub enum What {
     Dropped { task: TaskId },
     /// A real future was polled and is not done.
     Suspended { task: TaskId },
+    /// A future that the task had polled was dropped where it waited, without having been woken: the place with this number.
+    /// That is seen only in runs in which places are recorded.
+    WaitDropped { task: TaskId, place: u32 },
     /// Everybody waits for ever, and yet a real future gets on when it is polled: it was not woken when it should have been.
     WakeLost { task: TaskId },
     /// The task waits inside `wait_for`: until `until` at the latest, or until what it has cancelled is done.
@@ -106,6 +109,11 @@ pub enum What {
     /// semaphore the permits that are left, of a queue the items in it, after `task_done` and `join` those not done,
     /// after `notify` the waiters that sleep on.
     Used { task: TaskId, operation: Operation, object: ObjectId, count: u32 },
+    /// What the task puts into a queue or takes out of it by the use that follows; a list is not told.
+    Item { task: TaskId, value: Value },
+    /// Nothing can go on any more, and this is one of the futures that the task waits for inside `wait` or `as_completed`, or at
+    /// the end of a task group.
+    Lacks { task: TaskId, future: FutureId },
     /// The task sends its request number `request` for `url` to a host.
     Requested { task: TaskId, request: u32, host: HostId, url: TextId },
     /// The host has answered with a status, and wants to be left alone for so many seconds.
@@ -162,6 +170,7 @@ impl What {
             | What::WaitReturned { task, .. }
             | What::UnhandledInShutdown { task, .. }
             | What::Suspended { task }
+            | What::WaitDropped { task, .. }
             | What::WakeLost { task }
             | What::Blocked { task, .. }
             | What::WaitingFor { task, .. }
@@ -171,6 +180,8 @@ impl What {
             | What::CalledBack { task }
             | What::CallbackFailed { task, .. }
             | What::Used { task, .. }
+            | What::Item { task, .. }
+            | What::Lacks { task, .. }
             | What::Requested { task, .. }
             | What::Responded { task, .. }
             | What::Dropped { task } => Subject::Task(task),

@@ -284,6 +284,40 @@ unsettled = "told elsewhere"
     shows("explore-endless", &[("endless.toml", endless)], "explore endless.toml --no-save --seeds 0..100", 0);
 }
 
+/// Nobody says that it may go on for ever, so that is what is found, and it is not made a thousand times.
+#[test]
+fn a_scenario_that_does_not_end_in_plain_order() {
+    let endless = r#"
+about = "A client that tries again until it has an answer, which it never has."
+
+[[task]]
+name = "client"
+steps = [{ while = "True", do = [{ sleep = "100ms..200ms" }, { print = "again" }] }]
+
+[main]
+steps = [{ gather = "coros", as = "all" }, { await = "all" }]
+
+[[inject]]
+cancel = "client"
+
+[limits]
+steps = 200
+"#;
+    let here = folder("no-end", &[("endless.toml", endless)]);
+    shows_in(&here, "explore-no-end", "explore endless.toml --no-save", 1);
+    shows_in(&here, "explore-no-end-exhaustive", "explore endless.toml --exhaustive", 1);
+    let (json, code) = seen(&here, "explore endless.toml --no-save --format json");
+    assert!(code == 1 && json.contains("\"runs\":1,") && json.contains("\"endless\":\"out-of-steps\""), "{json}");
+    let strategies =
+        endless.replace("[main]\nsteps = [{ gather = \"coros\", as = \"all\" }, { await = \"all\" }]\n", "");
+    let strategies = strategies.replacen("\n\n", "\nstrategy = [\"shield\", \"cancel-each-task\"]\n\n", 1);
+    write(&here, "strategies.toml", &strategies);
+    shows_in(&here, "compare-no-end", "compare shield cancel-each-task strategies.toml", 1);
+    // A shard that has no part in that run has nothing to do, and says why.
+    let (shard, code) = seen(&here, "explore endless.toml --no-save --shard 2/2");
+    assert!(code == 0 && shard.contains("0 runs") && shard.contains("nothing else was tried"), "{shard}");
+}
+
 /// Ten tasks in small: one may fail, and what becomes of the others hangs on the strategy.
 const DOWNLOADS: &str = r#"
 about = "Three downloads, one of which may fail half way."

@@ -116,6 +116,21 @@ fn run_prints_in_other_formats() {
 }
 
 #[test]
+fn run_leaves_out_the_middle_of_a_run_without_end() {
+    let endless = "about = \"A loop.\"\n[main]\nsteps = [{ while = true, do = [{ sleep = \"1s\" }] }]\n";
+    let here = folder("no-end", &[("endless.toml", endless)]);
+    let (text, code) = seen(&here, "run endless.toml");
+    assert_eq!(
+        (code, text.lines().filter(|line| line.contains("resumed: its sleep is over")).count()),
+        (1, 124),
+        "{text}"
+    );
+    assert!(text.contains("more events, all of which are in `--format json`"), "{text}");
+    assert!(text.contains("out of steps: the limits are 1,000,000 steps (`steps` under `[limits]`)"), "{text}");
+    assert!(100_000 < seen(&here, "run endless.toml --format json").0.lines().count());
+}
+
+#[test]
 fn run_takes_files_and_folders() {
     let own_main = "about = \"Nothing but main.\"\n[main]\nsteps = [{ print = \"hello\" }]\n";
     let files = [("one.toml", own_main), ("folder/b.toml", SMALL), ("folder/a.toml", own_main), ("folder/x.txt", "no")];

@@ -55,6 +55,7 @@ fn compare(verifier: &mut Verifier, text: &str, strategy: Option<&str>) -> Resul
         match compared {
             Compared::Equal(_) => equal += 1,
             Compared::Different(difference) => return Err(format!("Python {}: {difference}\n{text}", python.version)),
+            Compared::Lacking(lacking) => println!("skipped Python {}: {}", python.version, lacking.message),
             Compared::NotApplicable(why) => println!("skipped Python {}: {why}", python.version),
         }
     }
