@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::private::PrivateFirst;
 use super::{Pct, Plan, Pos, Sampler, Starve, Surw, hits_limit};
 use crate::choice::{Choice, Choices, Class, Kind, Ordinary, Question, Seeded};
 use crate::experiment::Experiment;
@@ -70,6 +71,10 @@ pub struct Cases {
     order_questions: u64,
     /// What its steps touched, where anything may run next.
     footsteps: Arc<Footsteps>,
+    /// Those in which steps are in each other's way.
+    contended: Arc<Footsteps>,
+    /// How many orders are asked for where steps come first that are in nobody's way.
+    contended_questions: u64,
     is_free: bool,
     endless: Option<Ending>,
 }
@@ -115,23 +120,41 @@ impl Cases {
             faults.push(Fault { question, answer: choice.bound - 1 });
         }
         faults.truncate(usize::try_from(plan.faults).unwrap_or(usize::MAX));
-        let is_order =
-            |kind| matches!(kind, Kind::TimerOrder | Kind::TaskSetOrder | Kind::ReadyOrder | Kind::PollOrder);
         let order_questions = log.iter().filter(|choice| is_order(choice.kind)).count() as u64;
         let is_free = experiment.program().schedule.ready_any_order;
         let footsteps = if is_free { run.footsteps(&mut Ordinary) } else { Footsteps::default() };
-        let footsteps = Arc::new(footsteps);
-        Cases { faults, possible, has_cuts, order_questions, footsteps, is_free, endless: None }
+        let contended = Arc::new(footsteps.contended());
+        let contended_questions = if contended.futures() > 0 {
+            let mut counting = PrivateFirst::new(contended.clone(), Counting(0));
+            run.run(&mut counting);
+            counting.begin(0).0
+        } else {
+            order_questions
+        };
+        Cases {
+            faults,
+            possible,
+            has_cuts,
+            order_questions,
+            footsteps: Arc::new(footsteps),
+            contended,
+            contended_questions,
+            is_free,
+            endless: None,
+        }
     }
 
     /// The ordinary run alone: it was given up, and every other would most likely take as long and say the same.
     fn only_ordinary(ending: Ending) -> Cases {
+        let nothing = Arc::<Footsteps>::default();
         Cases {
             faults: Vec::new(),
             possible: 0,
             has_cuts: false,
             order_questions: 0,
-            footsteps: Arc::new(Footsteps::default()),
+            footsteps: nothing.clone(),
+            contended: nothing,
+            contended_questions: 0,
             is_free: false,
             endless: Some(ending),
         }
@@ -194,7 +217,9 @@ impl Cases {
             one: One { question: 0, fault: Fault { question: 0, answer: 0 } },
             seeded: Seeded::new(0),
             pct: Pct::new(depth, self.order_questions),
-            pos: Pos::new(self.footsteps.clone()),
+            pos: Pos::new(self.contended.clone()),
+            private_pct: PrivateFirst::new(self.contended.clone(), Pct::new(depth, self.contended_questions)),
+            private_pos: PrivateFirst::new(self.contended.clone(), Pos::new(self.contended.clone())),
             surw: Surw::new(self.footsteps.clone()),
             starve: Starve::new(self.order_questions),
         }
@@ -217,6 +242,8 @@ pub(super) struct Answers {
     seeded: Seeded,
     pct: Pct,
     pos: Pos,
+    private_pct: PrivateFirst<Pct>,
+    private_pos: PrivateFirst<Pos>,
     surw: Surw,
     starve: Starve,
 }
@@ -232,6 +259,14 @@ impl Answers {
             Case::Fault(fault) => {
                 self.one = One { question: 0, fault };
                 &mut self.one
+            }
+            Case::PctSeed(seed) if is_private_first(seed) => {
+                self.private_pct.begin(seed).begin(seed);
+                &mut self.private_pct
+            }
+            Case::PosSeed(seed) if is_private_first(seed) => {
+                self.private_pos.begin(seed).begin(seed);
+                &mut self.private_pos
             }
             Case::PctSeed(seed) => {
                 self.pct.begin(seed);
@@ -254,6 +289,25 @@ impl Answers {
                 &mut self.seeded
             }
         }
+    }
+}
+
+/// Every other seed, because what is private is a guess.
+fn is_private_first(seed: u64) -> bool {
+    !seed.is_multiple_of(2)
+}
+
+fn is_order(kind: Kind) -> bool {
+    matches!(kind, Kind::TimerOrder | Kind::TaskSetOrder | Kind::ReadyOrder | Kind::PollOrder)
+}
+
+/// Answers ordinarily, and counts the orders.
+struct Counting(u64);
+
+impl Choices for Counting {
+    fn answer(&mut self, question: &Question<'_>) -> u64 {
+        self.0 += u64::from(is_order(question.kind));
+        0
     }
 }
 

@@ -15,6 +15,7 @@ mod distinct;
 pub mod exhaustive;
 mod pct;
 mod pos;
+mod private;
 mod starve;
 mod surw;
 

@@ -6,9 +6,10 @@
 //!
 //! What differs here: a change of priority comes at a question about an order, not at a step, because a step that is not
 //! asked about is nobody's choice: so k is smaller, and the odds are better than the paper's for the same program. k is
-//! measured on the ordinary run; everything else that is asked (lengths, faults) is answered as [`Seeded`] does. A run that asks four times as often
-//! as was measured is one in which somebody may be waiting, again and again, for somebody who has a lower priority: from
-//! there on each answer is drawn evenly, so that everybody's turn comes.
+//! measured on the ordinary run; in every other seed steps that matter to nobody else come first, as `private.rs` says,
+//! and k counts the others. Everything else that is asked (lengths, faults) is answered as [`Seeded`] does. A run that asks
+//! four times as often as was measured is one in which somebody may be waiting, again and again, for somebody who has a
+//! lower priority: from there on each answer is drawn evenly, so that everybody's turn comes.
 //!
 //! Knows nothing of what the orders are of.
 

@@ -6,11 +6,10 @@
 //! its n steps before the other makes its first has a chance of 1 in n + 1, not of 1 in 2 to the n.
 //!
 //! What differs here: what a pending step is going to touch is what it touched in the ordinary run, being its task's n-th
-//! step. Of what is only known to touch everything, nobody knows with what it races, and it counts as racing with nothing: if
-//! a task has many such steps, as one has that keeps a list, all others would draw anew each time, which is a random walk
-//! again. Nor does beginning to wait for a future race with its end, since whoever waits goes on after it either way: a
-//! thread of the paper cannot even begin to join one that runs. Everything that is asked but orders of what is ready
-//! (lengths, faults, ties) is answered as [`Seeded`] does.
+//! step, and what counts as a race is said at [`Footsteps::contended`]. In every other seed steps that race with nobody
+//! come first, as `private.rs` says. Everything that is asked but orders of what is ready (lengths, faults, ties) is
+//! answered as [`Seeded`] does.
+//!
 //! Where nobody knows what steps touch, as with real Rust code, none draw anew: what the paper calls BasicPOS. Where the
 //! queue is first in, first out, what is left are the orders of timers and sets, each as likely as any other.
 //!
@@ -20,12 +19,12 @@ use std::sync::Arc;
 
 use crate::choice::{Choices, Generator, Kind, Options, Question, Seeded};
 use crate::id::FutureId;
-use crate::machine::{Footsteps, Object, Touch};
+use crate::machine::{Footsteps, conflict};
 
 /// Whoever's next step has the highest priority comes first.
 #[derive(Clone, Debug)]
 pub struct Pos {
-    footsteps: Arc<Footsteps>,
+    contended: Arc<Footsteps>,
     generator: Generator,
     others: Seeded,
     /// By future: how many steps it has made, and the priority of its next one, once that is ready.
@@ -33,9 +32,10 @@ pub struct Pos {
 }
 
 impl Pos {
-    /// For runs that do about the same as the one with these footsteps.
-    pub fn new(footsteps: Arc<Footsteps>) -> Pos {
-        Pos { footsteps, generator: Generator::new(0), others: Seeded::new(0), futures: Vec::new() }
+    /// For runs that do about the same as the one with these footsteps, of which only those are left that are in the way of
+    /// somebody else's.
+    pub fn new(contended: Arc<Footsteps>) -> Pos {
+        Pos { contended, generator: Generator::new(0), others: Seeded::new(0), futures: Vec::new() }
     }
 
     /// Begins the run of a seed.
@@ -81,19 +81,13 @@ impl Choices for Pos {
         let (made, priority) = self.state(future);
         let at = *made;
         (*made, *priority) = (at + 1, None);
-        let touches = self.footsteps.step(future, at);
+        let touches = self.contended.step(future, at);
         for (other, (made, priority)) in (0..).map(FutureId).zip(&mut self.futures) {
-            if priority.is_some() && race(touches, self.footsteps.step(other, *made)) {
+            if priority.is_some() && conflict(touches, self.contended.step(other, *made)) {
                 *priority = None;
             }
         }
     }
-}
-
-/// Whether two steps touch the same thing, as far as it has a name and is no future.
-fn race(one: &[Touch], other: &[Touch]) -> bool {
-    let counts = |touch: &&Touch| !matches!(touch.object, Object::Everything | Object::Future(_));
-    one.iter().filter(counts).any(|a| other.iter().filter(counts).any(|&b| a.conflicts(b)))
 }
 
 #[cfg(test)]
@@ -137,6 +131,6 @@ mod tests {
         for future in [0, 0, 0, 1] {
             footsteps.add(FutureId(future), [Touch { object, access: Access::Changes }]);
         }
-        Arc::new(footsteps)
+        Arc::new(footsteps.contended())
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! Knows nothing of how a machine finds out, or of what is searched.
 
+use std::collections::BTreeMap;
+
 use crate::id::{FutureId, InstanceId, ObjectId, TaskId};
 
 /// Something that two steps may both touch.
@@ -148,7 +150,39 @@ impl Footsteps {
 
     /// What the step of a future touches that has made so many before; nothing, if none is known.
     pub fn step(&self, future: FutureId, before: usize) -> &[Touch] {
-        self.futures.get(future.index()).and_then(|steps| steps.get(before)).map_or(&[], Vec::as_slice)
+        self.steps(future).get(before).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether the step of a future that has made so many before touches nothing, and that is known.
+    pub fn is_known_empty(&self, future: FutureId, before: usize) -> bool {
+        self.steps(future).get(before).is_some_and(Vec::is_empty)
+    }
+
+    fn steps(&self, future: FutureId) -> &[Vec<Touch>] {
+        self.futures.get(future.index()).map_or(&[], Vec::as_slice)
+    }
+
+    /// Only what is touched in the name of more than one so that it matters who comes first, as far as a sampler may go by that.
+    ///
+    /// What is only known to touch everything is left out: nobody knows in whose way that is, and if it were in everybody's, as
+    /// where main keeps a list, there would be nothing to tell steps apart by. So is what is done to a future: whoever begins to
+    /// wait for one goes on after its end, whichever of the two comes first.
+    pub fn contended(&self) -> Footsteps {
+        let counts = |touch: &Touch| !matches!(touch.object, Object::Everything | Object::Future(_));
+        let mut touched = Touched::new();
+        for (future, steps) in (0..).map(FutureId).zip(&self.futures) {
+            for &touch in steps.iter().flatten().filter(|touch| counts(touch)) {
+                let (first, has_more) = touched.entry(touch).or_insert((future, false));
+                *has_more |= *first != future;
+            }
+        }
+        let mut contended = self.clone();
+        for (future, steps) in (0..).map(FutureId).zip(&mut contended.futures) {
+            for step in steps {
+                step.retain(|touch| counts(touch) && is_contended(&touched, future, *touch));
+            }
+        }
+        contended
     }
 
     /// How many futures made a step.
@@ -181,6 +215,16 @@ impl Footsteps {
     }
 }
 
+/// By what is touched and how: who does so first, and whether there are more.
+type Touched = BTreeMap<Touch, (FutureId, bool)>;
+
+/// Whether anybody else touches the same thing in such a way that it matters who comes first.
+fn is_contended(touched: &Touched, future: FutureId, touch: Touch) -> bool {
+    let all = [Access::Looks, Access::Counts, Access::Changes].map(|access| Touch { access, ..touch });
+    let is_by_others = |touch| touched.get(touch).is_some_and(|&(first, has_more)| has_more || first != future);
+    all.iter().any(|other| touch.conflicts(*other) && is_by_others(other))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,5 +242,22 @@ mod tests {
             }
             assert!(Touch::EVERYTHING.conflicts(touch(shared, one)));
         }
+    }
+
+    #[test]
+    fn what_one_alone_touches_is_not_contended() {
+        let looks = |object| Touch { object, access: Access::Looks };
+        let changes = |object| Touch { object, access: Access::Changes };
+        let (one, two, own) = (Object::Shared(1), Object::Shared(2), Object::Task(TaskId(0)));
+        let mut footsteps = Footsteps::default();
+        footsteps.add(FutureId(0), [changes(own), looks(one), looks(two)]);
+        footsteps.add(FutureId(0), [changes(own), Touch::EVERYTHING, changes(Object::Future(FutureId(1)))]);
+        footsteps.add(FutureId(1), [changes(one), looks(two), changes(Object::Future(FutureId(1)))]);
+        let contended = footsteps.contended();
+        assert_eq!(contended.step(FutureId(0), 0), [looks(one)]);
+        assert_eq!(contended.step(FutureId(1), 0), [changes(one)]);
+        assert!(!contended.is_known_empty(FutureId(0), 0));
+        assert!(contended.is_known_empty(FutureId(0), 1));
+        assert!(!contended.is_known_empty(FutureId(0), 2), "nobody knows that step");
     }
 }
