@@ -17,13 +17,12 @@ use tokio::task::{AbortHandle, JoinError, JoinHandle, JoinSet};
 
 use super::cut::Victims;
 use super::names::{Called, Registry};
-use super::panics::Panic;
 use super::rounds::Rounds;
 use super::shared::{Entered, Shared};
 use super::task::{self, Place};
 use super::{Setting, outcome, plan_cuts, root, sites};
 use crate::body::{Recording, Spawner, Who, Work};
-use crate::id::{HostId, TaskId};
+use crate::id::HostId;
 use crate::machine::Openings;
 use crate::program::{Error, Value};
 use crate::trace::{Outcome, Trace};
@@ -86,9 +85,10 @@ impl Tasks {
     }
 
     /// Something has panicked that is no task, so main fails, unless it has before.
-    pub(crate) fn panicked(&self, panic: &Panic) {
+    #[cfg(feature = "network")]
+    pub(crate) fn panicked(&self, panic: &super::panics::Panic) {
         if self.shared.end().is_none() {
-            self.shared.panicked(TaskId::MAIN, panic);
+            self.shared.panicked(crate::id::TaskId::MAIN, panic);
         }
     }
 
