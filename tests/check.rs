@@ -86,12 +86,16 @@ fn a_busy_loop_at_one_instant_is_a_livelock() {
 
 #[test]
 fn a_run_that_never_settles_is_given_up() {
-    let told = story(|_| async {
+    let found = Check::new().polls(3_000).find(|_| async {
         while !std::hint::black_box(false) {
             sleep(Duration::from_millis(1)).await;
         }
     });
-    assert!(told.starts_with("unsettled: "), "{told}");
+    let (told, covered) = (flat(&found.failures[0].story), &found.covered);
+    assert!(told.starts_with("unsettled: the run never comes to an end: main waits at tests/check.rs:"), "{told}");
+    assert!(told.contains("it is given up after 3,000 polls."), "{told}");
+    // There are no [limits] in a test.
+    assert!(covered.contains("or raise the limit with `Check::polls`\n") && !covered.contains("[limits]"), "{covered}");
 }
 
 #[test]

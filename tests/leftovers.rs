@@ -164,3 +164,23 @@ fn a_task_waits_where_it_waits_now() {
     let story = &failed(&found.failures).story;
     assert!(story.contains(&format!("waits at leftovers.rs:{line}:")), "line {line}: {story}");
 }
+
+/// What was planned for a moment that comes after everybody has been found to wait for ever is not done: it would set somebody
+/// free, and be told as a wake that was lost.
+#[test]
+fn nobody_is_cut_when_a_deadlock_is_looked_at() {
+    let found = Check::new().runs(4_000).find(|sim| async move {
+        // Its many moments are what is planned with.
+        let life = async {
+            for _ in 0..120 {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        match sim.choose(2) {
+            0 => _ = sim.cut(life).named("victim").await,
+            _ => _ = sim.cut(std::future::pending::<()>()).named("victim").await,
+        }
+    });
+    let whats: Vec<&str> = found.failures.iter().map(|failed| failed.what).collect();
+    assert_eq!(whats, ["deadlock"]);
+}

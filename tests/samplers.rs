@@ -100,7 +100,8 @@ fn cells(row: &str) -> Vec<&str> {
 /// What stands above the table.
 const CAPTION: &str = "\
 Mean runs until the bug is found, over 20 trials of at most 10,000 runs; in brackets, how many trials found it if not all did, \
-whose mean it is; a dash if none. Such a mean is off by about a quarter of itself.
+whose mean it is; a dash if none. Such a mean is off by about a quarter of itself. In every other seed PCT and POS decide here \
+only about steps that are in somebody else's way, which the papers' do not.
 
 The published means are of the original programs in C, with at most some 10,000 runs a trial, and on each tool's own events. What \
 compares are `account`, `bluetooth-driver`, `reorder-*` and `twostage-*`: as many tasks, each with the accesses of the original's \

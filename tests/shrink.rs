@@ -231,6 +231,47 @@ fn a_seed_comes_down_to_the_choices_that_matter() {
     assert_eq!((window.first, window.last), (1_000_000_001, 10_000_000_000));
 }
 
+/// A producer that is cancelled leaves a worker without its item, and main without the sign that it waits for first.
+const STARVED: &str = r#"
+about = "A worker waits for an item that never comes, and main for a sign that never comes either."
+
+[objects]
+items = "Queue()"
+ready = "Event()"
+
+[[task]]
+name = "producer"
+steps = [{ sleep = "1s" }, { put = "1", into = "items" }, { set_event = "ready" }]
+
+[[task]]
+name = "worker"
+steps = [{ get = "items", as = "item" }, { print = "{item}" }]
+
+[[task]]
+name = "other {i}"
+count = 3
+steps = [{ sleep = "2s" }, { print = "done" }]
+
+[main]
+steps = [{ spawn = "coros", as = "all" }, { wait = "ready" }, { wait = "all" }]
+
+[[inject]]
+cancel = "producer"
+"#;
+
+/// Main that waits for nothing but the sign would be stuck as well, but that is not what has happened to the worker.
+#[test]
+fn a_deadlock_stays_that_of_the_tasks_which_are_stuck() {
+    let file = File::parse("it.toml".as_ref(), STARVED.to_owned()).unwrap();
+    let setting = Setting::default();
+    let search = file.explore(&setting, &Plan::default(), &mut |_| true).unwrap();
+    assert_eq!(search.told[0].identity.what, "deadlock");
+    let small = file.in_small(&setting, &search.told[0], Effort { candidates: 2_000, runs: 0 }, &mut |_, _| true);
+    let text = small.file.text();
+    assert!(text.contains("{ get = \"items\"") && !text.contains("other"), "{text}");
+    assert!(text.contains("cancel = \"producer\""), "{text}");
+}
+
 const BUSY: &str = r#"
 about = "Workers count themselves as busy; one that is cancelled meanwhile stays counted."
 

@@ -20,7 +20,7 @@ use super::names::{Called, Registry};
 use super::panics::{self, Panic};
 use super::queue::{Aborts, Door, Queue};
 use super::sim::Probe;
-use super::sites::{self, Kept, Places};
+use super::sites::{self, Kept, LetGo, Places};
 use super::strays::Local;
 use crate::body::{Guest, Recording, Who, now};
 use crate::choice::{Choice, Choices, Lent, Ordinary, Question};
@@ -153,8 +153,9 @@ struct Told {
     places: Vec<Arc<Kept>>,
     /// How many there have been.
     kept: u32,
-    /// Those that were dropped although nobody had woken them, and how often the task had been polled by then.
-    dropped: Vec<(Arc<Kept>, u32)>,
+    /// Those that were dropped although nobody had woken them, and how many there have been.
+    dropped: Vec<LetGo>,
+    let_go: u32,
     /// Who has made a task that is tokio's alone, and how often it had been polled before.
     strays: Vec<(TaskId, u32)>,
 }
@@ -235,6 +236,7 @@ impl Shared {
                 places: Vec::new(),
                 kept: 0,
                 dropped: Vec::new(),
+                let_go: 0,
                 strays: Vec::new(),
             }),
             end: Cell::new(None),
@@ -575,11 +577,16 @@ impl Shared {
         }
         let polls = self.suspensions(task) + 1;
         let place = {
-            let dropped = &mut self.told.borrow_mut().dropped;
-            dropped.push((kept.clone(), polls));
-            dropped.len() - 1
+            let Told { dropped, let_go, .. } = &mut *self.told.borrow_mut();
+            if dropped.len() == PLACES_MAX {
+                dropped.remove(PLACES_MAX / 2);
+            }
+            let place = *let_go;
+            *let_go += 1;
+            dropped.push(LetGo { place, kept: kept.clone(), polls });
+            place
         };
-        self.record(What::WaitDropped { task, place: place as u32 });
+        self.record(What::WaitDropped { task, place });
     }
 
     /// How often that was noted.

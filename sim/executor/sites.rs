@@ -57,10 +57,20 @@ impl Kept {
 pub(super) struct Places {
     /// The wakers that were left somewhere.
     pub(super) kept: Vec<Arc<Kept>>,
-    /// Those that a task itself has dropped in a poll although nobody had woken them, and in the how manieth.
-    pub(super) dropped: Vec<(Arc<Kept>, u32)>,
+    /// Those that a task itself has dropped in a poll although nobody had woken them.
+    pub(super) dropped: Vec<LetGo>,
     /// Who has made a task that is tokio's alone, and how often it had been polled before.
     pub(super) strays: Vec<(TaskId, u32)>,
+}
+
+/// A copy that a task itself has dropped.
+#[derive(Debug)]
+pub(super) struct LetGo {
+    /// The how manieth it is, from 0.
+    pub(super) place: u32,
+    pub(super) kept: Arc<Kept>,
+    /// In the how manieth poll of the task.
+    pub(super) polls: u32,
 }
 
 struct Recording {
@@ -173,22 +183,22 @@ fn add_dropped(sites: &mut Sites, places: &Places, chains: &[Vec<Frame>]) {
         let (chain, is_ours) = chain_and_keeper(&kept.stack.to_string());
         if is_ours { Vec::new() } else { chain }
     };
-    let dropped: Vec<Vec<Frame>> = places.dropped.iter().map(|(kept, _)| foreign(kept)).collect();
+    let dropped: Vec<Vec<Frame>> = places.dropped.iter().map(|let_go| foreign(&let_go.kept)).collect();
     let left = || places.kept.iter().zip(chains);
     let let_go = || places.dropped.iter().zip(&dropped);
-    for (place, ((kept, polls), here)) in (0..).zip(let_go()) {
+    for (LetGo { place, kept, polls }, here) in let_go() {
         let is_newer = |other: &Kept, there: &[Frame]| {
             (other.task, other.polls) == (kept.task, *polls) && kept.number < other.number && there == here
         };
         let is_older = |other: &Kept, there: &[Frame]| other.task == kept.task && other.polls < *polls && there == here;
         let goes_on = left().any(|(other, there)| is_newer(other, there))
-            || let_go().any(|((other, _), there)| is_newer(other, there));
+            || let_go().any(|(other, there)| is_newer(&other.kept, there));
         // What is ready may have taken the waker first and looked then, as a timer does.
         let waited_before =
-            kept.polls < *polls || let_go().any(|((other, at), there)| at == polls && is_older(other, there));
+            kept.polls < *polls || let_go().any(|(other, there)| other.polls == *polls && is_older(&other.kept, there));
         let was_ready = is_timer(here) || left().any(|(other, there)| other.was_woken() && is_older(other, there));
         if !goes_on && (waited_before || !was_ready) && is_worth_a_word(here) {
-            sites.add_dropped(place, here.clone());
+            sites.add_dropped(*place, here.clone());
         }
     }
 }

@@ -125,13 +125,12 @@ impl Cases {
         let footsteps = if is_free { run.footsteps(&mut Ordinary) } else { Footsteps::default() };
         let contended = Arc::new(footsteps.contended());
         let contended_questions = contended_questions(&mut *run, &contended).unwrap_or(order_questions);
-        let footsteps = Arc::new(footsteps);
         Cases {
             faults,
             possible,
             has_cuts,
             order_questions,
-            footsteps,
+            footsteps: Arc::new(footsteps),
             contended,
             contended_questions,
             is_free,
@@ -141,13 +140,14 @@ impl Cases {
 
     /// The ordinary run alone: it was given up, and every other would most likely take as long and say the same.
     fn only_ordinary(ending: Ending) -> Cases {
+        let nothing = Arc::<Footsteps>::default();
         Cases {
             faults: Vec::new(),
             possible: 0,
             has_cuts: false,
             order_questions: 0,
-            footsteps: Arc::new(Footsteps::default()),
-            contended: Arc::new(Footsteps::default()),
+            footsteps: nothing.clone(),
+            contended: nothing,
             contended_questions: 0,
             is_free: false,
             endless: Some(ending),

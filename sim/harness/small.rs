@@ -6,13 +6,17 @@
 //!
 //! Knows nothing of how a text is made smaller, or of how it is told.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::choice::{Deviation, Given, Kind, Log, Token};
 use crate::experiment::Experiment;
 use crate::explore::{Plan, explore, shows};
+use crate::id::TaskId;
+use crate::program::Program;
 use crate::replay;
 use crate::scenario::Scenario;
 use crate::shrink::{self, Size};
-use crate::trace::Outcome;
+use crate::trace::{Outcome, Trace, What};
 use crate::verdict::Identity;
 
 use super::search::{answers, small};
@@ -103,6 +107,8 @@ struct Search<'a> {
     /// Whether the file speaks of its main.
     is_listed: bool,
     strategies: Vec<(&'static str, &'static str)>,
+    /// Who is stuck in the run that was given, if nothing can go on in it.
+    stuck: BTreeSet<Stuck>,
     /// A candidate that goes on for longer is another story; of what goes on for ever all are.
     steps: u64,
     effort: Effort,
@@ -117,6 +123,7 @@ impl<'a> Search<'a> {
         let mut run = experiment.begin();
         let log = shows(&mut *run, &experiment, &told.answers, &told.identity).expect("it fails like that");
         let known = run.verdict().identities(&experiment.program());
+        let stuck = stuck(&experiment.program(), &run.trace());
         let deviations = replay::deviations(&mut *run, &experiment.program(), &mut Given::new(&told.answers));
         let is_plain = shows(&mut *run, &experiment, &[], &told.identity).is_some();
         drop(run);
@@ -124,6 +131,7 @@ impl<'a> Search<'a> {
             setting,
             identity: &told.identity,
             known,
+            stuck,
             is_plain,
             is_listed: file.speaks_of(setting.strategy.as_deref()),
             strategies: strategies(),
@@ -176,8 +184,16 @@ impl<'a> Search<'a> {
         let kinds = run.verdict().identities(&experiment.program());
         let is_same = is_small
             && kinds.iter().all(|kind| self.known.contains(kind))
+            && self.is_stuck_likewise(&stuck(&experiment.program(), &run.trace()))
             && (self.is_plain || shows(&mut *run, experiment, &[], self.identity).is_none());
         is_same.then_some(log)
+    }
+
+    /// Whether nobody is stuck who was not before, and somebody beside main is, if anybody was: everything hangs when main waits
+    /// for nothing, whatever the workers do, but that is another story than theirs.
+    fn is_stuck_likewise(&self, stuck: &BTreeSet<Stuck>) -> bool {
+        let is_others = |stuck: &BTreeSet<Stuck>| stuck.iter().any(|stuck| !stuck.is_main);
+        stuck.is_subset(&self.stuck) && (is_others(stuck) || !is_others(&self.stuck))
     }
 
     /// The same for any of the first runs that an exploration makes.
@@ -210,6 +226,37 @@ impl<'a> Search<'a> {
         (self.best.log, self.best.deviations) = (log, deviations);
         is_smaller
     }
+}
+
+/// Who hangs and waits for no task, where nothing can go on, and in what.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Stuck {
+    is_main: bool,
+    name: String,
+    waits_in: Option<(&'static str, String)>,
+}
+
+fn stuck(program: &Program, trace: &Trace) -> BTreeSet<Stuck> {
+    if trace.outcome != Outcome::Deadlocked {
+        return BTreeSet::new();
+    }
+    let (mut instances, mut last) = (BTreeMap::new(), BTreeMap::new());
+    for moment in trace.iter() {
+        match moment.what {
+            What::Created { task, instance, .. } => _ = instances.insert(task, instance),
+            What::Blocked { task, operation, object } => _ = last.insert(task, (operation, object)),
+            What::Resumed { task, .. } => _ = last.remove(&task),
+            _ => {}
+        }
+    }
+    let tell = |task: TaskId| Stuck {
+        is_main: task == TaskId::MAIN,
+        name: instances.get(&task).map(|&instance| program.body(instance).name.clone()).unwrap_or_default(),
+        waits_in: last
+            .get(&task)
+            .map(|&(operation, object)| (operation.method(), program.objects[object.index()].name.clone())),
+    };
+    trace.stuck().into_iter().map(tell).collect()
 }
 
 /// Whether there is a cut of the same phase for each one: who waits may be cut for long, who is woken for a moment only.

@@ -200,6 +200,14 @@ impl Waits {
         Vec::new()
     }
 
+    /// Who has not ended and waits for no task: at the end of a run in which nothing can go on, those on whom the others hang.
+    pub fn stuck(&self) -> impl Iterator<Item = TaskId> {
+        let hangs_on_others = |task: TaskId| {
+            self.waited_for(self.future_of(task)).iter().any(|&it| !matches!(self.owner(it), Owner::Declared(_)))
+        };
+        self.unfinished().filter(move |&task| !hangs_on_others(task))
+    }
+
     /// The futures that have to be done before this one, the first to be gone to last.
     fn waited_for(&self, future: FutureId) -> Vec<FutureId> {
         let pending = |future: &FutureId| !self.is_done(*future);
@@ -223,12 +231,21 @@ impl Waits {
 }
 
 impl Trace {
+    /// Who has not ended at the end of the run and waits for no task.
+    pub fn stuck(&self) -> Vec<TaskId> {
+        self.waits().stuck().collect()
+    }
+
+    fn waits(&self) -> Waits {
+        let mut waits = Waits::default();
+        self.iter().for_each(|moment| waits.see(moment.what));
+        waits
+    }
+
     /// The first circle of those who wait for each other at the end of the run, from the first task in it; empty if there is
     /// none.
     pub fn cycle(&self) -> Vec<Owner> {
-        let mut waits = Waits::default();
-        self.iter().for_each(|moment| waits.see(moment.what));
-        waits.cycle()
+        self.waits().cycle()
     }
 }
 
@@ -258,6 +275,17 @@ mod tests {
         assert_eq!(circle(&chain), []);
         let closed = [&chain[..], &[awaited(1, 3)]].concat();
         assert_eq!(circle(&closed), [1, 3, 2].map(|task| Owner::Task(TaskId(task))));
+    }
+
+    #[test]
+    fn stuck_is_who_waits_for_no_task() {
+        let lacks = |task, future| What::Lacks { task: TaskId(task), future: FutureId(future) };
+        let mut waits = Waits::default();
+        let events = [created(1), created(2), created(3), awaited(1, 2), lacks(0, 1), lacks(0, 3)];
+        events.iter().for_each(|&what| waits.see(what));
+        assert_eq!(waits.stuck().collect::<Vec<_>>(), [2, 3].map(TaskId));
+        let closed = [&events[..], &[lacks(2, 1), lacks(2, 3)]].concat();
+        assert_eq!(circle(&closed), [1, 2].map(|task| Owner::Task(TaskId(task))));
     }
 
     #[test]
