@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::private::PrivateFirst;
 use super::{Pct, Plan, Pos, Sampler, Starve, Surw, hits_limit};
 use crate::choice::{Choice, Choices, Class, Kind, Ordinary, Question, Seeded};
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, Run};
 use crate::machine::{Footsteps, Opening};
 use crate::verdict::Ending;
 
@@ -124,13 +124,7 @@ impl Cases {
         let is_free = experiment.program().schedule.ready_any_order;
         let footsteps = if is_free { run.footsteps(&mut Ordinary) } else { Footsteps::default() };
         let contended = Arc::new(footsteps.contended());
-        let contended_questions = if contended.futures() > 0 {
-            let mut counting = PrivateFirst::new(contended.clone(), Counting(0));
-            run.run(&mut counting);
-            counting.begin(0).0
-        } else {
-            order_questions
-        };
+        let contended_questions = contended_questions(&mut *run, &contended).unwrap_or(order_questions);
         Cases {
             faults,
             possible,
@@ -290,6 +284,16 @@ impl Answers {
             }
         }
     }
+}
+
+/// How many orders are asked for where steps come first that are in nobody's way, if it is known which these are.
+fn contended_questions(run: &mut dyn Run, contended: &Arc<Footsteps>) -> Option<u64> {
+    if contended.futures() == 0 {
+        return None;
+    }
+    let mut counting = PrivateFirst::new(contended.clone(), Counting(0));
+    run.run(&mut counting);
+    Some(counting.begin(0).0)
 }
 
 /// Every other seed, because what is private is a guess.

@@ -5,9 +5,9 @@
 //! priority or luck: that main makes a hundred tasks before two of them have come far is rare, and whether it does is not what
 //! a bug in those tasks hangs on. In the papers' programs what threads do on their own is no step at all.
 //!
-//! What a step is going to touch is what it touched in the ordinary run, being its task's n-th, and that may be wrong: it is
-//! not where a task does something else, and of what is only known to touch everything it is not said. So a sampler goes by
-//! this in every other seed only. Steps that the ordinary run did not make are the sampler's, in any seed.
+//! What a step is going to touch is what it touched in the ordinary run, being its task's n-th. That is a guess where a task
+//! does something else this time, and where it is only known to touch everything: so a sampler goes by it in every other
+//! seed, and in the others every step is the sampler's. One that the ordinary run did not make always is.
 //!
 //! Knows nothing of which sampler it is.
 
