@@ -154,7 +154,7 @@ fn accounts_for_every_task(trace: &Trace) -> Result<(), TestCaseError> {
         let Some(task) = acts(what) else { continue };
         let end = ends.get_mut(&task).expect("what acts was created");
         // What its callbacks do they may do when it has ended.
-        let may_be_callback = matches!(what, What::Printed { .. } | What::Used { .. });
+        let may_be_callback = matches!(what, What::Printed { .. } | What::Used { .. } | What::Item { .. });
         if may_be_callback && called_back == Some((task, turn)) {
             continue;
         }

@@ -606,8 +606,8 @@ jobs = "Queue()"
 steps = [
     { put = "'one'", into = "jobs" },
     { put = "[2]", into = "jobs" },
-    { get = "jobs", as = "job" },
-    { get = "jobs", as = "job" },
+    { get = "jobs", as = "item" },
+    { get = "jobs", as = "item" },
 ]
 "#;
     let program = program(text);
