@@ -591,8 +591,32 @@ steps = [{main}]
     let (_, end) = told(
         r#"{ spawn = ["quick", "left"], as = "all" }, { as_completed = "all", as = "it", do = [{ print = "{it}" }] }"#,
     );
-    let ended = "main waits for left; left waits for two.acquire(), which quick has not released, and has ended";
+    let ended = "main waits for left; left waits for two.acquire(), which quick still held when it ended";
     assert!(end.starts_with(&format!("{ended}; 1 finished")), "{end}");
+}
+
+/// Who was woken in `wait()` and blocks again to get the lock back takes it from nobody.
+#[test]
+fn a_lock_is_held_although_a_woken_waiter_wants_it_back() {
+    let text = r#"
+about = "A waiter that is notified long before the lock is free."
+[objects]
+c = "Condition()"
+[[task]]
+name = "waiter"
+steps = [{ acquire = "c" }, { wait = "c" }, { release = "c" }]
+[[task]]
+name = "holder"
+steps = [{ sleep = "1s" }, { acquire = "c" }, { notify = "c" }, { sleep = "1s" }, { release = "c" }]
+[[task]]
+name = "other"
+steps = [{ sleep = "1500ms" }, { acquire = "c" }, { release = "c" }]
+[main]
+steps = [{ gather = "coros", as = "all" }, { await = "all" }]
+"#;
+    let program = program(text);
+    let told = atropos::report::trace(&program, &run(&program, &[]));
+    assert!(told.contains("waits: c.acquire(), which holder holds"), "{told}");
 }
 
 /// What goes through a queue is shown, unless it is a list; then nothing older is shown in its place.

@@ -234,7 +234,7 @@ pub(super) fn sentence(names: &Names<'_>, what: What) -> String {
 fn held(names: &Names<'_>, operation: Operation, object: ObjectId) -> String {
     match names.holder(object).filter(|_| operation == Operation::Acquire) {
         Some(holder) if names.doing(holder).is_none() => {
-            format!(", which {} has not released, and has ended", names.task(holder))
+            format!(", which {} still held when it ended", names.task(holder))
         }
         Some(holder) => format!(", which {} holds", names.task(holder)),
         None => String::new(),
