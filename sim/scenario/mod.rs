@@ -222,23 +222,38 @@ impl Scenario {
 const TOML_HELP: &[(&str, &str)] = &[
     ("recur", "the steps are nested too deep: give some of them to a [[task]] of its own, and await it"),
     ("must be quoted", "put texts in quotes: \"1s\""),
-    ("missing comma", "put a comma between the two"),
+    (MISSING_COMMA, "put a comma between the two"),
     ("missing assignment", "write key = value"),
     ("duplicate key", "a key stands once in a table, and two steps are two tables: { … }, { … }"),
     ("string, expected `", "a text ends with the quote with which it begins; one of several lines has three of them"),
 ];
 
+/// What it says where the next of several stands without a comma before it.
+const MISSING_COMMA: &str = "missing comma";
+
 /// What it says where a bracket should have been closed, by parts of its words.
 const OPEN_BRACKETS: &[&str] = &["opening", "unclosed", "inline table element"];
+
+/// Whether the head of a table begins a line here, and not an array of numbers or texts.
+fn is_head(text: &str, at: usize) -> bool {
+    let begins_line = text[..at].trim_end_matches([' ', '\t']).ends_with('\n');
+    begins_line
+        && text[at..]
+            .strip_prefix('[')
+            .is_some_and(|rest| rest.trim_start_matches(['[', ' ']).starts_with(|c: char| c.is_ascii_alphabetic()))
+}
 
 /// A TOML document.
 fn open(text: &str) -> Result<Spanned<DeTable<'_>>, Vec<Diagnostic>> {
     DeTable::parse(text).map_err(|error| {
         let says = |part: &&str| error.message().contains(part);
         let span = error.span().unwrap_or(0..0);
-        let open = brackets::still_open(text, span.start).filter(|_| OPEN_BRACKETS.iter().any(says));
+        // Where a comma is missed in front of the head of a table, a bracket is.
+        let is_bracket = OPEN_BRACKETS.iter().any(says) || says(&MISSING_COMMA) && is_head(text, span.start);
+        let open = is_bracket.then(|| brackets::still_open(text, span.start)).flatten();
         let mut found = Diagnostic::at(span, format!("expected TOML: {}", error.message()), "here");
-        if let Some((_, help)) = TOML_HELP.iter().find(|(part, _)| says(part)) {
+        let help = TOML_HELP.iter().find(|(part, _)| says(part));
+        if let Some((_, help)) = help.filter(|(part, _)| open.is_none() || *part != MISSING_COMMA) {
             found = found.help(*help);
         }
         if let Some((at, bracket)) = open {
