@@ -234,13 +234,16 @@ const MISSING_COMMA: &str = "missing comma";
 /// What it says where a bracket should have been closed, by parts of its words.
 const OPEN_BRACKETS: &[&str] = &["opening", "unclosed", "inline table element"];
 
-/// Whether the head of a table begins a line here, and not an array of numbers or texts.
-fn is_head(text: &str, at: usize) -> bool {
-    let begins_line = text[..at].trim_end_matches([' ', '\t']).ends_with('\n');
-    begins_line
-        && text[at..]
-            .strip_prefix('[')
-            .is_some_and(|rest| rest.trim_start_matches(['[', ' ']).starts_with(|c: char| c.is_ascii_alphabetic()))
+/// Whether what begins a line here stands in no array: the head of a table, or a key with its value.
+fn is_outside(text: &str, at: usize) -> bool {
+    let is_blank = |c: char| c == ' ' || c == '\t';
+    let begins_line = text[..at].trim_end_matches(is_blank).ends_with('\n');
+    let here = &text[at..];
+    let behind_word = here.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    let is_key = behind_word.len() < here.len() && behind_word.trim_start_matches(is_blank).starts_with('=');
+    // An array of numbers or texts has no letter there.
+    let is_head = |rest: &str| rest.trim_start_matches(['[', ' ']).starts_with(|c: char| c.is_ascii_alphabetic());
+    begins_line && (is_key || here.strip_prefix('[').is_some_and(is_head))
 }
 
 /// A TOML document.
@@ -248,9 +251,11 @@ fn open(text: &str) -> Result<Spanned<DeTable<'_>>, Vec<Diagnostic>> {
     DeTable::parse(text).map_err(|error| {
         let says = |part: &&str| error.message().contains(part);
         let span = error.span().unwrap_or(0..0);
-        // Where a comma is missed in front of the head of a table, a bracket is.
-        let is_bracket = OPEN_BRACKETS.iter().any(says) || says(&MISSING_COMMA) && is_head(text, span.start);
+        // Where a comma is missed in front of what stands in no array, a bracket is.
+        let is_array = says(&MISSING_COMMA) && is_outside(text, span.start);
+        let is_bracket = is_array || OPEN_BRACKETS.iter().any(says);
         let open = is_bracket.then(|| brackets::still_open(text, span.start)).flatten();
+        let open = open.filter(|(_, bracket)| !is_array || *bracket == '[');
         let mut found = Diagnostic::at(span, format!("expected TOML: {}", error.message()), "here");
         let help = TOML_HELP.iter().find(|(part, _)| says(part));
         if let Some((_, help)) = help.filter(|(part, _)| open.is_none() || *part != MISSING_COMMA) {
