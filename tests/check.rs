@@ -426,6 +426,58 @@ fn what_a_select_or_a_timeout_drops_is_told_with_its_place() {
     assert!(told.contains(&line("held.acquire().await.map")) && dropped == 2, "{told}");
 }
 
+/// How often the story of this test says that something was dropped where it waited.
+fn told_drops<F>(test: impl Fn(Sim) -> F + Send + Sync + 'static) -> usize
+where
+    F: Future + 'static,
+    F::Output: Ending,
+{
+    story(test).matches("drops what waits at").count()
+}
+
+#[test]
+fn what_is_waited_for_on_another_line_was_not_dropped() {
+    let drops = told_drops(|_| async {
+        let (_sender, mut receiver) = oneshot::channel::<u32>();
+        tokio::select! {
+            biased;
+            _ = &mut receiver => {}
+            () = sleep(Duration::from_millis(3)) => {}
+        }
+        let worker = task::spawn(sleep(Duration::from_millis(9)));
+        let mut worker = pin!(worker);
+        tokio::select! {
+            biased;
+            _ = &mut worker => {}
+            () = sleep(Duration::from_millis(3)) => {}
+        }
+        worker.await.unwrap();
+        _ = tokio::time::timeout(Duration::from_millis(3), &mut receiver).await;
+        panic!("now it is dropped");
+    });
+    assert_eq!(drops, 0);
+}
+
+#[test]
+fn each_drop_in_a_loop_is_told() {
+    let drops = told_drops(|_| async {
+        let pool = Semaphore::new(0);
+        for _ in 0..3 {
+            let permit = async { pool.acquire().await.map(drop) };
+            tokio::select! {
+                biased;
+                () = sleep(Duration::from_millis(2)) => {}
+                _ = permit => {}
+            }
+        }
+        _ = tokio::time::timeout(Duration::from_millis(2), pool.acquire()).await;
+        let sleeper = async { sleep(Duration::from_millis(9)).await };
+        _ = tokio::time::timeout(Duration::from_millis(2), sleeper).await;
+        panic!("three, and two");
+    });
+    assert_eq!(drops, 5);
+}
+
 /// A channel keeps the waker of a receiver that a `select!` has dropped.
 #[test]
 fn a_task_waits_where_it_has_come_to_and_not_where_a_select_has_left() {
@@ -550,6 +602,30 @@ fn a_branch_is_noted() {
         });
         sim.note(which.await.unwrap());
     });
+}
+
+/// Nobody has drawn in the runs that were measured: what the first that does has found is found again.
+#[test]
+fn a_select_that_is_seen_late_is_a_choice_all_the_same() {
+    for rare in 1..4 {
+        let found = Check::new().find(move |sim| async move {
+            if sim.choose(50) == 7 * rare {
+                let last = tokio::select! {
+                    () = std::future::ready(()) => false,
+                    () = std::future::ready(()) => true,
+                };
+                assert!(!last || sim.choose(2) == 0, "the last branch");
+                task::yield_now().await;
+                let last = tokio::select! {
+                    () = std::future::ready(()) => false,
+                    () = std::future::ready(()) => true,
+                };
+                assert!(!last, "the last branch of the second");
+            }
+        });
+        let whats: Vec<&str> = found.failures.iter().map(|failed| failed.what).collect();
+        assert_eq!(whats, ["panicked"], "{}", found.covered);
+    }
 }
 
 /// That a task draws in its only poll with a `select!` is known from the runs in which the test was measured.

@@ -245,6 +245,27 @@ fn a_search_that_has_to_remember_too_much_is_bounded_by_memory() {
     assert_eq!(searched.bounded_by, [Bounded::Memory(memory)]);
 }
 
+/// Forks are kept of 20,000 questions at most. A run that asks more often is followed to its end all the same if it is the
+/// first one: whether it has an end has to be known.
+#[test]
+fn the_first_run_is_followed_however_often_it_asks() {
+    let text = r#"
+        about = "A client that tries again and again."
+        [main]
+        steps = [
+            { set = "tries", to = 0 },
+            { while = "GOES_ON", do = [{ set = "tries", to = "tries + 1" }, { sleep = "1ms..2ms" }] },
+        ]
+    "#;
+    let search = |goes_on| asyncio(&text.replace("GOES_ON", goes_on)).search(Bounds::default(), &mut |_| true);
+    let endless = search("True");
+    assert_eq!((endless.runs, &endless.bounded_by[..]), (1, &[Bounded::Lengths, Bounded::Endless][..]));
+    assert_eq!(endless.failures.len(), 1);
+    let long = search("tries < 25000");
+    assert_eq!((long.runs, &long.bounded_by[..]), (1, &[Bounded::Depth(20_000), Bounded::Lengths][..]));
+    assert_eq!(long.failures.len(), 0);
+}
+
 /// What a random program has found: whoever is asked to cancel itself in a circle raises, and then nobody further down the
 /// set is asked. So it matters to all of them where that one stands.
 #[test]

@@ -184,3 +184,32 @@ fn nobody_is_cut_when_a_deadlock_is_looked_at() {
     let whats: Vec<&str> = found.failures.iter().map(|failed| failed.what).collect();
     assert_eq!(whats, ["deadlock"]);
 }
+
+#[test]
+fn a_loop_that_spawns_for_ever_is_given_up() {
+    let found = Check::new().runs(20).polls(2_000).find(|_| async {
+        loop {
+            tokio::spawn(sleep(Duration::from_millis(1))).await.unwrap();
+        }
+    });
+    assert_eq!(failed(&found.failures).what, "unsettled");
+}
+
+#[test]
+fn an_error_and_a_leak_are_two_failures() {
+    let found = Check::new().runs(100).find(|sim| async move {
+        let left = Arc::new(Mutex::new(1));
+        let level = left.clone();
+        sim.watch("permits", move || *level.lock().unwrap());
+        match sim.choose(3) {
+            1 => return Err("the server said no"),
+            2 => *left.lock().unwrap() = 0,
+            _ => {}
+        }
+        Ok(())
+    });
+    let stories: Vec<&str> = found.failures.iter().map(|failed| failed.story.as_str()).collect();
+    assert_eq!(stories.len(), 2, "{stories:?}");
+    let told = |words: &str| stories.iter().any(|story| story.contains(words));
+    assert!(told("the server said no") && told("is not given back"), "{stories:?}");
+}

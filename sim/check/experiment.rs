@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use super::{Check, Ending, Sim};
 use crate::body::Body;
 use crate::choice::{Choices, Ordinary, Seeded};
-use crate::executor::{Cuts as Moments, Executor, Registry, Setting};
+use crate::executor::{Cuts as Moments, Executor, Registry, Setting, Unpanicked};
 use crate::experiment::{Experiment, Ran, Run};
 use crate::judge;
 use crate::machine::{Machine, Openings};
@@ -72,12 +72,13 @@ where
 {
     let sim = Sim::here();
     if let Some(problem) = test.await.problem() {
-        return sim.fail(&format!("returned an error: {problem}"));
+        return sim.fail(Unpanicked::Returned, &format!("returned an error: {problem}"));
     }
     if sim.is_watching() {
         sim.settle().await;
         if let Some(problem) = sim.not_given_back() {
-            sim.fail(&format!("ended, and something is not given back: {problem}"));
+            let how = format!("ended, and something is not given back: {problem}");
+            sim.fail(Unpanicked::NotGivenBack, &how);
         }
     }
 }
@@ -175,14 +176,14 @@ impl Futures {
 
     fn with_measure(self) -> Futures {
         let Futures { subject, names, setting, .. } = &self;
-        // Whether tokio has to be steered, which changes its runs, is seen in a few of them.
+        // Whether tokio has to be steered, which changes its runs, is seen in a few of them, and for whom in those after that.
         let mut runs = subject.begin(names, setting, false);
         runs.openings(&mut Ordinary, 0);
         for seed in 0..TRIED {
             runs.openings(&mut Seeded::new(seed), 0);
         }
-        names.measured();
         let openings = runs.openings(&mut Ordinary, 0);
+        names.measured();
         drop(runs);
         if setting.cuts.up_to == 0 {
             return self;

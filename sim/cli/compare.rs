@@ -4,14 +4,15 @@
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 
 use super::progress::stop_on_interrupt;
 use super::watcher::Watcher;
-use super::{Behaves, Cancels, Files, Refused, load, mains};
+use super::{Behaves, Cancels, Files, Refused, can_be_searched, load, mains};
 use crate::experiment::Bounded;
 use crate::explore::exhaustive::Bounds;
 use crate::harness::Setting;
-use crate::report;
+use crate::report::{self, Exhausted};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -28,9 +29,10 @@ pub(super) struct Arguments {
 }
 
 /// Compares, with the command that shows a run for each way in which only one ends, and says how the process is to end: 0 if
-/// no file tells the two apart. Where the run in plain order has no end, nothing was compared.
+/// no file tells the two apart. Where a search broke off, nobody knows.
 pub(super) fn compare(arguments: &Arguments, out: &mut impl Write) -> Result<ExitCode, Refused> {
     let files = load(&arguments.files)?;
+    can_be_searched(&files, None)?;
     let stop = stop_on_interrupt();
     let (mut is_same, mut is_first) = (true, true);
     for file in &files {
@@ -63,8 +65,34 @@ pub(super) fn compare(arguments: &Arguments, out: &mut impl Write) -> Result<Exi
         }
         let is_complete = covered.iter().all(|covered| covered.bounded_by.is_empty());
         write!(out, "{}", report::side_by_side(names, [one, other], is_complete))?;
-        let is_endless = covered.iter().any(|covered| covered.bounded_by.contains(&Bounded::Endless));
-        is_same &= one.keys().eq(other.keys()) && !is_endless;
+        is_same &= one.keys().eq(other.keys()) && covered.iter().all(|covered| is_gone_through(covered));
+        if stop.load(Ordering::Relaxed) {
+            is_same = false;
+            break;
+        }
     }
     Ok(if is_same { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Whether runs were seen, and the search did not break off in the midst of them.
+fn is_gone_through(covered: &Exhausted) -> bool {
+    let breaks_off =
+        |bound: &Bounded| matches!(bound, Bounded::Endless | Bounded::Stopped | Bounded::NoFork | Bounded::Depth(_));
+    0 < covered.runs && !covered.bounded_by.iter().any(breaks_off)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_broke_off_is_not_gone_through() {
+        let covered = |runs, bounded_by| Exhausted { runs, bounded_by, ..Exhausted::default() };
+        assert!(is_gone_through(&covered(1, vec![])));
+        assert!(is_gone_through(&covered(1, vec![Bounded::Lengths, Bounded::Limits(1)])));
+        assert!(!is_gone_through(&covered(0, vec![Bounded::Memory(1)])));
+        for bound in [Bounded::Endless, Bounded::Stopped, Bounded::NoFork, Bounded::Depth(1)] {
+            assert!(!is_gone_through(&covered(1, vec![Bounded::Lengths, bound])), "{bound:?}");
+        }
+    }
 }

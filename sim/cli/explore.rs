@@ -13,7 +13,7 @@ use clap::ValueEnum;
 
 use super::progress::stop_on_interrupt;
 use super::watcher::Watcher;
-use super::{Behaves, Cancels, Files, Refused, load, mains, runtime};
+use super::{Behaves, Cancels, Files, Refused, can_be_searched, load, mains, runtime};
 use crate::choice::Token;
 use crate::experiment::{Experiment, Runtime};
 use crate::explore::exhaustive::Bounds;
@@ -21,6 +21,7 @@ use crate::explore::{Plan, Sampler};
 use crate::harness::{File, Findings, Kept, Setting};
 use crate::report;
 use crate::scenario::SavedFailure;
+use crate::time::duration::{self, Problem};
 use crate::verdict::Identity;
 
 #[derive(clap::Args)]
@@ -117,7 +118,10 @@ fn shard(text: &str) -> Result<(u64, NonZero<u64>), String> {
 }
 
 fn time(text: &str) -> Result<Duration, String> {
-    let length = crate::time::duration::parse(text).map_err(|problem| problem.message)?;
+    let length = duration::parse(text).map_err(|Problem { message, instead, .. }| match instead {
+        Some(instead) => format!("{message}; write {instead}"),
+        None => message,
+    })?;
     if length.0 == 0 {
         Err("expected some time, but found none".to_owned())
     } else {
@@ -128,6 +132,9 @@ fn time(text: &str) -> Result<Duration, String> {
 /// Explores, and says how the process is to end: 0 if nothing failed, 1 if something did, 3 if runs were not repeatable.
 pub(super) fn explore(arguments: &Arguments, out: &mut impl Write) -> Result<ExitCode, Refused> {
     let files = load(&arguments.files)?;
+    if arguments.exhaustive {
+        can_be_searched(&files, arguments.runtime)?;
+    }
     let saved = all_saved(&files)?;
     let plan = arguments.plan();
     let stop = stop_on_interrupt();

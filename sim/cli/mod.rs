@@ -282,6 +282,14 @@ fn load(Files { paths }: &Files) -> Result<Vec<File>, Refused> {
     if rejected.is_empty() { Ok(files) } else { Err(Refused::Files(rejected)) }
 }
 
+/// Refuses files of which not all runs can be gone through, on the runtime that is asked for or their own, before any run.
+fn can_be_searched(files: &[File], runtime: Option<Runtime>) -> Result<(), Refused> {
+    let on = |file: &File| runtime.unwrap_or(file.runtime());
+    let beyond = files.iter().filter(|file| on(file) != Runtime::Asyncio);
+    let rejected: Vec<Rejected> = beyond.map(|file| file.beyond_search(on(file))).collect();
+    if rejected.is_empty() { Ok(()) } else { Err(Refused::Files(rejected)) }
+}
+
 /// Whether what is printed may have colours.
 fn colors() -> bool {
     anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never

@@ -55,6 +55,8 @@ impl<'a> Watcher<'a> {
     /// All runs are made. What is printed from here on has the terminal for itself; making small what was found may still take
     /// a while.
     pub(super) fn done(&self) {
+        // Where there is no terminal, lines go on to be printed: not of runs, which are no more.
+        self.shown.set_prefix("all runs are made, what was found is made small");
         self.shown.finish_and_clear();
     }
 

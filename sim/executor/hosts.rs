@@ -92,10 +92,11 @@ impl Tasks {
         }
     }
 
-    /// Main has failed without a panic, unless it had failed before. `how` goes on after its name.
-    pub fn fail(&self, how: &str) {
+    /// Main has failed with a host and without a panic, unless it had failed before. `how` goes on after its name.
+    #[cfg(feature = "network")]
+    pub(crate) fn fail(&self, how: &str) {
         if self.shared.end().is_none() {
-            self.shared.failed(how);
+            self.shared.failed(super::shared::Unpanicked::Host, how);
         }
     }
 

@@ -45,6 +45,7 @@ use crate::trace::{Fingerprint, Moment, Outcome, Recorder, Trace};
 pub use cut::{Cut, Race};
 pub use hosts::{Host, Tasks};
 pub use names::{Ongoing, Registry};
+pub(crate) use shared::Unpanicked;
 pub use sim::{Probe, Settle, Sim};
 pub use task::InAnyOrder;
 

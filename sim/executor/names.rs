@@ -169,6 +169,12 @@ impl Registry {
         self.rejected.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// All runs are made anew.
+    pub(crate) fn count_anew(&self) {
+        self.rejected.store(0, Ordering::Relaxed);
+        self.not_chosen.store(0, Ordering::Relaxed);
+    }
+
     /// How many runs were rejected.
     pub fn rejected(&self) -> u64 {
         self.rejected.load(Ordering::Relaxed)

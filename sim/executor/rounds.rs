@@ -26,6 +26,9 @@ use crate::trace::Outcome;
 /// So many tasks does tokio poll between two looks at its clock.
 const EVENT_INTERVAL: u32 = 61;
 
+/// So many tasks at once may make a run longer.
+const MOST_ALLOWED: u32 = 200_000;
+
 /// Of more woken tasks, those who wait longest may be chosen.
 const CHOSEN_FROM: usize = 64;
 
@@ -154,8 +157,8 @@ impl Rounds {
         if let Some(end) = self.shared.end().filter(|_| !self.shared.is_on_network()) {
             return Some(outcome(end));
         }
-        // A program may have as many tasks as it likes, and each is polled a few times.
-        let allowance = 20 * self.shared.count() as u64;
+        // A program may have many tasks at once, and each is polled a few times; but making ever more has to end.
+        let allowance = 20 * u64::from(self.shared.most_alive().min(MOST_ALLOWED));
         if self.steps - self.steps_before > self.steps_at_one_instant_max.saturating_add(allowance) {
             Some(Outcome::Livelocked)
         } else if self.steps > self.steps_max.saturating_add(allowance) {

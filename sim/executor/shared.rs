@@ -73,6 +73,18 @@ impl Drop for Entered {
     }
 }
 
+/// In which way main fails without a panic.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Unpanicked {
+    /// It has returned an error.
+    Returned,
+    /// What is watched was not given back.
+    NotGivenBack,
+    /// A host has failed.
+    #[cfg(feature = "network")]
+    Host,
+}
+
 /// A run.
 pub(super) struct Shared {
     /// Where tasks are polled: one place, or each host of a network.
@@ -95,6 +107,9 @@ pub(super) struct Shared {
     start: Option<Instant>,
     /// How many polls there have been.
     pub(super) polls: Cell<u64>,
+    /// How many tasks there are that are polled, and the most at once.
+    alive: Cell<u32>,
+    most_alive: Cell<u32>,
     tasks: RefCell<Vec<Task>>,
     /// Empty ones, used again.
     spare: RefCell<Vec<LocalSet>>,
@@ -224,6 +239,8 @@ impl Shared {
             inside: Cell::new(None),
             start: None,
             polls: Cell::new(0),
+            alive: Cell::new(0),
+            most_alive: Cell::new(0),
             tasks: RefCell::default(),
             spare: RefCell::default(),
             is_anyone_renamed: Cell::new(false),
@@ -377,6 +394,8 @@ impl Shared {
 
     /// A place for one task.
     pub(super) fn take_set(&self) -> LocalSet {
+        self.alive.update(|alive| alive + 1);
+        self.most_alive.set(self.most_alive.get().max(self.alive.get()));
         self.spare.borrow_mut().pop().unwrap_or_default()
     }
 
@@ -401,6 +420,7 @@ impl Shared {
 
     /// The task's set is empty.
     pub(super) fn is_gone(&self, set: LocalSet) {
+        self.alive.update(|alive| alive - 1);
         self.spare.borrow_mut().push(set);
     }
 
@@ -455,9 +475,16 @@ impl Shared {
         }
     }
 
-    /// Main fails without a panic. `how` goes on after its name.
-    pub(super) fn failed(&self, how: &str) {
-        let error = Error { ty: ErrorType::EXCEPTION, message: Some(self.text(how)) };
+    /// Main fails without a panic: in this way, which is told after its name by `how`.
+    pub(super) fn failed(&self, way: Unpanicked, how: &str) {
+        // Failures of one class are one failure.
+        let ty = match way {
+            Unpanicked::Returned => ErrorType::EXCEPTION,
+            Unpanicked::NotGivenBack => ErrorType::ASSERTION_ERROR,
+            #[cfg(feature = "network")]
+            Unpanicked::Host => ErrorType::OS_ERROR,
+        };
+        let error = Error { ty, message: Some(self.text(how)) };
         self.over(TaskId::MAIN, What::Failed { task: TaskId::MAIN, error });
         self.finish(Err(error));
     }
@@ -577,13 +604,13 @@ impl Shared {
         }
         let polls = self.suspensions(task) + 1;
         let place = {
-            let Told { dropped, let_go, .. } = &mut *self.told.borrow_mut();
+            let Told { dropped, let_go, kept: newest, .. } = &mut *self.told.borrow_mut();
             if dropped.len() == PLACES_MAX {
                 dropped.remove(PLACES_MAX / 2);
             }
             let place = *let_go;
             *let_go += 1;
-            dropped.push(LetGo { place, kept: kept.clone(), polls });
+            dropped.push(LetGo { place, kept: kept.clone(), polls, newest: *newest });
             place
         };
         self.record(What::WaitDropped { task, place });
@@ -667,6 +694,11 @@ impl Shared {
 
     pub(super) fn instance(&self, task: TaskId) -> InstanceId {
         self.tasks.borrow()[task.index()].instance
+    }
+
+    /// The most tasks that there have been at once.
+    pub(super) fn most_alive(&self) -> u32 {
+        self.most_alive.get()
     }
 
     /// How many tasks and futures there have been.

@@ -13,7 +13,7 @@ use tokio::time::Duration;
 
 use super::cut::{Cut, OUTSIDE, Race};
 use super::names::Called;
-use super::shared::{Shared, current};
+use super::shared::{Shared, Unpanicked, current};
 use super::task;
 use crate::choice::{Kind, Options, Question};
 use crate::id::TaskId;
@@ -179,8 +179,8 @@ impl Sim {
     }
 
     /// Main has failed without a panic, and the run is over. `how` goes on after its name.
-    pub(crate) fn fail(self, how: &str) {
-        self.shared().failed(how);
+    pub(crate) fn fail(self, way: Unpanicked, how: &str) {
+        self.shared().failed(way, how);
     }
 }
 

@@ -10,7 +10,8 @@
 //! Knows nothing of what the places are for.
 
 use std::backtrace::Backtrace;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 
@@ -38,8 +39,8 @@ pub(super) struct Kept {
     woken: Mutex<Option<(Option<TaskId>, u32)>>,
     /// Whether another thread has.
     is_woken_from_outside: AtomicBool,
-    /// Whether its task has dropped it unwoken.
-    is_dropped: AtomicBool,
+    /// How many copies of it there are.
+    copies: AtomicU32,
 }
 
 impl Kept {
@@ -71,6 +72,8 @@ pub(super) struct LetGo {
     pub(super) kept: Arc<Kept>,
     /// In the how manieth poll of the task.
     pub(super) polls: u32,
+    /// The number of the waker that was left somewhere last.
+    pub(super) newest: u32,
 }
 
 struct Recording {
@@ -92,11 +95,14 @@ impl Clone for Recording {
                 stack: Backtrace::force_capture(),
                 woken: Mutex::default(),
                 is_woken_from_outside: AtomicBool::new(false),
-                is_dropped: AtomicBool::new(false),
+                copies: AtomicU32::new(0),
             });
             shared.keep(kept.clone());
             Some(kept)
         });
+        if let Some(kept) = &kept {
+            kept.copies.fetch_add(1, Ordering::Relaxed);
+        }
         Recording { task: self.task, waker: self.waker.clone(), kept }
     }
 }
@@ -116,13 +122,12 @@ impl WakeRef for Recording {
 
 impl Wake for Recording {}
 
-/// A future that is done has been woken before. One that drops its waker unwoken is dropped itself, or has a newer one.
+/// Most futures that are done have been woken before. One that drops its waker unwoken is dropped itself, or has a newer one.
 impl Drop for Recording {
     fn drop(&mut self) {
-        // The list of all has the other one.
-        let Some(kept) = self.kept.as_ref().filter(|kept| Arc::strong_count(kept) == 2) else { return };
+        let is_last = |kept: &&Arc<Kept>| kept.copies.fetch_sub(1, Ordering::Relaxed) == 1;
+        let Some(kept) = self.kept.as_ref().filter(is_last) else { return };
         if let Some(shared) = current().filter(|_| !kept.was_woken()) {
-            kept.is_dropped.store(true, Ordering::Relaxed);
             shared.let_go(self.task, kept);
         }
     }
@@ -132,7 +137,7 @@ impl Drop for Recording {
 /// dropped it, as a sleep does that is over. If none is left, whoever has it used it up at once, and the last one counts.
 pub(super) fn leave_those_who_wait(kept: &mut Vec<Arc<Kept>>, task: TaskId, polls: u32) {
     let is_of_poll = |kept: &Kept| kept.task == task && kept.polls == polls;
-    let waits = |kept: &Arc<Kept>| Arc::strong_count(kept) > 1 && !kept.is_dropped.load(Ordering::Relaxed);
+    let waits = |kept: &Kept| kept.copies.load(Ordering::Relaxed) > 0;
     let last = kept.iter().rposition(|kept| is_of_poll(kept) && waits(kept));
     let last = last.or_else(|| kept.iter().rposition(|kept| is_of_poll(kept)));
     let mut at = 0;
@@ -186,33 +191,81 @@ fn add_dropped(sites: &mut Sites, places: &Places, chains: &[Vec<Frame>]) {
     let dropped: Vec<Vec<Frame>> = places.dropped.iter().map(|let_go| foreign(&let_go.kept)).collect();
     let left = || places.kept.iter().zip(chains);
     let let_go = || places.dropped.iter().zip(&dropped);
-    for (LetGo { place, kept, polls }, here) in let_go() {
-        let is_newer = |other: &Kept, there: &[Frame]| {
-            (other.task, other.polls) == (kept.task, *polls) && kept.number < other.number && there == here
-        };
+    let mut numbered: BTreeMap<u32, (&Kept, &[Frame])> =
+        left().map(|(kept, at)| (kept.number, (&**kept, &**at))).collect();
+    numbered.extend(let_go().map(|(let_go, at)| (let_go.kept.number, (&*let_go.kept, &**at))));
+    let mut replacing = BTreeSet::new();
+    for (LetGo { place, kept, polls, newest }, here) in let_go() {
+        // Whoever is polled again takes the new waker and drops the old one, at once, and one is the newer of one only.
+        let newer = newest + u32::from(drops_first(here));
+        let goes_on = numbered.get(&newer).is_some_and(|(newer, there)| {
+            let is_others = || {
+                let is_before = |other: &Kept| other.number < newer.number && other.number != kept.number;
+                numbered.values().any(|(other, at)| other.task == kept.task && is_before(other) && at == there)
+            };
+            (newer.task, newer.polls) == (kept.task, *polls)
+                && kept.number < newer.number
+                && (there == here || is_same_keeper(there, here) && !is_others())
+        });
+        if goes_on && replacing.insert(newer) {
+            continue;
+        }
         let is_older = |other: &Kept, there: &[Frame]| other.task == kept.task && other.polls < *polls && there == here;
-        let goes_on = left().any(|(other, there)| is_newer(other, there))
-            || let_go().any(|(other, there)| is_newer(&other.kept, there));
         // What is ready may have taken the waker first and looked then, as a timer does.
         let waited_before =
             kept.polls < *polls || let_go().any(|(other, there)| other.polls == *polls && is_older(&other.kept, there));
         let was_ready = is_timer(here) || left().any(|(other, there)| other.was_woken() && is_older(other, there));
-        if !goes_on && (waited_before || !was_ready) && is_worth_a_word(here) {
+        if (waited_before || !was_ready) && is_worth_a_word(here) {
             sites.add_dropped(*place, here.clone());
         }
     }
 }
 
+/// What is behind the innermost line of the package's own code, or that line if nothing is: what keeps the waker there.
+fn leaf(chain: &[Frame]) -> &[Frame] {
+    match chain.iter().rposition(|frame| frame.is_own) {
+        Some(own) if own + 1 < chain.len() => &chain[own + 1..],
+        Some(own) => &chain[own..],
+        None => chain,
+    }
+}
+
+/// Whether what keeps the waker takes a new one only after it has dropped the old one.
+fn drops_first(chain: &[Frame]) -> bool {
+    leaf(chain).iter().any(|frame| frame.file.ends_with("/sync/oneshot.rs"))
+}
+
+/// Whether two places may be of one future that was polled at both. A channel keeps the waker when its `recv` is dropped, so
+/// there they have to be of one line.
+fn is_same_keeper(one: &[Frame], other: &[Frame]) -> bool {
+    let keeper = |chain: &'_ [Frame]| {
+        let mut files = leaf(chain).iter().rev().map(|frame| frame.file.clone());
+        let innermost = files.next();
+        let is_shared = innermost.as_ref().is_some_and(|file| file.ends_with("/atomic_waker.rs"));
+        let user = if is_shared { files.find(|file| Some(file) != innermost.as_ref()) } else { None };
+        (innermost, user)
+    };
+    let own = |chain: &[Frame]| chain.iter().rfind(|frame| frame.is_own).map(Frame::place);
+    keeper(one) == keeper(other) && (!leaf(other).iter().any(is_channel) || own(one) == own(other))
+}
+
+fn is_channel(frame: &Frame) -> bool {
+    frame.file.contains("/sync/mpsc/") || frame.file.contains("/futures-channel")
+}
+
 fn is_timer(chain: &[Frame]) -> bool {
-    chain.last().is_some_and(|frame| frame.file.ends_with("/time/sleep.rs"))
+    leaf(chain).iter().any(|frame| frame.file.ends_with("/time/sleep.rs"))
 }
 
 /// Whether a reader wants to know that what waited here was dropped. Not of the timer of a `timeout` that has not run out; and
-/// what waits for one of many keeps its waker when it has got one.
+/// some keep their waker when they have got what it was for.
 fn is_worth_a_word(chain: &[Frame]) -> bool {
-    let Some(own) = chain.iter().rposition(|frame| frame.is_own) else { return false };
-    let silent = ["/time/timeout.rs", "/task/join_set.rs", "/util/idle_notified_set.rs", "/futures_unordered/mod.rs"];
-    !chain[own..].iter().any(|frame| silent.iter().any(|file| frame.file.ends_with(file)))
+    let through = |files: &[&str]| leaf(chain).iter().any(|frame| files.iter().any(|file| frame.file.ends_with(file)));
+    let is_of_many = through(&["/task/join_set.rs", "/util/idle_notified_set.rs", "/futures_unordered/mod.rs"]);
+    let is_kept = through(&["/time/interval.rs", "/abortable.rs", "/sync/cancellation_token.rs"]);
+    let is_of_timeout = through(&["/time/timeout.rs"]) && is_timer(chain);
+    let is_silent = is_of_many || is_kept || is_of_timeout;
+    !is_silent && chain.iter().any(|frame| frame.is_own)
 }
 
 /// The innermost line of the package's own code in which this is called, within a poll of a task.
@@ -224,9 +277,12 @@ fn is_same_poll(one: &Kept, other: &Kept) -> bool {
     (one.task, one.polls) == (other.task, other.polls)
 }
 
-/// Whether two places of one poll are in one function, or may be: it has left the first, and what it waited for there keeps the
-/// waker all the same, as a channel does whose receiver was dropped by a `select!`.
+/// Whether two places of one poll are in one function that has left the first, where a channel keeps the waker of a `recv` that
+/// a `select!` has dropped. It may also wait at both.
 fn are_one_after_the_other(first: &[Frame], last: &[Frame]) -> bool {
+    if !leaf(first).iter().any(is_channel) {
+        return false;
+    }
     let place = |frame: &Frame| (frame.line, frame.column);
     let parting = first.iter().zip(last).find(|(one, other)| place(one) != place(other) || one.file != other.file);
     parting.is_some_and(|(one, other)| one.is_own && one.file == other.file && one.function == other.function)

@@ -273,7 +273,7 @@ impl<M: Machine, J: Judging> Search<'_, M, J> {
                     return;
                 }
                 if self.stack.frames.len() >= DEPTH_MAX {
-                    return self.give_up(Bounded::Depth(DEPTH_MAX));
+                    return self.too_deep(state, step.is_over);
                 }
                 self.searched.states += 1;
                 self.tick();
@@ -290,6 +290,21 @@ impl<M: Machine, J: Judging> Search<'_, M, J> {
             } else {
                 steps += 1;
             }
+        }
+    }
+
+    /// Gives up in a run that asks more often than is kept. The first one is followed to its end nevertheless, with ordinary
+    /// answers and nothing kept: if it has none, that is all there is to say.
+    fn too_deep(&mut self, mut state: State<M, J>, mut is_over: bool) {
+        if self.searched.runs == 0 {
+            while !is_over && !self.is_over {
+                is_over = self.step(&mut state, &[]).is_over;
+                self.tick();
+            }
+            self.is_going_on(&state, is_over);
+        }
+        if !self.is_over {
+            self.give_up(Bounded::Depth(DEPTH_MAX));
         }
     }
 

@@ -110,6 +110,8 @@ pub struct Progress {
 pub struct Explored {
     /// How many runs were made.
     pub runs: u64,
+    /// How many of them were the first ones of the plan, none left out.
+    pub in_a_row: u64,
     /// How many would have been.
     pub planned: u64,
     /// How many single faults there are in the ordinary run, and how many of them were tried.
@@ -252,6 +254,8 @@ struct SoFar {
     next: u64,
     /// The chunks that were made before their turn, each where it begins.
     early: BTreeMap<u64, Chunk>,
+    /// Whether a chunk has been counted of which not all runs were made.
+    has_gap: bool,
     /// Whether no more chunks count.
     is_closed: bool,
 }
@@ -262,7 +266,7 @@ struct Chunk {
     found: Explored,
     /// How things happened in each.
     orders: Vec<u64>,
-    /// Whether not all of its runs were made, so that those of later chunks do not follow on it.
+    /// Whether not all of its runs were made, because the watcher had seen enough, or nothing that comes so late counts.
     is_broken_off: bool,
 }
 
@@ -330,16 +334,24 @@ impl Shared<'_> {
 }
 
 impl SoFar {
-    /// Counts the chunk whose turn it is, unless too much had failed before it, or what was to come before is not there.
+    /// Counts the chunk whose turn it is, unless too much had failed before it.
     fn count(&mut self, chunk: &mut Chunk, failing_max: u64) {
         self.add(chunk);
-        self.is_closed |= chunk.is_broken_off || self.explored.failing >= failing_max;
+        self.has_gap |= chunk.is_broken_off;
+        self.is_closed |= self.explored.failing >= failing_max;
         self.next += CHUNK;
     }
 
+    /// What came after a gap counts, but its seeds do not follow on those before.
     fn add(&mut self, chunk: &mut Chunk) {
         if !self.is_closed {
-            self.explored.merge(&mut chunk.found);
+            let found = &mut chunk.found;
+            if self.has_gap {
+                (found.seeds, found.pct_seeds, found.race_seeds) = Default::default();
+            } else {
+                self.explored.in_a_row += found.runs;
+            }
+            self.explored.merge(found);
             chunk.orders.drain(..).for_each(|order| self.explored.orders.add(order));
         }
     }

@@ -272,6 +272,36 @@ fn it_ends_when_the_watcher_has_seen_enough() {
     assert_eq!((explored.runs, explored.planned), (3 * CHUNK, 1_000_021));
 }
 
+/// Where the watcher ends it within a few runs that take long, other threads have made later ones: what those found counts.
+#[test]
+fn what_was_found_after_a_gap_is_kept() {
+    let identity = Identity { what: "main-failed", subject: None, error: None };
+    let chunk = |seeds: Range<u64>, fails: bool, is_broken_off| {
+        let runs = seeds.end - seeds.start;
+        let failure = Failure {
+            identity: identity.clone(),
+            first: seeds.start,
+            number: seeds.start,
+            case: Case::Seed(seeds.start),
+            kinds: 1,
+            log: Log::new(),
+            runs: 1,
+        };
+        let failures = if fails { vec![failure] } else { Vec::new() };
+        let found = Explored { runs, seeds: Some(seeds), failing: u64::from(fails), failures, ..Explored::default() };
+        Chunk { found, is_broken_off, ..Chunk::default() }
+    };
+    let mut so_far = SoFar::default();
+    so_far.count(&mut chunk(0..64, false, false), 1);
+    so_far.count(&mut chunk(64..70, false, true), 1);
+    so_far.count(&mut chunk(128..192, true, false), 1);
+    // Enough has failed before this one.
+    so_far.count(&mut chunk(192..256, true, false), 1);
+    let Explored { runs, in_a_row, seeds, failing, failures, .. } = so_far.explored;
+    assert_eq!((runs, in_a_row, seeds, failing), (134, 70, Some(0..70), 1));
+    assert_eq!(failures.iter().map(|failure| failure.first).collect::<Vec<_>>(), [128]);
+}
+
 /// The thread that is called so takes very long for its first run, so that the others make all that come after.
 struct Delayed(Toy);
 

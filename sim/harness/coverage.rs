@@ -11,6 +11,7 @@ use crate::id::InstanceId;
 use crate::program::{Body, Op, Program, Value};
 use crate::report::{Covered, Differing, Sought};
 use crate::trace::Phase;
+use crate::verdict::Ending;
 
 use super::Search;
 
@@ -23,6 +24,8 @@ impl<E: Experiment> Search<E> {
         let is_failure = |failure: &&Failure| !self.is_sought(&failure.identity);
         let failures = self.explored.failures.iter().filter(is_failure).count() as u64;
         let explored = &mut self.explored;
+        let livelocked = explored.endings.iter().filter(|((ending, _), _)| *ending == Ending::Livelocked);
+        let livelocked = livelocked.map(|(_, count)| count).sum();
         Covered {
             runs: explored.runs,
             failures,
@@ -45,6 +48,7 @@ impl<E: Experiment> Search<E> {
             pct_seeds: explored.pct_seeds.clone(),
             race_seeds: explored.race_seeds.clone(),
             unfinished: explored.unfinished,
+            livelocked,
             endless: explored.endless,
             interrupted: explored.is_interrupted,
             runs_per_second,

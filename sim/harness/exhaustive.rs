@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::choice::{Given, Kind};
 use crate::event_loop::EventLoop;
-use crate::experiment::{Bounded, Experiment, Runtime};
+use crate::experiment::{Experiment, Runtime};
 use crate::explore::exhaustive::{Bounds, Found, Method, Searched, Searching, Summary};
 use crate::explore::shows;
 use crate::machine::Machine;
@@ -25,7 +25,7 @@ use super::{File, Rejected};
 #[derive(Debug)]
 pub struct Exhaustion {
     /// What was searched.
-    pub experiment: RunsOn,
+    pub experiment: Asyncio,
     /// With which bounds.
     pub bounds: Bounds,
     /// What came of it.
@@ -52,26 +52,15 @@ impl File {
     ///
     /// # Errors
     ///
-    /// If the file does not fit the strategy.
+    /// If the file does not fit the strategy, or what it runs on cannot be searched.
     pub fn exhaust(
         &self,
         setting: &Setting,
         bounds: Bounds,
         watch: &mut dyn FnMut(Searching) -> bool,
     ) -> Result<Exhaustion, Rejected> {
-        let experiment = match self.experiment(setting)? {
-            RunsOn::Asyncio(experiment) => experiment,
-            experiment => {
-                let searched = Searched { bounded_by: vec![Bounded::NoFork], ..Searched::default() };
-                return Ok(Exhaustion {
-                    experiment,
-                    bounds,
-                    searched,
-                    told: Vec::new(),
-                    expected: None,
-                    must_find: None,
-                });
-            }
+        let RunsOn::Asyncio(experiment) = self.experiment(setting)? else {
+            return Err(self.beyond_search(setting.runtime.unwrap_or(self.runtime())));
         };
         let searched = experiment.search(bounds, watch);
         let experiment = with_room(experiment, &searched);
@@ -79,7 +68,17 @@ impl File {
         let told = failures.map(|(identity, found)| tell(&experiment, identity, found)).collect();
         let Expectation { outcomes: expected, must_find, .. } =
             self.expectation(setting.strategy.as_deref(), Runtime::Asyncio);
-        Ok(Exhaustion { experiment: RunsOn::Asyncio(experiment), bounds, searched, told, expected, must_find })
+        Ok(Exhaustion { experiment, bounds, searched, told, expected, must_find })
+    }
+
+    /// That nobody goes through all its runs there: only the simulated event loop can be copied in the midst of a run.
+    pub fn beyond_search(&self, runtime: Runtime) -> Rejected {
+        let message = format!("only what runs on asyncio can be gone through, and this runs on {}", runtime.name());
+        let help = match self.runtime() {
+            Runtime::Asyncio => "leave `--runtime` out",
+            _ => "`atropos explore` without `--exhaustive` tries many of its runs",
+        };
+        Rejected::whole(&self.path, message, help)
     }
 }
 
@@ -115,9 +114,9 @@ impl Exhaustion {
     }
 
     /// Whether nothing is wrong with any run but what has to be found, and they end as the file says. A search in which no run
-    /// came to its end has judged nothing, so that is not good either, unless this machine cannot be searched at all.
+    /// came to its end has judged nothing, so that is not good either.
     pub fn is_good(&self) -> bool {
-        let is_judged = 0 < self.searched.runs || self.searched.bounded_by.contains(&Bounded::NoFork);
+        let is_judged = 0 < self.searched.runs;
         let Unlisted { new, missing } = self.unlisted();
         let is_found = self.must_find.is_none() || !self.searched.failures.is_empty() || !self.searched.is_complete();
         is_judged
@@ -200,7 +199,7 @@ fn with_room(experiment: Asyncio, searched: &Searched) -> Asyncio {
 }
 
 /// A run that a search has found, made again.
-fn trace(experiment: &RunsOn, found: &Found) -> Trace {
+fn trace(experiment: &Asyncio, found: &Found) -> Trace {
     let mut run = experiment.begin();
     run.run(&mut Given::new(&answers(experiment, found)));
     run.trace()

@@ -231,7 +231,7 @@ impl<E: Experiment> Search<E> {
     ) -> Search<E> {
         let explored = explore(&experiment, plan, watch);
         let within = must_find.as_ref().map_or(0, |must_find| must_find.within);
-        let is_whole = plan.shard.1.get() == 1 && (!explored.is_interrupted || within <= explored.runs);
+        let is_whole = plan.shard.1.get() == 1 && (!explored.is_interrupted || within <= explored.in_a_row);
         let mut search = Search { experiment, explored, told: Vec::new(), must_find, is_whole };
         let mut failures: Vec<&Failure> = search.explored.failures.iter().collect();
         failures.sort_by_key(|failure| (search.is_sought(&failure.identity), failure.identity.rank()));

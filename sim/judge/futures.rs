@@ -147,9 +147,9 @@ impl Futures {
         Verdict { unmet: Vec::new(), findings }
     }
 
-    /// That a task has failed; without a panic only main does.
+    /// That a task has failed; without a panic only main does. Each place that panics is a class of its own.
     fn failed(&self, task: TaskId, error: ErrorType) -> Finding {
-        let oracle = if error == ErrorType::EXCEPTION { Oracle::MainFailed } else { Oracle::Panicked };
+        let oracle = if error.is_builtin() { Oracle::MainFailed } else { Oracle::Panicked };
         Finding { error: Some(error), ..self.finding(oracle, task) }
     }
 

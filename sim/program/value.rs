@@ -112,6 +112,11 @@ impl ErrorType {
         matches!(self, ErrorType::EXCEPTION_GROUP | ErrorType::BASE_EXCEPTION_GROUP)
     }
 
+    /// Whether it is one of Python's own, and not one that a program declares.
+    pub fn is_builtin(self) -> bool {
+        usize::from(self.0) < BUILTIN.len()
+    }
+
     /// Whether errors of this class end more than their task: asyncio lets them out of the loop, and out of `run()`.
     pub fn leaves_loop(self) -> bool {
         matches!(self, ErrorType::SYSTEM_EXIT | ErrorType::KEYBOARD_INTERRUPT)

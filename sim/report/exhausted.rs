@@ -41,6 +41,10 @@ const MOST_LISTED: usize = 20;
 /// The lines at the end of a search, in ANSI colours or without.
 pub fn exhausted(found: &Exhausted, color: bool) -> String {
     let mut out = complete(found, color);
+    if found.runs == 0 {
+        out.push_str("no run came to its end, so nothing was judged\n");
+        return out;
+    }
     out.push_str(&format!("{}:\n", counted(found.outcomes.len() as u64, "outcome", "outcomes")));
     found.outcomes.iter().take(MOST_LISTED).for_each(|outcome| out.push_str(&format!("  {}\n", printable(outcome))));
     if found.outcomes.len() > MOST_LISTED {
@@ -108,6 +112,10 @@ pub fn side_by_side(names: [&str; 2], outcomes: [&BTreeMap<String, String>; 2], 
             out.push_str(&format!("only {name}:\n"));
         }
         only.for_each(|(outcome, command)| out.push_str(&format!("  {}\n    {command}\n", printable(outcome))));
+    }
+    if let Some((name, _)) = names.iter().zip(outcomes).find(|(_, outcomes)| outcomes.is_empty()) {
+        out.push_str(&format!("nothing was compared: no run under {name} came to its end\n"));
+        return out;
     }
     out.push_str(match (one.keys().eq(other.keys()), is_complete) {
         (true, true) => "They end in the same ways.\n",
@@ -186,12 +194,15 @@ mod tests {
         assert_eq!(side_by_side(["a", "b"], [&one, &one], true), format!("{same}.\n"));
         let same = format!("{same}, as far as runs were gone through.\n");
         assert_eq!(side_by_side(["a", "b"], [&one, &one], false), same);
+        let nothing = "nothing was compared: no run under b came to its end\n";
+        let told = side_by_side(["a", "b"], [&one, &outcomes(&[])], false);
+        assert!(told.ends_with(nothing) && !told.contains("the same ways"), "{told}");
     }
 
     #[test]
     fn of_many_outcomes_some_are_listed_and_where_all_are() {
         let outcomes = (0..25).map(|number| format!("main returned {number:02}")).collect();
-        let told = exhausted(&Exhausted { outcomes, ..Exhausted::default() }, false);
+        let told = exhausted(&Exhausted { runs: 25, outcomes, ..Exhausted::default() }, false);
         let end = "  main returned 19\n  and 5 more: `--format json` lists all of them\n";
         assert!(told.contains("\n25 outcomes:\n  main returned 00\n") && told.ends_with(end), "{told}");
     }
@@ -200,7 +211,7 @@ mod tests {
     fn a_search_is_complete_or_says_why_not() {
         let outcomes = vec!["main returned None; 3 finished".to_owned()];
         let mut found =
-            Exhausted { classes: Some(1284), is_reduced: true, cancels: 2, outcomes, ..Exhausted::default() };
+            Exhausted { classes: Some(1284), is_reduced: true, runs: 62, cancels: 2, outcomes, ..Exhausted::default() };
         let told = exhausted(&found, false);
         let outcomes = "1 outcome:\n  main returned None; 3 finished\n";
         assert_eq!(told, format!("complete: 1,284 classes of orders, at most 2 cancels, no violation\n{outcomes}"));
@@ -209,6 +220,13 @@ mod tests {
         let told = exhausted(&found, false);
         let bounds = "not complete, at most 2 deviations a run, not every length of a sleep";
         assert_eq!(told, format!("{bounds}: 1,284 orders, no cancels, 3 violations\n{outcomes}"));
+    }
+
+    #[test]
+    fn a_search_that_judged_nothing_says_so() {
+        let told = exhausted(&Exhausted { bounded_by: vec![Bounded::Stopped], ..Exhausted::default() }, false);
+        let line = "not complete, stopped early: 0 runs followed, no cancels, no violation\n";
+        assert_eq!(told, format!("{line}no run came to its end, so nothing was judged\n"));
     }
 
     /// The paths through merged states are many, and say nothing where some are missing or break off.

@@ -50,8 +50,10 @@ pub struct Covered {
     pub pct_seeds: Option<Range<u64>>,
     /// The seeds that were run by POS, by SURW, and with starvation.
     pub race_seeds: [Option<Range<u64>>; 3],
-    /// How many runs reached the limit of steps and were given up.
+    /// How many runs reached a limit and were given up.
     pub unfinished: u64,
+    /// How many of those at one instant.
+    pub livelocked: u64,
     /// How the run in plain order was given up, if nothing else was tried for that.
     pub endless: Option<Ending>,
     /// Whether it was stopped before it was done.
@@ -123,7 +125,7 @@ pub fn explored(program: &Program, covered: &Covered, color: bool) -> String {
     if let Some(ending) = covered.endless {
         out.push_str(&limits::endless(program, ending));
     } else if covered.unfinished > 0 {
-        out.push_str(&limits::unfinished(program, covered.unfinished, covered.runs));
+        out.push_str(&limits::unfinished(program, covered.unfinished, covered.livelocked, covered.runs));
     }
     if let Some(sought) = &covered.sought {
         let style = if sought.is_missed() { Style::Bad } else { Style::Good };

@@ -48,14 +48,27 @@ pub(super) fn endless(program: &Program, ending: Ending) -> String {
     out
 }
 
-/// That some runs were given up, and if those are most of them, what to do about it.
-pub(super) fn unfinished(program: &Program, unfinished: u64, runs: u64) -> String {
-    let mut out = format!("{} of {} hit the step limit", grouped(unfinished), counted(runs, "run", "runs"));
-    if runs < unfinished.saturating_mul(2) {
-        let (limit, raised_by) = (limit(program, Ending::OutOfSteps), raised_by(program, Ending::OutOfSteps));
-        out.push_str(&format!(
-            " of {limit}, so they say little: raise it with {raised_by}, or let the tasks come to an end"
-        ));
+/// That some runs were given up, of which `livelocked` at one instant, and if those are most of them, what to do about it.
+pub(super) fn unfinished(program: &Program, unfinished: u64, livelocked: u64, runs: u64) -> String {
+    let is_most = runs < unfinished.saturating_mul(2);
+    let limit = |ending| limit(program, ending);
+    let raised_by = |ending| raised_by(program, ending);
+    let (which, raised_by) = match livelocked {
+        0 => {
+            let of = if is_most { format!(" of {}", limit(Ending::OutOfSteps)) } else { String::new() };
+            (format!("the step limit{of}"), raised_by(Ending::OutOfSteps).to_owned())
+        }
+        all if all == unfinished => {
+            (format!("the limit of {}", limit(Ending::Livelocked)), raised_by(Ending::Livelocked).to_owned())
+        }
+        _ => {
+            let by = [Ending::OutOfSteps, Ending::Livelocked].map(raised_by);
+            ("a limit".to_owned(), format!("{} and {}", by[0], by[1]))
+        }
+    };
+    let mut out = format!("{} of {} hit {which}", grouped(unfinished), counted(runs, "run", "runs"));
+    if is_most {
+        out.push_str(&format!(", so they say little: raise it with {raised_by}, or let the tasks come to an end"));
     }
     out.push('\n');
     out
@@ -83,10 +96,22 @@ mod tests {
         );
         assert_eq!(limit(&rust, Ending::Livelocked), "2,000 polls at one instant");
         assert_eq!(
-            unfinished(&rust, 3, 4),
+            unfinished(&rust, 3, 0, 4),
             "3 of 4 runs hit the step limit of 20,000 polls, so they say little: raise it with `Check::polls`, or let the \
              tasks come to an end\n"
         );
-        assert_eq!(unfinished(&scenario, 1, 4), "1 of 4 runs hit the step limit\n");
+        assert_eq!(unfinished(&scenario, 1, 0, 4), "1 of 4 runs hit the step limit\n");
+        assert_eq!(unfinished(&scenario, 1, 1, 4), "1 of 4 runs hit the limit of 2,000 turns at one instant\n");
+        assert_eq!(unfinished(&scenario, 2, 1, 4), "2 of 4 runs hit a limit\n");
+        assert_eq!(
+            unfinished(&scenario, 3, 3, 4),
+            "3 of 4 runs hit the limit of 2,000 turns at one instant, so they say little: raise it with \
+             `turns_at_one_instant` under `[limits]`, or let the tasks come to an end\n"
+        );
+        assert_eq!(
+            unfinished(&scenario, 3, 1, 4),
+            "3 of 4 runs hit a limit, so they say little: raise it with `steps` under `[limits]` and \
+             `turns_at_one_instant` under `[limits]`, or let the tasks come to an end\n"
+        );
     }
 }

@@ -322,7 +322,7 @@ impl<'a> Names<'a> {
 
     /// An error as Python's `repr` shows it; of Rust code, where it panicked and with which words.
     pub(super) fn error(&self, error: Error) -> String {
-        if self.program.is_rust() && error.ty == ErrorType::EXCEPTION {
+        if self.program.is_rust() && error.ty.is_builtin() {
             // It is no panic, so there is no place.
             return error.message.map(|message| printable(self.text(message))).unwrap_or_default();
         }

@@ -155,6 +155,7 @@ fn ranges_and_shards_that_are_none() {
     shows("shard-zero", &files, "explore lost.toml --shard 0/3", 2);
     shows("shard-of-none", &files, "explore lost.toml --shard 0/0", 2);
     shows("for-no-time", &files, "explore lost.toml --for 0s", 2);
+    shows("for-no-unit", &files, "explore lost.toml --for 5", 2);
 }
 
 #[test]
@@ -347,6 +348,29 @@ fn two_strategies_are_compared_by_how_their_runs_end() {
     let command = told.lines().find_map(|line| line.trim().strip_prefix("atropos ")).unwrap();
     let (shown, _) = seen(&here, command);
     assert!(shown.contains("2 finished, 1 failed, 0 cancelled"), "{shown}");
+}
+
+/// Nothing that was not done counts as the same, or as good.
+#[test]
+fn only_asyncio_is_gone_through() {
+    let hosts = r#"
+about = "Two downloads from a mirror."
+strategy = ["shield", "cancel-each-task"]
+
+[[host]]
+name = "mirror"
+delay = "10ms..20ms"
+
+[[task]]
+name = "download {i}"
+count = 2
+steps = [{ get = "http://mirror/a", as = "status" }, { return = "{status}" }]
+"#;
+    let here = folder("beyond-search", &[("downloads.toml", DOWNLOADS), ("hosts.toml", hosts)]);
+    shows_in(&here, "compare-hosts", "compare shield cancel-each-task downloads.toml hosts.toml", 2);
+    shows_in(&here, "explore-exhaustive-hosts", "explore --exhaustive --strategy shield downloads.toml hosts.toml", 2);
+    let on_tokio = "explore --exhaustive --strategy cancel-each-task --runtime tokio downloads.toml";
+    shows_in(&here, "explore-exhaustive-tokio", on_tokio, 2);
 }
 
 #[test]
