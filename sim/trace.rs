@@ -28,6 +28,7 @@ pub use names::{Names, Whose};
 pub use recorder::{Asked, Recorder};
 pub use sites::{Dormant, Frame, Sites};
 pub use tally::{Counting, Tally};
+pub(crate) use waits::lacked_by;
 pub use waits::{Owner, Waits};
 pub use what::{Phase, Requester, Subject, Wake, What};
 

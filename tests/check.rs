@@ -105,16 +105,20 @@ fn an_error_that_is_returned_is_a_failure() {
         if sim.chance(500_000) { Err("the server said no") } else { Ok(()) }
     });
     assert!(told.starts_with("main-failed: main returned an error: \"the server said no\".\n"), "{told}");
+    assert!(flat(&told).contains("fails: it returned an error: "), "{told}");
+    let told = story(|_| async { Err::<(), _>("the server said no.") });
+    assert!(told.starts_with("main-failed: main returned an error: \"the server said no.\"\n"), "{told}");
 }
 
 #[test]
 fn a_panic_of_any_task_is_a_failure_even_if_nobody_joins_it() {
     let told = story(|sim| async move {
-        sim.spawn("worker", async { panic!("oh no") });
+        sim.spawn("worker", async { panic!("oh no!") });
         sleep(Duration::from_millis(1)).await;
     });
     assert!(told.starts_with("panicked: `worker` panicked at tests/check.rs:"), "{told}");
     let told = flat(&told);
+    assert!(told.contains("oh no! That counts although main went on"), "{told}");
     assert!(told.contains("if it is meant, catch it within the task, with `catch_unwind`."), "{told}");
     // As is said there.
     let found = Check::new().runs(20).find(|sim| async move {
@@ -263,7 +267,7 @@ fn a_failure_is_saved_and_run_first() {
     let second = run();
     assert!(second.contains("7 is guessed") && !second.contains("runs: "), "it replays: {second}");
     assert!(
-        second.contains(&format!("it is saved in {file}, and as long as that fails, nothing else is run")),
+        second.contains(&format!("known failures from {file}: nothing else is run while one of them fails")),
         "{second}"
     );
     // What cannot be saved is told, and the test fails for its failure alone.

@@ -591,8 +591,81 @@ steps = [{main}]
     let (_, end) = told(
         r#"{ spawn = ["quick", "left"], as = "all" }, { as_completed = "all", as = "it", do = [{ print = "{it}" }] }"#,
     );
-    let ended = "main waits for left; left waits for two.acquire(), which quick has not released, and has ended";
+    let ended = "main waits for left; left waits for two.acquire(), which quick still held when it ended";
     assert!(end.starts_with(&format!("{ended}; 1 finished")), "{end}");
+}
+
+/// Who was woken in `wait()` and blocks again to get the lock back takes it from nobody.
+#[test]
+fn a_lock_is_held_although_a_woken_waiter_wants_it_back() {
+    let text = r#"
+about = "A waiter that is notified long before the lock is free."
+[objects]
+c = "Condition()"
+[[task]]
+name = "waiter"
+steps = [{ acquire = "c" }, { wait = "c" }, { release = "c" }]
+[[task]]
+name = "holder"
+steps = [{ sleep = "1s" }, { acquire = "c" }, { notify = "c" }, { sleep = "1s" }, { release = "c" }]
+[[task]]
+name = "other"
+steps = [{ sleep = "1500ms" }, { acquire = "c" }, { release = "c" }]
+[main]
+steps = [{ gather = "coros", as = "all" }, { await = "all" }]
+"#;
+    let program = program(text);
+    let told = atropos::report::trace(&program, &run(&program, &[]));
+    assert!(told.contains("waits: c.acquire(), which holder holds"), "{told}");
+}
+
+/// The sentence about a run in the ordinary order, on one line.
+fn sentence(text: &str, oracle: Oracle) -> String {
+    let program = program(text);
+    let trace = run(&program, &[]);
+    let story = told((&program, &trace, None), &found(finding(&program, oracle, None)));
+    let lines = story.lines().take_while(|line| !line.starts_with("It takes"));
+    lines.map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
+/// Where so many wait that some are not named, it is still plain where one ends and the next one begins.
+#[test]
+fn many_who_wait_are_parted_as_few_are() {
+    let text = r#"
+about = "A lock that nobody gives back."
+[objects]
+lock = "Lock()"
+[[task]]
+name = "taker {i}"
+count = 8
+steps = [{ acquire = "lock" }]
+[main]
+steps = [{ acquire = "lock" }, { gather = "coros", as = "all" }, { await = "all" }]
+"#;
+    let told = sentence(text, Oracle::Deadlock);
+    let wait = |i: u32| format!("; `taker {i}` waits for lock.acquire(), which main holds");
+    let waits: String = (0..5).map(wait).collect();
+    assert!(told.contains(&format!("main waits for gather 1{waits}; and 3 more.")), "{told}");
+}
+
+/// Who has come to an end by itself does not go on, however late that was.
+#[test]
+fn who_has_ended_does_not_go_on_and_on() {
+    let text = r#"
+about = "One task polls for ever, and another one ends shortly before the run is given up."
+[limits]
+steps = 100
+[[task]]
+name = "poller"
+steps = [{ for = "round", in = "range(1000)", do = [{ sleep = "1s" }] }]
+[[task]]
+name = "quick"
+steps = [{ sleep = "9s" }]
+[main]
+steps = [{ gather = "coros", as = "all" }, { await = "all" }]
+"#;
+    let told = sentence(text, Oracle::Unsettled);
+    assert!(told.contains("`poller` sleeps for 1s, again and again.") && !told.contains("quick"), "{told}");
 }
 
 /// What goes through a queue is shown, unless it is a list; then nothing older is shown in its place.

@@ -40,7 +40,7 @@ pub(super) fn save(path: &Path, failures: &[Failed]) -> String {
 
 /// Why nothing else was run than what failed.
 pub(super) fn why_alone(path: &Path) -> String {
-    format!("it is saved in {}, and as long as that fails, nothing else is run\n", as_told(path))
+    format!("known failures from {}: nothing else is run while one of them fails\n", as_told(path))
 }
 
 /// As seen from `Cargo.toml`, where `cargo test` runs.

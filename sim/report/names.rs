@@ -104,8 +104,8 @@ impl<'a> Names<'a> {
             What::WaitingFor { task, future, .. } => self.set(task, Some(Doing::Awaiting(future))),
             What::Blocked { task, operation, object } => {
                 self.set(task, Some(Doing::Blocked(operation, object)));
-                if operation == Operation::Wait {
-                    // A condition gives its lock back for that time.
+                // A condition gives its lock back for that time; who blocks again to get it back does not hold it.
+                if operation == Operation::Wait && self.holder(object) == Some(task) {
                     self.holders.remove(&object);
                 }
             }
@@ -299,7 +299,7 @@ impl<'a> Names<'a> {
 
     /// For whom a task waits when nothing can go on any more, where it waits for several.
     pub(super) fn lacks(&self, task: TaskId) -> Vec<FutureId> {
-        self.lacks.iter().filter(|(other, _)| *other == task).map(|(_, future)| *future).collect()
+        trace::lacked_by(&self.lacks, task).collect()
     }
 
     /// A text as it is.

@@ -61,7 +61,7 @@ pub(super) fn finding(program: &Program, trace: &Trace, finding: &Finding) -> St
             format!("{who} was still there at the end although what had made it was cut{now}.")
         }
         Oracle::MainFailed if program.is_rust() => {
-            format!("main {}.", trace.error().map(|error| run.names.error(error)).unwrap_or_default())
+            stopped(&format!("main {}", trace.error().map(|error| run.names.error(error)).unwrap_or_default()))
         }
         Oracle::MainFailed => {
             let ended = if task == TaskId::MAIN { "failed" } else { "ended the whole run" };
@@ -94,7 +94,18 @@ fn deadlock(names: &Names<'_>, trace: &Trace) -> String {
     let waits: Vec<String> = waits.collect();
     // Where one of them has several parts, a comma would not tell where the next one begins.
     let has_parts = waits.iter().any(|wait| [", ", " and "].iter().any(|part| wait.contains(part)));
-    if has_parts && waits.len() <= MOST_WAITS { waits.join("; ") } else { listed(&waits, MOST_WAITS) }
+    if !has_parts {
+        return listed(&waits, MOST_WAITS);
+    }
+    let (shown, left) = waits.split_at(waits.len().min(MOST_WAITS));
+    let more = if left.is_empty() { String::new() } else { format!("; and {} more", left.len()) };
+    shown.join("; ") + &more
+}
+
+/// A sentence that ends in somebody's own words, which may have brought their stop along.
+fn stopped(sentence: &str) -> String {
+    let has_stop = sentence.trim_end_matches(['"', '\'']).ends_with(['.', '!', '?', '…']);
+    format!("{sentence}{}", if has_stop { "" } else { "." })
 }
 
 /// So many who wait are told.
@@ -321,9 +332,8 @@ impl Run<'_> {
         match error.or(self.trace.error()) {
             // Main has come to its end, so it knew what to do with that, or did not look.
             Some(error) if matches!(self.trace.outcome, Outcome::Finished(_)) => format!(
-                "{who} panicked at {}. That counts although main went on: if it is meant, catch it within the task, with \
-                 `catch_unwind`.",
-                self.names.error(error)
+                "{} That counts although main went on: if it is meant, catch it within the task, with `catch_unwind`.",
+                stopped(&format!("{who} panicked at {}", self.names.error(error)))
             ),
             Some(error) => format!("{who} panicked at {}", self.names.error(error)),
             None => format!("{who} panicked."),
@@ -333,7 +343,7 @@ impl Run<'_> {
     /// Who keeps an instant from passing.
     fn livelock(&self) -> String {
         let tasks = self.busy();
-        let names: Vec<String> = tasks.iter().map(|&task| self.names.marked(task)).collect();
+        let names: Vec<String> = tasks.iter().map(|&(task, _)| self.names.marked(task)).collect();
         if names.is_empty() {
             return format!("time stands still at {}.", self.end_time());
         }
@@ -344,8 +354,8 @@ impl Run<'_> {
         )
     }
 
-    /// Who has gone on to the end.
-    fn busy(&self) -> Vec<TaskId> {
+    /// Who has gone on to the end, and has not come to an end of its own.
+    fn busy(&self) -> Vec<(TaskId, Doing)> {
         const LOOKED_AT: usize = 200;
         let mut tasks: Vec<TaskId> = Vec::new();
         for moment in self.moments.iter().rev().take(LOOKED_AT) {
@@ -356,29 +366,29 @@ impl Run<'_> {
             }
         }
         tasks.sort_unstable();
-        tasks
+        tasks.into_iter().filter_map(|task| Some((task, self.names.doing(task)?))).collect()
     }
 
     /// That a run goes on and on, since when, and who.
     fn unsettled(&self) -> String {
         let since = self.last_fault().map(|fault| format!("after {fault} ")).unwrap_or_default();
         let limit = limit(self.program, Ending::OutOfSteps);
-        let busy: Vec<String> = self.busy().into_iter().map(|task| self.goes_on(task)).collect();
+        let busy: Vec<String> = self.busy().into_iter().map(|(task, doing)| self.goes_on(task, doing)).collect();
         let who = if busy.is_empty() { String::new() } else { format!(": {}", listed(&busy, MOST_WAITS)) };
         format!("{since}the run never comes to an end{who}. At {} it is given up after {limit}.", self.end_time())
     }
 
     /// A task, and where it waits between its turns.
-    fn goes_on(&self, task: TaskId) -> String {
+    fn goes_on(&self, task: TaskId, doing: Doing) -> String {
         let who = self.names.marked(task);
         let asleep = self.moments.iter().rev().find_map(|moment| match moment.what {
             What::Slept { task: it, until } if it == task => Some(until.0.saturating_sub(moment.time.0)),
             _ => None,
         });
-        match (self.names.doing(task), asleep) {
-            (Some(Doing::Running), Some(pause)) => format!("{who} sleeps for {}, again and again", Nanos(pause)),
-            (None | Some(Doing::Running | Doing::Starting), _) => format!("{who} goes on and on"),
-            (Some(doing), _) => format!("{who} {}, again and again", now(&self.names, doing)),
+        match (doing, asleep) {
+            (Doing::Running, Some(pause)) => format!("{who} sleeps for {}, again and again", Nanos(pause)),
+            (Doing::Running | Doing::Starting, _) => format!("{who} goes on and on"),
+            (doing, _) => format!("{who} {}, again and again", now(&self.names, doing)),
         }
     }
 

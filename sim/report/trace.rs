@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use crate::choice::{Choice, Kind};
 use crate::id::{ObjectId, TaskId, TextId};
-use crate::program::{Error, Make, Operation, Program};
+use crate::program::{Error, ErrorType, Make, Operation, Program};
 use crate::time::{Nanos, Time};
 use crate::trace::{Counting, Outcome, Phase, Requester, Trace, Wake, What};
 use crate::verdict::Ending;
@@ -158,6 +158,10 @@ pub(super) fn sentence(names: &Names<'_>, what: What) -> String {
         What::Raised { error, .. } => format!("raises {}", names.error(error)),
         What::Caught { error, .. } => format!("except catches {}", names.error(error)),
         What::Finished { value, .. } => format!("returns {}", names.value(value)),
+        // Of Rust code that did not panic, this tells what it did.
+        What::Failed { error, .. } if names.program().is_rust() && error.ty == ErrorType::EXCEPTION => {
+            format!("fails: it {}", names.error(error))
+        }
         What::Failed { error, .. } | What::GatherFailed { error, .. } => format!("fails with {}", names.error(error)),
         What::Cancelled { message, .. } => format!("is cancelled{}", with_message(names, message)),
         What::Gathered { by, children, .. } => {
@@ -234,7 +238,7 @@ pub(super) fn sentence(names: &Names<'_>, what: What) -> String {
 fn held(names: &Names<'_>, operation: Operation, object: ObjectId) -> String {
     match names.holder(object).filter(|_| operation == Operation::Acquire) {
         Some(holder) if names.doing(holder).is_none() => {
-            format!(", which {} has not released, and has ended", names.task(holder))
+            format!(", which {} still held when it ended", names.task(holder))
         }
         Some(holder) => format!(", which {} holds", names.task(holder)),
         None => String::new(),

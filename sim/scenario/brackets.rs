@@ -24,8 +24,12 @@ fn skipped(rest: &str, first: char) -> usize {
         '"' | '\'' => {
             let three = &first.to_string().repeat(3);
             match rest.strip_prefix(three.as_str()) {
-                Some(inside) => length(inside, three).map(|length| length + 6),
-                None => length(rest[1..].lines().next().unwrap_or_default(), &three[..1]).map(|length| length + 2),
+                // Up to two more of them still belong to what is quoted.
+                Some(inside) => length(inside, three).map(|length| {
+                    let more = inside[length + 3..].chars().take(2).take_while(|&next| next == first).count();
+                    length + 6 + more
+                }),
+                None => length(&rest[1..], &three[..1]).map(|length| length + 2),
             }
         }
         _ => Some(first.len_utf8()),
@@ -33,12 +37,20 @@ fn skipped(rest: &str, first: char) -> usize {
     end.unwrap_or(rest.len())
 }
 
-/// How long a text is that `end` ends. Behind a backslash it does not, but in single quotes there are none.
+/// How long a text is that `end` ends. Behind a backslash it does not, but in single quotes there are none; one quote
+/// alone has to be found in the same line.
 fn length(inside: &str, end: &str) -> Option<usize> {
     let escapes = end.starts_with('"');
+    let is_one_line = end.len() == 1;
     let mut from = 0;
     loop {
-        let found = from + inside[from..].find(end)?;
+        let found = match is_one_line {
+            true => from + inside[from..].find(|c| c == '\n' || end.starts_with(c))?,
+            false => from + inside[from..].find(end)?,
+        };
+        if is_one_line && inside[found..].starts_with('\n') {
+            return None;
+        }
         let backslashes = inside[..found].bytes().rev().take_while(|&byte| byte == b'\\').count();
         if !escapes || backslashes.is_multiple_of(2) {
             return Some(found);
@@ -66,9 +78,13 @@ mod tests {
         check("a = §[ \"\\\"]\", \"\\\\\"");
         check("a = §[ \"\"\"\n]\"] \"\"\", '''\n]\\''', 1");
         check("a = 1 ]] §[");
+        // A text may end in quotes of its own.
+        check("a = §[ \"\"\"say \"hi\"\"\"\", ']', '''it''s'''', ']'");
+        check("a = §[ \"\"\"\"\"\", ']'");
         // A text that nobody closes goes on to the end.
         check("a = §[ \"\"\" ]");
         check("a = §[ \" ]");
+        check("a = §[ \" ]\n\" ]");
         assert_eq!(still_open("a = [[1], [", 9), Some((4, '[')));
     }
 }

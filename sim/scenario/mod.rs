@@ -222,23 +222,43 @@ impl Scenario {
 const TOML_HELP: &[(&str, &str)] = &[
     ("recur", "the steps are nested too deep: give some of them to a [[task]] of its own, and await it"),
     ("must be quoted", "put texts in quotes: \"1s\""),
-    ("missing comma", "put a comma between the two"),
+    (MISSING_COMMA, "put a comma between the two"),
     ("missing assignment", "write key = value"),
     ("duplicate key", "a key stands once in a table, and two steps are two tables: { … }, { … }"),
     ("string, expected `", "a text ends with the quote with which it begins; one of several lines has three of them"),
 ];
 
+/// What it says where the next of several stands without a comma before it.
+const MISSING_COMMA: &str = "missing comma";
+
 /// What it says where a bracket should have been closed, by parts of its words.
 const OPEN_BRACKETS: &[&str] = &["opening", "unclosed", "inline table element"];
+
+/// Whether what begins a line here stands in no array: the head of a table, or a key with its value.
+fn is_outside(text: &str, at: usize) -> bool {
+    let is_blank = |c: char| c == ' ' || c == '\t';
+    let begins_line = text[..at].trim_end_matches(is_blank).ends_with('\n');
+    let here = &text[at..];
+    let behind_word = here.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    let is_key = behind_word.len() < here.len() && behind_word.trim_start_matches(is_blank).starts_with('=');
+    // An array of numbers or texts has no letter there.
+    let is_head = |rest: &str| rest.trim_start_matches(['[', ' ']).starts_with(|c: char| c.is_ascii_alphabetic());
+    begins_line && (is_key || here.strip_prefix('[').is_some_and(is_head))
+}
 
 /// A TOML document.
 fn open(text: &str) -> Result<Spanned<DeTable<'_>>, Vec<Diagnostic>> {
     DeTable::parse(text).map_err(|error| {
         let says = |part: &&str| error.message().contains(part);
         let span = error.span().unwrap_or(0..0);
-        let open = brackets::still_open(text, span.start).filter(|_| OPEN_BRACKETS.iter().any(says));
+        // Where a comma is missed in front of what stands in no array, a bracket is.
+        let is_array = says(&MISSING_COMMA) && is_outside(text, span.start);
+        let is_bracket = is_array || OPEN_BRACKETS.iter().any(says);
+        let open = is_bracket.then(|| brackets::still_open(text, span.start)).flatten();
+        let open = open.filter(|(_, bracket)| !is_array || *bracket == '[');
         let mut found = Diagnostic::at(span, format!("expected TOML: {}", error.message()), "here");
-        if let Some((_, help)) = TOML_HELP.iter().find(|(part, _)| says(part)) {
+        let help = TOML_HELP.iter().find(|(part, _)| says(part));
+        if let Some((_, help)) = help.filter(|(part, _)| open.is_none() || *part != MISSING_COMMA) {
             found = found.help(*help);
         }
         if let Some((at, bracket)) = open {

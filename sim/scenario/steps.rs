@@ -258,7 +258,10 @@ pub(super) fn read_steps(reader: &mut Reader, value: &Value) -> Option<Vec<Step>
         let error = Diagnostic::at(value.span(), format!("expected an array of steps, but found {found}"), found);
         let raw = reader.raw(value.span());
         return reader.error(match value.get_ref() {
-            DeValue::Table(_) if !raw.contains('\n') => error.help(format!("write [{raw}]")),
+            // Of dotted keys the first one is all that the place has.
+            DeValue::Table(_) if raw.starts_with(['{', '[']) && !raw.contains('\n') => {
+                error.help(format!("write [{raw}]"))
+            }
             _ => error.help("each step stands in braces, and all of them in brackets: [{ sleep = \"1s\" }]"),
         });
     };
@@ -282,7 +285,10 @@ fn read_step(reader: &mut Reader, value: &Value) -> Option<Step> {
     let (verb, beside) = read_verb_name(reader, &table)?;
     for (key, _) in table.in_order() {
         if *key.get_ref() != verb && !beside.contains(&key.get_ref().as_ref()) {
-            let error = unknown(key.span(), "key", key.get_ref(), beside.iter().copied());
+            // What stands there already is not meant a second time.
+            let is_free = |key: &str| table.get(key).is_none();
+            let free = beside.iter().copied().filter(|key| is_free(key));
+            let error = unknown(key.span(), "key", key.get_ref(), free);
             // The list stands there already, unless one of it is near.
             let help = match beside {
                 [] => format!("nothing stands beside `{verb}`"),
@@ -290,7 +296,11 @@ fn read_step(reader: &mut Reader, value: &Value) -> Option<Step> {
             };
             // Near in spelling is not near in meaning where a key says what something goes into.
             let is_for = |(one, other): &&(&str, &str)| *one == key.get_ref().as_ref() && beside.contains(other);
-            let meant = GOES_INTO.iter().find(is_for).map(|(_, meant)| format!("did you mean `{meant}`?"));
+            let meant = GOES_INTO
+                .iter()
+                .find(is_for)
+                .filter(|(_, meant)| is_free(meant))
+                .map(|(_, meant)| format!("did you mean `{meant}`?"));
             let near = error.help.into_iter().find(|help| help.starts_with("did"));
             let help = meant.or(near).into_iter().chain([help]).collect();
             reader.errors.push(Diagnostic { help, ..error });
@@ -341,7 +351,7 @@ fn read_verb_name(reader: &mut Reader, table: &Table) -> Option<(&'static str, &
 
 /// Whether somebody has written Python's `None` for a length of time.
 fn is_none(value: &Value) -> bool {
-    value.get_ref().as_str().is_some_and(|text| text.eq_ignore_ascii_case("none"))
+    value.get_ref().as_str().is_some_and(|text| text.trim().eq_ignore_ascii_case("none"))
 }
 
 /// The fields of one step, read by key.
@@ -668,7 +678,8 @@ fn read_clauses(reader: &mut Reader, value: &Value) -> Option<Vec<Clause>> {
     if !value.get_ref().is_table() {
         let found = describe(value.get_ref());
         let message = format!("expected a table of clauses, but found {found}");
-        let class = value.get_ref().as_str().filter(|text| !text.is_empty()).unwrap_or("ValueError");
+        let is_word = |text: &&str| !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || c == '_');
+        let class = value.get_ref().as_str().filter(is_word).unwrap_or("ValueError");
         let help = format!("a clause says what it catches, and what is done then: {{ \"{class}\" = […] }}");
         return reader.error(Diagnostic::at(value.span(), message, found).help(help));
     }

@@ -51,7 +51,11 @@ pub fn parse_range(text: &str) -> Result<(Nanos, Nanos), Problem> {
         return parse(text).map(|length| (length, length));
     };
     let second = least.len() + 2;
-    let instead = || Some(format!("{}..{}", respelt(least)?, respelt(most)?));
+    let instead = || {
+        let (least, most) = (respelt(least)?, respelt(most)?);
+        let is_in_order = strictly(&least).ok()? <= strictly(&most).ok()?;
+        Some(if is_in_order { format!("{least}..{most}") } else { format!("{most}..{least}") })
+    };
     let from = strictly(least).map_err(|problem| Problem { instead: instead(), ..problem })?;
     let to = strictly(most).map_err(|problem| {
         let part = problem.part.start + second..problem.part.end + second;
@@ -77,6 +81,7 @@ pub fn parse(text: &str) -> Result<Nanos, Problem> {
 fn respelt(text: &str) -> Option<String> {
     let mut out = String::new();
     let mut rest = text.trim_ascii();
+    let mut last = None;
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
         let (number, after) = rest.split_at(digits);
@@ -85,10 +90,15 @@ fn respelt(text: &str) -> Option<String> {
         }
         let after = after.trim_ascii_start();
         let (unit, next) = after.split_at(after.find(|c: char| !c.is_alphabetic()).unwrap_or(after.len()));
+        // Of several numbers, one without a unit is in doubt, but that seconds follow minutes.
+        if unit.is_empty() && last != Some("m") && (last.is_some() || !next.is_empty()) {
+            return None;
+        }
         let unit = unit.to_lowercase();
         let (known, _) = SPELT.iter().find(|(known, spelt)| *known == unit || spelt.contains(&unit.as_str()))?;
         out.push_str(if number.starts_with('.') { "0" } else { "" });
         out.extend([number, known]);
+        last = Some(*known);
         rest = next.trim_ascii_start();
     }
     strictly(&out).is_ok().then_some(out)
@@ -206,7 +216,12 @@ mod tests {
         check(".5s", Some("0.5s"));
         check("1 sec..2 sec", Some("1s..2s"));
         check("2s..1s", Some("1s..2s"));
+        check("2 sec..1 sec", Some("1s..2s"));
+        check("1h 2m 3", Some("1h2m3s"));
         for text in ["", " ", "None", "-1s", "1 week", "1.s", "0.5ns", "36501d", "1s..", "1s..2s..3s", "s"] {
+            check(text, None);
+        }
+        for text in ["1h30", "2d12", "5 10", "1s2", "1m 5 3"] {
             check(text, None);
         }
     }

@@ -213,8 +213,8 @@ impl Waits {
         let pending = |future: &FutureId| !self.is_done(*future);
         match self.owner(future) {
             Owner::Task(task) => {
-                let lacks = self.lacks.iter().filter(|(other, _)| *other == task).map(|(_, future)| *future);
-                self.awaited_by(task).into_iter().chain(lacks).filter(pending).rev().collect()
+                let lacked = lacked_by(&self.lacks, task);
+                self.awaited_by(task).into_iter().chain(lacked).filter(pending).rev().collect()
             }
             Owner::Declared(_) => Vec::new(),
             Owner::Gather(_) | Owner::Shield(_) => self.children(future).filter(pending).rev().collect(),
@@ -228,6 +228,13 @@ impl Waits {
         owners.rotate_left(first);
         owners
     }
+}
+
+/// For whom a task waits, of what is recorded in the order of the tasks when nothing can go on any more.
+pub(crate) fn lacked_by(lacks: &[(TaskId, FutureId)], task: TaskId) -> impl DoubleEndedIterator<Item = FutureId> {
+    let from = lacks.partition_point(|(other, _)| *other < task);
+    let to = lacks.partition_point(|(other, _)| *other <= task);
+    lacks[from..to].iter().map(|(_, future)| *future)
 }
 
 impl Trace {
