@@ -91,7 +91,7 @@ pub struct Check {
     rerun: Option<fresh::Rerun>,
 }
 
-/// After so many failing runs no more are made: they may take long, and say the same.
+/// After so many failing runs no more are made, or after 25 that were given up: they may take long, and say the same.
 const FAILING_MAX: u64 = 500;
 
 /// What a test may come to: nothing, a `Result`, whose error is a failure, or never to its end, as with `panic!` there.

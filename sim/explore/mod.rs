@@ -54,9 +54,13 @@ pub struct Plan {
     pub shard: (u64, NonZero<u64>),
     /// On how many threads.
     pub jobs: NonZero<usize>,
-    /// With so many failing runs it ends, after the last of the few runs in a row that one thread makes at a time.
+    /// With so many failing runs it ends, after the last of the few runs in a row that one thread makes at a time. One that was
+    /// given up at a limit took as long as many others, and counts as [`LONG`].
     pub failing_max: u64,
 }
+
+/// For how many failing runs one counts that was given up at a limit, where it is asked whether enough have failed.
+pub const LONG: u64 = 20;
 
 /// What is made if nobody says otherwise: 20,000 faults and a thousand seeds, on one thread.
 impl Default for Plan {
@@ -317,7 +321,7 @@ impl Shared<'_> {
         {
             so_far.count(&mut chunk, failing_max);
         }
-        if so_far.explored.failing >= failing_max {
+        if so_far.has_failed_enough(failing_max) {
             self.is_over.store(true, Ordering::Relaxed);
         }
         so_far.progress(self.planned)
@@ -338,8 +342,13 @@ impl SoFar {
     fn count(&mut self, chunk: &mut Chunk, failing_max: u64) {
         self.add(chunk);
         self.has_gap |= chunk.is_broken_off;
-        self.is_closed |= self.explored.failing >= failing_max;
+        self.is_closed |= self.has_failed_enough(failing_max);
         self.next += CHUNK;
+    }
+
+    fn has_failed_enough(&self, failing_max: u64) -> bool {
+        let Explored { failing, unfinished, .. } = self.explored;
+        failing.saturating_add((LONG - 1) * unfinished.min(failing)) >= failing_max
     }
 
     /// What came after a gap counts, but its seeds do not follow on those before.
