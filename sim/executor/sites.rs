@@ -194,28 +194,34 @@ fn add_dropped(sites: &mut Sites, places: &Places, chains: &[Vec<Frame>]) {
     let mut numbered: BTreeMap<u32, (&Kept, &[Frame])> =
         left().map(|(kept, at)| (kept.number, (&**kept, &**at))).collect();
     numbered.extend(let_go().map(|(let_go, at)| (let_go.kept.number, (&*let_go.kept, &**at))));
-    let mut replacing = BTreeSet::new();
+    let (mut replacing, mut told) = (BTreeSet::new(), BTreeSet::new());
     for (LetGo { place, kept, polls, newest }, here) in let_go() {
         // Whoever is polled again takes the new waker and drops the old one, at once, and one is the newer of one only.
         let newer = newest + u32::from(drops_first(here));
-        let goes_on = numbered.get(&newer).is_some_and(|(newer, there)| {
-            let is_others = || {
-                let is_before = |other: &Kept| other.number < newer.number && other.number != kept.number;
-                numbered.values().any(|(other, at)| other.task == kept.task && is_before(other) && at == there)
-            };
+        let successor = numbered.get(&newer).filter(|(newer, there)| {
             (newer.task, newer.polls) == (kept.task, *polls)
                 && kept.number < newer.number
-                && (there == here || is_same_keeper(there, here) && !is_others())
+                && keeper(there) == keeper(here)
         });
-        if goes_on && replacing.insert(newer) {
-            continue;
-        }
+        let is_told = if is_channel(here) {
+            // A channel has the waker of a `recv` that was dropped until somebody receives again, or for ever.
+            successor.is_some_and(|(_, there)| own_place(there) != own_place(here))
+        } else {
+            let goes_on = successor.is_some_and(|(newer, there)| {
+                let is_before = |other: &Kept| other.number < newer.number && other.number != kept.number;
+                let mut others = numbered.values().filter(|(other, at)| other.task == kept.task && at == there);
+                there == here || !others.any(|(other, _)| is_before(other))
+            });
+            !(goes_on && replacing.insert(newer))
+        };
         let is_older = |other: &Kept, there: &[Frame]| other.task == kept.task && other.polls < *polls && there == here;
         // What is ready may have taken the waker first and looked then, as a timer does.
         let waited_before =
             kept.polls < *polls || let_go().any(|(other, there)| other.polls == *polls && is_older(&other.kept, there));
         let was_ready = is_timer(here) || left().any(|(other, there)| other.was_woken() && is_older(other, there));
-        if (waited_before || !was_ready) && is_worth_a_word(here) {
+        let is_dropped = is_told && (waited_before || !was_ready) && is_worth_a_word(here);
+        // Some keep two copies of it.
+        if is_dropped && told.insert((kept.task, kept.polls, *polls, here)) {
             sites.add_dropped(*place, here.clone());
         }
     }
@@ -235,22 +241,21 @@ fn drops_first(chain: &[Frame]) -> bool {
     leaf(chain).iter().any(|frame| frame.file.ends_with("/sync/oneshot.rs"))
 }
 
-/// Whether two places may be of one future that was polled at both. A channel keeps the waker when its `recv` is dropped, so
-/// there they have to be of one line.
-fn is_same_keeper(one: &[Frame], other: &[Frame]) -> bool {
-    let keeper = |chain: &'_ [Frame]| {
-        let mut files = leaf(chain).iter().rev().map(|frame| frame.file.clone());
-        let innermost = files.next();
-        let is_shared = innermost.as_ref().is_some_and(|file| file.ends_with("/atomic_waker.rs"));
-        let user = if is_shared { files.find(|file| Some(file) != innermost.as_ref()) } else { None };
-        (innermost, user)
-    };
-    let own = |chain: &[Frame]| chain.iter().rfind(|frame| frame.is_own).map(Frame::place);
-    keeper(one) == keeper(other) && (!leaf(other).iter().any(is_channel) || own(one) == own(other))
+/// The files of what keeps the waker, of which one is enough if it is not one that all sorts of futures use.
+fn keeper(chain: &[Frame]) -> (Option<&str>, Option<&str>) {
+    let mut files = leaf(chain).iter().rev().map(|frame| frame.file.as_str());
+    let innermost = files.next();
+    let is_shared = innermost.is_some_and(|file| file.ends_with("/atomic_waker.rs"));
+    (innermost, if is_shared { files.find(|file| Some(*file) != innermost) } else { None })
 }
 
-fn is_channel(frame: &Frame) -> bool {
-    frame.file.contains("/sync/mpsc/") || frame.file.contains("/futures-channel")
+fn own_place(chain: &[Frame]) -> Option<String> {
+    chain.iter().rfind(|frame| frame.is_own).map(Frame::place)
+}
+
+fn is_channel(chain: &[Frame]) -> bool {
+    let channels = ["/sync/mpsc/", "/futures-channel"];
+    leaf(chain).iter().any(|frame| channels.iter().any(|channel| frame.file.contains(channel)))
 }
 
 fn is_timer(chain: &[Frame]) -> bool {
@@ -280,7 +285,7 @@ fn is_same_poll(one: &Kept, other: &Kept) -> bool {
 /// Whether two places of one poll are in one function that has left the first, where a channel keeps the waker of a `recv` that
 /// a `select!` has dropped. It may also wait at both.
 fn are_one_after_the_other(first: &[Frame], last: &[Frame]) -> bool {
-    if !leaf(first).iter().any(is_channel) {
+    if !is_channel(first) {
         return false;
     }
     let place = |frame: &Frame| (frame.line, frame.column);
