@@ -690,6 +690,7 @@ fn what_is_watched_has_to_be_given_back() {
         sim.cut(upload(&pool)).await;
     });
     assert!(told.contains("main ended, and something is not given back: permits: 2 before, 1 now."), "{told}");
+    assert!(flat(&told).contains("fails: it"), "{told}");
 }
 
 #[test]

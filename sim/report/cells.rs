@@ -335,7 +335,10 @@ impl Fold<'_> {
                 act(task, Tone::Plain, format!("notes {}", names.quoted(text)))
             }
             What::Finished { task, value } => act(task, Tone::Apart, format!("returns {}", names.value(value))),
-            What::Failed { task, error } => act(task, Tone::Trouble, format!("fails: {}", names.error(error))),
+            What::Failed { task, error } => {
+                let subject = if names.is_no_panic(error) { "it " } else { "" };
+                act(task, Tone::Trouble, format!("fails: {subject}{}", names.error(error)))
+            }
             What::Cancelled { task, .. } => {
                 let by = if self.ends_in_its_last_cell(what) { "CancelledError ends it" } else { "ends as cancelled" };
                 act(task, Tone::Trouble, by.to_owned())

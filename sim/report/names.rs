@@ -322,7 +322,7 @@ impl<'a> Names<'a> {
 
     /// An error as Python's `repr` shows it; of Rust code, where it panicked and with which words.
     pub(super) fn error(&self, error: Error) -> String {
-        if self.program.is_rust() && error.ty.is_builtin() {
+        if self.is_no_panic(error) {
             // It is no panic, so there is no place.
             return error.message.map(|message| printable(self.text(message))).unwrap_or_default();
         }
@@ -331,6 +331,11 @@ impl<'a> Names<'a> {
             return printable(self.class(error.ty)) + &message.unwrap_or_default();
         }
         self.value(Value::Error(error))
+    }
+
+    /// Whether Rust code failed without a panic: then the error says what it did, in words that go on after its name.
+    pub(super) fn is_no_panic(&self, error: Error) -> bool {
+        self.program.is_rust() && error.ty.is_builtin()
     }
 
     /// The name of a class of errors.

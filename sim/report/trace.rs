@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use crate::choice::{Choice, Kind};
 use crate::id::{ObjectId, TaskId, TextId};
-use crate::program::{Error, ErrorType, Make, Operation, Program};
+use crate::program::{Error, Make, Operation, Program};
 use crate::time::{Nanos, Time};
 use crate::trace::{Counting, Outcome, Phase, Requester, Trace, Wake, What};
 use crate::verdict::Ending;
@@ -158,10 +158,7 @@ pub(super) fn sentence(names: &Names<'_>, what: What) -> String {
         What::Raised { error, .. } => format!("raises {}", names.error(error)),
         What::Caught { error, .. } => format!("except catches {}", names.error(error)),
         What::Finished { value, .. } => format!("returns {}", names.value(value)),
-        // Of Rust code that did not panic, this tells what it did.
-        What::Failed { error, .. } if names.program().is_rust() && error.ty == ErrorType::EXCEPTION => {
-            format!("fails: it {}", names.error(error))
-        }
+        What::Failed { error, .. } if names.is_no_panic(error) => format!("fails: it {}", names.error(error)),
         What::Failed { error, .. } | What::GatherFailed { error, .. } => format!("fails with {}", names.error(error)),
         What::Cancelled { message, .. } => format!("is cancelled{}", with_message(names, message)),
         What::Gathered { by, children, .. } => {
