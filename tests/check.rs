@@ -74,6 +74,21 @@ fn who_waits_for_ever_is_named_with_the_place() {
     assert!(told.contains("`listener` waits"), "{told}");
 }
 
+/// Of many tasks those have a lane that are stuck.
+#[test]
+fn who_waits_for_ever_has_a_lane() {
+    let told = story(|sim| async move {
+        let (keep, mut receiver) = mpsc::channel::<()>(1);
+        for number in 0..4 {
+            sim.spawn(&format!("quick {number}"), async {}).await.unwrap();
+        }
+        sim.spawn("listener", async move { receiver.recv().await }).await.unwrap();
+        drop(keep);
+    });
+    let others = told.lines().find(|line| line.contains(" other tasks: ")).unwrap();
+    assert!(others.contains("quick 0") && !others.contains("listener"), "{told}");
+}
+
 #[test]
 fn a_busy_loop_at_one_instant_is_a_livelock() {
     let told = story(|_| async {

@@ -189,10 +189,8 @@ impl Story<'_> {
             tasks.extend(
                 circle.iter().filter_map(|owner| if let Owner::Task(task) = owner { Some(*task) } else { None }),
             );
-            // Of Rust code nobody knows who waits for a task.
-            if !self.program.is_rust() {
-                tasks.extend(self.trace.stuck());
-            }
+            // Of Rust code nobody knows who waits for a task, so these are all that have not ended.
+            tasks.extend(self.trace.stuck());
         }
         tasks
     }
