@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use super::progress::stop_on_interrupt;
 use super::watcher::Watcher;
-use super::{Behaves, Cancels, Files, Refused, can_be_searched, load, mains};
+use super::{Behaves, Cancels, Files, Refused, load, mains, searchable};
 use crate::experiment::Bounded;
 use crate::explore::exhaustive::Bounds;
 use crate::harness::Setting;
@@ -31,8 +31,7 @@ pub(super) struct Arguments {
 /// Compares, with the command that shows a run for each way in which only one ends, and says how the process is to end: 0 if
 /// no file tells the two apart. Where a search broke off, nobody knows.
 pub(super) fn compare(arguments: &Arguments, out: &mut impl Write) -> Result<ExitCode, Refused> {
-    let files = load(&arguments.files)?;
-    can_be_searched(&files, None)?;
+    let files = searchable(load(&arguments.files)?, None)?;
     let stop = stop_on_interrupt();
     let (mut is_same, mut is_first) = (true, true);
     for file in &files {

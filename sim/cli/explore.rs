@@ -13,7 +13,7 @@ use clap::ValueEnum;
 
 use super::progress::stop_on_interrupt;
 use super::watcher::Watcher;
-use super::{Behaves, Cancels, Files, Refused, can_be_searched, load, mains, runtime};
+use super::{Behaves, Cancels, Files, Refused, load, mains, runtime, searchable};
 use crate::choice::Token;
 use crate::experiment::{Experiment, Runtime};
 use crate::explore::exhaustive::Bounds;
@@ -131,9 +131,9 @@ fn time(text: &str) -> Result<Duration, String> {
 
 /// Explores, and says how the process is to end: 0 if nothing failed, 1 if something did, 3 if runs were not repeatable.
 pub(super) fn explore(arguments: &Arguments, out: &mut impl Write) -> Result<ExitCode, Refused> {
-    let files = load(&arguments.files)?;
+    let mut files = load(&arguments.files)?;
     if arguments.exhaustive {
-        can_be_searched(&files, arguments.runtime)?;
+        files = searchable(files, arguments.runtime)?;
     }
     let saved = all_saved(&files)?;
     let plan = arguments.plan();

@@ -282,12 +282,18 @@ fn load(Files { paths }: &Files) -> Result<Vec<File>, Refused> {
     if rejected.is_empty() { Ok(files) } else { Err(Refused::Files(rejected)) }
 }
 
-/// Refuses files of which not all runs can be gone through, on the runtime that is asked for or their own, before any run.
-fn can_be_searched(files: &[File], runtime: Option<Runtime>) -> Result<(), Refused> {
+/// The files of which all runs can be gone through, on the runtime that is asked for or their own. The others are left out, and
+/// named; if there are only such, they are refused.
+fn searchable(files: Vec<File>, runtime: Option<Runtime>) -> Result<Vec<File>, Refused> {
     let on = |file: &File| runtime.unwrap_or(file.runtime());
-    let beyond = files.iter().filter(|file| on(file) != Runtime::Asyncio);
-    let rejected: Vec<Rejected> = beyond.map(|file| file.beyond_search(on(file))).collect();
-    if rejected.is_empty() { Ok(()) } else { Err(Refused::Files(rejected)) }
+    let (kept, beyond): (Vec<File>, Vec<File>) = files.into_iter().partition(|file| on(file) == Runtime::Asyncio);
+    if kept.is_empty() {
+        return Err(Refused::Files(beyond.iter().map(|file| file.beyond_search(on(file))).collect()));
+    }
+    for file in &beyond {
+        writeln!(io::stderr(), "left out, as only asyncio can be gone through: {}", file.path.display())?;
+    }
+    Ok(kept)
 }
 
 /// Whether what is printed may have colours.

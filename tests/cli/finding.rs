@@ -367,8 +367,10 @@ count = 2
 steps = [{ get = "http://mirror/a", as = "status" }, { return = "{status}" }]
 "#;
     let here = folder("beyond-search", &[("downloads.toml", DOWNLOADS), ("hosts.toml", hosts)]);
-    shows_in(&here, "compare-hosts", "compare shield cancel-each-task downloads.toml hosts.toml", 2);
-    shows_in(&here, "explore-exhaustive-hosts", "explore --exhaustive --strategy shield downloads.toml hosts.toml", 2);
+    shows_in(&here, "compare-hosts", "compare shield cancel-each-task hosts.toml", 2);
+    shows_in(&here, "explore-exhaustive-hosts", "explore --exhaustive --strategy shield hosts.toml", 2);
+    let mixed = "explore --exhaustive --strategy shield downloads.toml hosts.toml";
+    shows_in(&here, "explore-exhaustive-mixed", mixed, 0);
     let on_tokio = "explore --exhaustive --strategy cancel-each-task --runtime tokio downloads.toml";
     shows_in(&here, "explore-exhaustive-tokio", on_tokio, 2);
 }
